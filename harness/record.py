@@ -1,0 +1,428 @@
+"""The two documents of framebench: the trial spec (host -> harness) and the record (harness -> host).
+
+One schema, versioned, strictly decoded: unknown fields are refused. A value that could not be read
+is ``None`` with a reason beside it, never 0 and never -1. Durations are integer nanoseconds, memory is
+bytes, energy is joules, power is watts, unless a field's name says otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b32encode
+from typing import Any, Literal
+
+import msgspec
+
+SPEC_VERSION = 1
+RECORD_VERSION = 1
+
+TrialKind = Literal["parity", "timing", "memory", "cold-start"]
+Task = Literal["train", "infer"]
+Mode = Literal["eager", "compiled"]
+Status = Literal[
+    "ok",
+    "not_comparable",
+    "oom",
+    "timeout",
+    "crashed",
+    "unsupported",
+    "invalid",
+    "interrupted",
+]
+SteadyClass = Literal["steady", "slowdown", "no-steady-state"]
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Base of every struct here: immutable, keyword-only, unknown fields refused."""
+
+
+# --- what is asked for -------------------------------------------------------------------------
+
+
+class Case(_Strict):
+    """What is compared. Everything in one case is the same work, and all of it is in the path."""
+
+    workload: str
+    preset: str
+    task: Task
+    batch: int
+    precision: Literal["fp32"] = "fp32"
+    device: Literal["cpu", "gpu"] = "cpu"
+    device_count: int = 1
+    cores: int
+
+    @property
+    def slug(self) -> str:
+        """Folder name of the case below its workload, e.g. ``cpu-train-b16-fp32-cpu1-c2``."""
+        return (
+            f"{self.preset}-{self.task}-b{self.batch}-{self.precision}"
+            f"-{self.device}{self.device_count}-c{self.cores}"
+        )
+
+    @property
+    def path(self) -> str:
+        """``<workload>/<slug>``: unique name of the case."""
+        return f"{self.workload}/{self.slug}"
+
+
+class Contender(_Strict):
+    """Who is compared: a stack in a mode, in a declared variant.
+
+    ``variant`` is empty for a stack's plain form. TensorFlow: ``graph`` / ``xla``. Keras:
+    ``loop`` (its own ``fit`` / ``predict``) or ``direct`` (its compiled function called directly), with
+    ``graph-`` / ``xla-`` in front where TensorFlow is the backend. ``twin`` marks the second name under
+    which an A/A campaign runs the same contender.
+    """
+
+    stack: str
+    mode: Mode
+    variant: str = ""
+    twin: bool = False
+
+    @property
+    def slug(self) -> str:
+        """E.g. ``torch-compiled``, ``tensorflow-compiled-xla``, ``keras-jax-eager-loop``."""
+        parts = [self.stack, self.mode, self.variant, "twin" if self.twin else ""]
+        return "-".join(part for part in parts if part)
+
+
+class Protocol(_Strict):
+    """Parameters of the measuring protocol (DESIGN section 5). They belong to the suite."""
+
+    name: str
+    warmup_block_ms: float = 25.0
+    warmup_window: int = 20
+    warmup_tolerance: float = 0.01
+    warmup_agreements: int = 2
+    warmup_min_s: float = 3.0
+    warmup_max_blocks: int = 300
+    warmup_max_s: float = 120.0
+    block_ms: float = 100.0
+    block_max_ms: float = 1000.0
+    measure_blocks: int = 10
+    measure_s: float = 3.0
+    measure_max_s: float = 60.0
+    latency_steps: int = 0
+    telemetry_hz: float = 10.0
+    learning_epochs: int = 0
+
+
+class ImageRef(_Strict):
+    """The image a trial runs in; every field but ``name`` is null outside a container.
+
+    ``config_digest`` is the identity (digest of the canonical image's config), ``repo_digest`` the
+    address. ``lock_sha256`` is the hash of the lock file; a virtual environment has it too.
+    """
+
+    name: str | None
+    config_digest: str | None = None
+    repo_digest: str | None = None
+    lock_sha256: str | None = None
+    compiler: str | None = None
+
+
+class Provenance(_Strict):
+    """What the host knows about the harness it starts."""
+
+    executor: Literal["docker", "venv", "system", "slurm"]
+    host_id: str
+    git_commit: str | None
+    dirty: bool | None
+    harness_tree_sha256: str
+    work_hash: str
+
+
+class TrialSpec(_Strict):
+    """Everything one process needs to run one trial; read from stdin."""
+
+    spec_version: int = SPEC_VERSION
+    kind: TrialKind
+    trial_id: str
+    campaign_id: str
+    round: int
+    seed: int
+    case: Case
+    contender: Contender
+    protocol: Protocol
+    image: ImageRef
+    provenance: Provenance
+    cache_dir: str | None = None
+    cache_state: Literal["cold", "warm"] = "warm"
+    timeout_s: float = 600.0
+
+
+# --- what is answered --------------------------------------------------------------------------
+
+
+class Outcome(_Strict):
+    """How the trial ended. A failure is a result and is shown."""
+
+    status: Status
+    reason: str | None = None
+    mend: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    stderr_tail: list[str] = []
+
+
+class ParityDiff(_Strict):
+    """One comparison with the fp64 reference.
+
+    ``metric`` is ``rel-l2`` or ``abs``; passes when ``value <= tolerance``.
+    """
+
+    what: str
+    metric: Literal["rel-l2", "abs"]
+    value: float | None
+    tolerance: float
+    passed: bool
+
+
+class Parity(_Strict):
+    reference: str
+    preset: str
+    batch: int
+    steps: int
+    diffs: list[ParityDiff]
+    passed: bool
+
+
+class Phase(_Strict):
+    """One named phase: wall time and this process's CPU time."""
+
+    name: str
+    wall_ns: int
+    cpu_ns: int
+
+
+class WarmUp(_Strict):
+    blocks: int
+    wall_ns: int
+    steps_per_block: int
+    compile_events: int | None
+    steady: bool
+    reason: str
+
+
+class Block(_Strict):
+    """One timed block: ``steps`` steps between two barriers."""
+
+    steps: int
+    wall_ns: int
+    cpu_ns: int
+    wait_ns: int | None
+
+
+class Latency(_Strict):
+    """Barrier after every step. p99 only with at least 500 steps."""
+
+    steps: int
+    p50_ns: int
+    p90_ns: int
+    p95_ns: int
+    p99_ns: int | None
+
+
+class Timing(_Strict):
+    """Blocks of the timed window and what follows from their protocol.
+
+    ``call_overhead_ns`` is the intercept of time against n over ``run(n)``;
+    ``call_overhead_share`` is that intercept over the block's median duration.
+    """
+
+    warmup: WarmUp
+    blocks: list[Block]
+    steady_class: SteadyClass
+    samples_per_step: int
+    flops_per_step: int
+    barrier_ns: int
+    call_overhead_ns: int | None
+    call_overhead_share: float | None
+    latency: Latency | None = None
+
+
+class LearningPoint(_Strict):
+    epoch: int
+    train_wall_ns: int
+    test_accuracy: float
+
+
+class Learning(_Strict):
+    """Accuracy after each epoch; training time only, evaluation is outside the clock."""
+
+    target_accuracy: float
+    curve: list[LearningPoint]
+    epochs_to_target: int | None
+    wall_ns_to_target: int | None
+    final_accuracy: float
+
+
+class Memory(_Strict):
+    """From a separate pass. Each figure is bytes, or null with its reason in ``reasons``."""
+
+    allocator_peak: int | None
+    device_delta: int | None
+    host_rss_peak: int | None
+    host_rss_after_import: int | None
+    reasons: dict[str, str] = {}
+
+
+class Metric(_Strict):
+    """One telemetry metric over the timed window; null with a reason when unsupported."""
+
+    support: Literal["ok", "not supported", "no permission", "function not found", "failed"]
+    reason: str | None = None
+    unit: str
+    samples: int = 0
+    mean: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    delta: float | None = None
+
+
+class Telemetry(_Strict):
+    hz: float
+    ticks: int
+    missed_ticks: int
+    window_ns: int
+    metrics: dict[str, Metric]
+    reason: str | None = None
+
+
+class Canary(_Strict):
+    """A check before the clock: does the machine do what was declared?"""
+
+    name: str
+    passed: bool | None
+    expected: str
+    observed: str
+
+
+class Software(_Strict):
+    """Versions read at run time inside the trial; null where a part is absent."""
+
+    python: str
+    numpy: str
+    framework: str | None
+    backend: str | None
+    packages: dict[str, str]
+    cuda: str | None
+    cudnn: str | None
+    driver: str | None
+    compiler: str | None
+
+
+class Hardware(_Strict):
+    """The machine as the trial saw it; null = unknown."""
+
+    cpu_model: str | None
+    architecture: str
+    emulated: bool | None
+    cores_allowed: int
+    cores_online: int | None
+    ram_bytes: int | None
+    governor: str | None
+    turbo: bool | None
+    smt: bool | None
+    virtualisation: str | None
+    kernel: str | None
+    cgroup: str | None
+    gpus: list[dict[str, Any]] = []
+
+
+class Settings(_Strict):
+    """What was set explicitly and read back (DESIGN section 6.3)."""
+
+    layout: str | None
+    threads: dict[str, int | None]
+    precision: dict[str, str | bool | None]
+    compile: dict[str, str | bool | int | None]
+
+
+class Sidecar(_Strict):
+    """Time series and long latency lists, gzip-compressed JSON beside the record.
+
+    On the way from the harness ``inline`` holds the bytes (base64); the store writes them to
+    ``<trial-id>.sidecar.json.gz`` and keeps only the hash.
+    """
+
+    sha256: str
+    inline: str | None = None
+
+
+class Record(_Strict):
+    """What one trial leaves. Written once, never edited."""
+
+    record_version: int = RECORD_VERSION
+    written_by: Literal["harness", "host"]
+    kind: TrialKind
+    trial_id: str
+    campaign_id: str
+    round: int
+    seed: int
+    started_utc: str
+    duration_ns: int
+    case: Case
+    contender: Contender
+    protocol: Protocol
+    image: ImageRef
+    provenance: Provenance
+    outcome: Outcome
+    cache_state: Literal["cold", "warm"]
+    workload_config_sha256: str | None = None
+    software: Software | None = None
+    hardware: Hardware | None = None
+    settings: Settings | None = None
+    canaries: list[Canary] = []
+    parity: Parity | None = None
+    phases: list[Phase] = []
+    first_output_check: ParityDiff | None = None
+    timing: Timing | None = None
+    learning: Learning | None = None
+    memory: Memory | None = None
+    telemetry: Telemetry | None = None
+    flags: list[str] = []
+    sidecar: Sidecar | None = None
+
+
+def encode(document: TrialSpec | Record) -> bytes:
+    """JSON bytes of a document, keys in schema order (deterministic)."""
+    return msgspec.json.encode(document)
+
+
+def decode_spec(data: bytes) -> TrialSpec:
+    """Strict decoding; raises ``msgspec.ValidationError`` naming the field, or ``DecodeError``."""
+    return msgspec.json.decode(data, type=TrialSpec)
+
+
+def decode_record(data: bytes) -> Record:
+    """Strict decoding of any record version ever published (one ``vN -> vN+1`` function each)."""
+    version = msgspec.json.decode(data, type=_Version).record_version
+    if version != RECORD_VERSION:
+        raise msgspec.ValidationError(
+            f"record_version is {version}, this framebench reads {RECORD_VERSION} - at `$.record_version`"
+        )
+    return msgspec.json.decode(data, type=Record)
+
+
+class _Version(msgspec.Struct):
+    record_version: int
+
+
+def result_key(record: Record) -> tuple[str, ...]:
+    """What makes trials one result: host, executor, case, contender, image, work hash, protocol."""
+    return (
+        record.provenance.host_id,
+        record.provenance.executor,
+        record.case.path,
+        record.contender.slug,
+        record.image.config_digest or record.image.lock_sha256 or "no image",
+        record.provenance.work_hash,
+        record.protocol.name,
+    )
+
+
+def result_id(record: Record) -> str:
+    """Ten base32 characters of the hash of the result's key."""
+    digest = hashlib.sha256("\n".join(result_key(record)).encode()).digest()
+    return b32encode(digest).decode().lower()[:10]
