@@ -1,0 +1,69 @@
+# framebench: bare `make` prints this help. Targets set up .venv themselves on first use.
+PYTHON ?= python3
+BUDGET ?= 20m
+SUITE ?= auto
+EXECUTOR ?= auto
+PORT ?= 8000
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help bench-all images site serve reproduce test lint bench ci-full lock clean
+
+help: ## print this help
+	@echo "framebench: PyTorch, TensorFlow or Keras - which one, for your work, and by how much?"
+	@echo
+	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+	@echo
+	@echo "Variables: BUDGET=20m (or none), SUITE=auto|smoke|cpu, EXECUTOR=auto|docker|venv|system, RESULT=<id>, PORT=8000"
+
+bench-all: $(BIN)/.ready ## measure every stack within BUDGET, then build the site
+	$(BIN)/framebench run --suite $(SUITE) --budget $(BUDGET) --executor $(EXECUTOR)
+	$(BIN)/framebench site
+	@echo "Done. Open build/site/index.html through: make serve"
+
+images: $(BIN)/.ready ## build the container images
+	$(BIN)/framebench build
+
+site: $(BIN)/.ready ## render results/ into build/site
+	$(BIN)/framebench site
+
+serve: $(BIN)/.ready ## build the site and serve it on PORT
+	$(BIN)/framebench site --serve $(PORT)
+
+reproduce: $(BIN)/.ready ## re-measure one result: make reproduce RESULT=<id>
+	@test -n "$(RESULT)" || { echo "make reproduce needs RESULT=<id>; the ids are on the site's result pages and in 'framebench show'"; exit 2; }
+	$(BIN)/framebench reproduce $(RESULT)
+
+test: $(BIN)/.ready-dev ## run the tests (those that need Docker or Chromium skip with a reason)
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(BIN)/.ready-dev ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(BIN)/.ready ## the project's own benchmarks (ratios, side by side in one run)
+	$(BIN)/python -m benchmarks
+
+ci-full: $(BIN)/.ready-dev ## what takes too long for .ci/run: every image, every contender
+	.ci/full
+
+lock: $(BIN)/.ready-dev ## resolve the host's lock files anew (images: framebench lock)
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --no-header --no-annotate --extra build -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --no-header --no-annotate --extra build --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean: ## remove build/ and .venv/ (results stay; engine images: framebench prune)
+	rm -rf build .venv
+
+$(BIN)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"framebench needs Python 3.11 or newer, {sys.executable} is {sys.version.split()[0]}: install one or name it with PYTHON=...")'
+	@test -d .venv || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python's venv module is missing: apt-get install python3-venv"; exit 2; }
+	@echo "setting up .venv (hash-locked, about 250 MB, once)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BIN)/.ready-dev: $(BIN)/.ready requirements-dev.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
