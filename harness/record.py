@@ -33,13 +33,13 @@ SteadyClass = Literal["steady", "slowdown", "no-steady-state"]
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """Base of every struct here: immutable, keyword-only, unknown fields refused."""
+    """Base of every struct here: immutable, unknown fields refused (``kw_only`` is not inherited)."""
 
 
 # --- what is asked for -------------------------------------------------------------------------
 
 
-class Case(_Strict):
+class Case(_Strict, frozen=True, kw_only=True):
     """What is compared. Everything in one case is the same work, and all of it is in the path."""
 
     workload: str
@@ -65,7 +65,7 @@ class Case(_Strict):
         return f"{self.workload}/{self.slug}"
 
 
-class Contender(_Strict):
+class Contender(_Strict, frozen=True, kw_only=True):
     """Who is compared: a stack in a mode, in a declared variant.
 
     ``variant`` is empty for a stack's plain form. TensorFlow: ``graph`` / ``xla``. Keras:
@@ -86,7 +86,7 @@ class Contender(_Strict):
         return "-".join(part for part in parts if part)
 
 
-class Protocol(_Strict):
+class Protocol(_Strict, frozen=True, kw_only=True):
     """Parameters of the measuring protocol (DESIGN section 5). They belong to the suite."""
 
     name: str
@@ -107,7 +107,7 @@ class Protocol(_Strict):
     learning_epochs: int = 0
 
 
-class ImageRef(_Strict):
+class ImageRef(_Strict, frozen=True, kw_only=True):
     """The image a trial runs in; every field but ``name`` is null outside a container.
 
     ``config_digest`` is the identity (digest of the canonical image's config), ``repo_digest`` the
@@ -121,7 +121,7 @@ class ImageRef(_Strict):
     compiler: str | None = None
 
 
-class Provenance(_Strict):
+class Provenance(_Strict, frozen=True, kw_only=True):
     """What the host knows about the harness it starts."""
 
     executor: Literal["docker", "venv", "system", "slurm"]
@@ -132,7 +132,7 @@ class Provenance(_Strict):
     work_hash: str
 
 
-class TrialSpec(_Strict):
+class TrialSpec(_Strict, frozen=True, kw_only=True):
     """Everything one process needs to run one trial; read from stdin."""
 
     spec_version: int = SPEC_VERSION
@@ -154,7 +154,7 @@ class TrialSpec(_Strict):
 # --- what is answered --------------------------------------------------------------------------
 
 
-class Outcome(_Strict):
+class Outcome(_Strict, frozen=True, kw_only=True):
     """How the trial ended. A failure is a result and is shown."""
 
     status: Status
@@ -165,7 +165,7 @@ class Outcome(_Strict):
     stderr_tail: list[str] = []
 
 
-class ParityDiff(_Strict):
+class ParityDiff(_Strict, frozen=True, kw_only=True):
     """One comparison with the fp64 reference.
 
     ``metric`` is ``rel-l2`` or ``abs``; passes when ``value <= tolerance``.
@@ -178,7 +178,7 @@ class ParityDiff(_Strict):
     passed: bool
 
 
-class Parity(_Strict):
+class Parity(_Strict, frozen=True, kw_only=True):
     reference: str
     preset: str
     batch: int
@@ -187,7 +187,7 @@ class Parity(_Strict):
     passed: bool
 
 
-class Phase(_Strict):
+class Phase(_Strict, frozen=True, kw_only=True):
     """One named phase: wall time and this process's CPU time."""
 
     name: str
@@ -195,7 +195,7 @@ class Phase(_Strict):
     cpu_ns: int
 
 
-class WarmUp(_Strict):
+class WarmUp(_Strict, frozen=True, kw_only=True):
     blocks: int
     wall_ns: int
     steps_per_block: int
@@ -204,7 +204,7 @@ class WarmUp(_Strict):
     reason: str
 
 
-class Block(_Strict):
+class Block(_Strict, frozen=True, kw_only=True):
     """One timed block: ``steps`` steps between two barriers."""
 
     steps: int
@@ -213,7 +213,7 @@ class Block(_Strict):
     wait_ns: int | None
 
 
-class Latency(_Strict):
+class Latency(_Strict, frozen=True, kw_only=True):
     """Barrier after every step. p99 only with at least 500 steps."""
 
     steps: int
@@ -223,7 +223,7 @@ class Latency(_Strict):
     p99_ns: int | None
 
 
-class Timing(_Strict):
+class Timing(_Strict, frozen=True, kw_only=True):
     """Blocks of the timed window and what follows from their protocol.
 
     ``call_overhead_ns`` is the intercept of time against n over ``run(n)``;
@@ -241,13 +241,13 @@ class Timing(_Strict):
     latency: Latency | None = None
 
 
-class LearningPoint(_Strict):
+class LearningPoint(_Strict, frozen=True, kw_only=True):
     epoch: int
     train_wall_ns: int
     test_accuracy: float
 
 
-class Learning(_Strict):
+class Learning(_Strict, frozen=True, kw_only=True):
     """Accuracy after each epoch; training time only, evaluation is outside the clock."""
 
     target_accuracy: float
@@ -257,7 +257,7 @@ class Learning(_Strict):
     final_accuracy: float
 
 
-class Memory(_Strict):
+class Memory(_Strict, frozen=True, kw_only=True):
     """From a separate pass. Each figure is bytes, or null with its reason in ``reasons``."""
 
     allocator_peak: int | None
@@ -267,7 +267,7 @@ class Memory(_Strict):
     reasons: dict[str, str] = {}
 
 
-class Metric(_Strict):
+class Metric(_Strict, frozen=True, kw_only=True):
     """One telemetry metric over the timed window; null with a reason when unsupported."""
 
     support: Literal["ok", "not supported", "no permission", "function not found", "failed"]
@@ -280,7 +280,7 @@ class Metric(_Strict):
     delta: float | None = None
 
 
-class Telemetry(_Strict):
+class Telemetry(_Strict, frozen=True, kw_only=True):
     hz: float
     ticks: int
     missed_ticks: int
@@ -289,7 +289,7 @@ class Telemetry(_Strict):
     reason: str | None = None
 
 
-class Canary(_Strict):
+class Canary(_Strict, frozen=True, kw_only=True):
     """A check before the clock: does the machine do what was declared?"""
 
     name: str
@@ -298,7 +298,7 @@ class Canary(_Strict):
     observed: str
 
 
-class Software(_Strict):
+class Software(_Strict, frozen=True, kw_only=True):
     """Versions read at run time inside the trial; null where a part is absent."""
 
     python: str
@@ -312,7 +312,7 @@ class Software(_Strict):
     compiler: str | None
 
 
-class Hardware(_Strict):
+class Hardware(_Strict, frozen=True, kw_only=True):
     """The machine as the trial saw it; null = unknown."""
 
     cpu_model: str | None
@@ -330,7 +330,7 @@ class Hardware(_Strict):
     gpus: list[dict[str, Any]] = []
 
 
-class Settings(_Strict):
+class Settings(_Strict, frozen=True, kw_only=True):
     """What was set explicitly and read back (DESIGN section 6.3)."""
 
     layout: str | None
@@ -339,7 +339,7 @@ class Settings(_Strict):
     compile: dict[str, str | bool | int | None]
 
 
-class Sidecar(_Strict):
+class Sidecar(_Strict, frozen=True, kw_only=True):
     """Time series and long latency lists, gzip-compressed JSON beside the record.
 
     On the way from the harness ``inline`` holds the bytes (base64); the store writes them to
@@ -350,7 +350,7 @@ class Sidecar(_Strict):
     inline: str | None = None
 
 
-class Record(_Strict):
+class Record(_Strict, frozen=True, kw_only=True):
     """What one trial leaves. Written once, never edited."""
 
     record_version: int = RECORD_VERSION
