@@ -15,6 +15,7 @@ import msgspec
 
 SPEC_VERSION = 1
 RECORD_VERSION = 1
+PROTOCOL_VERSION = 1  # raised when the measuring protocol itself changes; part of the work hash
 
 TrialKind = Literal["parity", "timing", "memory", "cold-start"]
 Task = Literal["train", "infer"]
