@@ -1,0 +1,336 @@
+"""Valid synthetic records for tests only: seeded, plausible numbers that nobody measured."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from harness.record import (
+    Block,
+    Canary,
+    Case,
+    Contender,
+    Hardware,
+    ImageRef,
+    Latency,
+    Learning,
+    LearningPoint,
+    Memory,
+    Metric,
+    Outcome,
+    Parity,
+    ParityDiff,
+    Phase,
+    Protocol,
+    Provenance,
+    Record,
+    Settings,
+    Sidecar,
+    Software,
+    Telemetry,
+    Timing,
+    TrialKind,
+    WarmUp,
+)
+
+CASE = Case(workload="convstack", preset="cpu", task="train", batch=16, cores=2)
+MLP_CASE = Case(workload="mlp", preset="cpu", task="train", batch=32, cores=2)
+CONTENDERS = (
+    Contender(stack="torch", mode="eager"),
+    Contender(stack="torch", mode="compiled"),
+    Contender(stack="tensorflow", mode="compiled", variant="graph"),
+    Contender(stack="keras-jax", mode="compiled", variant="loop"),
+)
+# True median time of one step in ns, per contender slug; only the ratios matter to tests.
+STEP_NS = {
+    "torch-eager": 80e6,
+    "torch-compiled": 60e6,
+    "tensorflow-compiled-graph": 88e6,
+    "keras-jax-compiled-loop": 95e6,
+}
+
+
+def trial_id(number: int) -> str:
+    """A 26-character id like the store's, in the order of ``number``."""
+    digits = "0123456789abcdefghjkmnpqrstvwxyz"
+    tail = ""
+    for _ in range(16):
+        tail = digits[number % 32] + tail
+        number //= 32
+    return "01kb2fa9ze" + tail
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def image(contender: Contender, container: bool = True) -> ImageRef:
+    versions = {"torch": "torch-2.13.0", "tensorflow": "tensorflow-2.21.0"}
+    name = f"{versions.get(contender.stack, contender.stack + '-3.15.1')}-cpu-py311"
+    return ImageRef(
+        name=name,
+        config_digest=f"sha256:{sha('config ' + name)}" if container else None,
+        lock_sha256=sha("lock " + name),
+        compiler="g++ 12.2.0" if contender.mode == "compiled" else None,
+    )
+
+
+def timing(step_ns: float, blocks: int = 10, within: float = 0.005, seed: int = 0) -> Timing:
+    """Blocks of about 160 ms around ``step_ns``, spread log-normally by ``within``."""
+    random = np.random.default_rng(seed)
+    steps = max(1, round(160e6 / step_ns))
+    walls = step_ns * steps * np.exp(random.normal(0.0, within, blocks))
+    return Timing(
+        warmup=WarmUp(
+            blocks=80,
+            wall_ns=int(80 * 30e6),
+            steps_per_block=1,
+            compile_events=0,
+            steady=True,
+            reason="two windows of 20 agree within 1 %, twice",
+        ),
+        blocks=[
+            Block(steps=steps, wall_ns=int(wall), cpu_ns=int(1.9 * wall), wait_ns=int(0.01 * wall))
+            for wall in walls
+        ],
+        steady_class="steady",
+        samples_per_step=16,
+        flops_per_step=3_500_000_000,
+        barrier_ns=2_000,
+        call_overhead_ns=15_000,
+        call_overhead_share=0.0001,
+        latency=Latency(
+            steps=120,
+            p50_ns=int(step_ns),
+            p90_ns=int(step_ns * 1.05),
+            p95_ns=int(step_ns * 1.08),
+            p99_ns=None,
+        ),
+    )
+
+
+def parity(passed: bool = True) -> Parity:
+    diffs = [
+        ParityDiff(what=what, metric="rel-l2", value=value, tolerance=tolerance, passed=value <= tolerance)
+        for what, value, tolerance in [
+            ("logits", 3.1e-7 if passed else 0.02, 1e-5),
+            ("loss", 1.2e-7, 1e-5),
+            ("gradient conv0/kernel", 2.4e-6, 1e-4),
+            ("update conv0/kernel", 8.0e-6, 1e-3),
+        ]
+    ]
+    return Parity(reference="numpy float64", preset="parity", batch=4, steps=3, diffs=diffs, passed=passed)
+
+
+def learning(final: float = 0.97) -> Learning:
+    curve = [
+        LearningPoint(epoch=epoch + 1, train_wall_ns=40_000_000 * (epoch + 1), test_accuracy=accuracy)
+        for epoch, accuracy in enumerate(np.linspace(0.8, final, 8).round(4).tolist())
+    ]
+    reached = next((point for point in curve if point.test_accuracy >= 0.95), None)
+    return Learning(
+        target_accuracy=0.95,
+        curve=curve,
+        epochs_to_target=reached.epoch if reached else None,
+        wall_ns_to_target=reached.train_wall_ns if reached else None,
+        final_accuracy=final,
+    )
+
+
+def memory() -> Memory:
+    return Memory(
+        allocator_peak=None,
+        device_delta=None,
+        host_rss_peak=734_003_200,
+        host_rss_after_import=310_378_496,
+        reasons={"allocator_peak": "the CPU allocator keeps no peak", "device_delta": "no GPU"},
+    )
+
+
+def telemetry() -> Telemetry:
+    return Telemetry(
+        hz=10.0,
+        ticks=30,
+        missed_ticks=0,
+        window_ns=3_000_000_000,
+        metrics={
+            "cpu.rss": Metric(support="ok", unit="bytes", samples=30, mean=6.9e8, minimum=6.8e8, maximum=7e8),
+            "cpu.steal": Metric(support="ok", unit="share", samples=2, delta=0.001),
+            "nvml.power": Metric(support="not supported", reason="no NVIDIA library", unit="W"),
+        },
+    )
+
+
+def inline_sidecar(series: Mapping[str, Any] | None = None) -> Sidecar:
+    """A sidecar as the harness sends it: gzip-compressed JSON, base64, with the hash of those bytes."""
+    data = gzip.compress(json.dumps(series or {"cpu.rss": [1, 2, 3]}).encode(), mtime=0)
+    return Sidecar(sha256=hashlib.sha256(data).hexdigest(), inline=base64.b64encode(data).decode())
+
+
+def make_record(**changes: Any) -> Record:
+    """A valid record of an ``ok`` timing trial; ``changes`` replace top-level fields.
+
+    Three shorthands reach deeper: ``step_ns`` (time of one step), ``executor`` and ``host_id``.
+    """
+    case = changes.get("case", CASE)
+    contender = changes.get("contender", CONTENDERS[0])
+    executor = changes.pop("executor", "docker")
+    host_id = changes.pop("host_id", "epyc-2c-ab12cd34")
+    step_ns = changes.pop("step_ns", STEP_NS["torch-eager"])
+    kind: TrialKind = changes.get("kind", "timing")
+    phases = [
+        ("import", 2.1e9),
+        ("build", 0.2e9),
+        ("load weights", 0.01e9),
+        ("first step", 0.5e9 if contender.mode == "eager" else 9e9),
+        ("second step", step_ns),
+        ("warm-up", 3.2e9),
+    ]
+    fields: dict[str, Any] = {
+        "written_by": "harness",
+        "kind": kind,
+        "trial_id": trial_id(1),
+        "campaign_id": trial_id(0),
+        "round": 1,
+        "seed": 1,
+        "started_utc": "2026-11-23T08:00:00Z",
+        "duration_ns": 12_000_000_000,
+        "case": case,
+        "contender": contender,
+        "protocol": Protocol(name="cpu"),
+        "image": ImageRef(name=None) if executor == "system" else image(contender, executor == "docker"),
+        "provenance": Provenance(
+            executor=executor,
+            host_id=host_id,
+            git_commit="cf6bcef0cf6bcef0cf6bcef0cf6bcef0cf6bcef0",
+            dirty=False,
+            harness_tree_sha256=sha("tree"),
+            work_hash=sha(f"work {contender.stack} {case.workload}"),
+        ),
+        "outcome": Outcome(status="ok"),
+        "cache_state": "warm",
+        "workload_config_sha256": sha("config " + case.path),
+        "software": Software(
+            python="3.11.2",
+            numpy="2.4.1",
+            framework="2.13.0+cpu",
+            backend=None,
+            packages={"torch": "2.13.0+cpu", "numpy": "2.4.1"},
+            cuda=None,
+            cudnn=None,
+            driver=None,
+            compiler="g++ 12.2.0",
+        ),
+        "hardware": Hardware(
+            cpu_model="AMD EPYC",
+            architecture="x86_64",
+            emulated=False,
+            cores_allowed=2,
+            cores_online=2,
+            ram_bytes=8 << 30,
+            governor=None,
+            turbo=None,
+            smt=None,
+            virtualisation="kvm",
+            kernel="6.1.0",
+            cgroup="v1",
+        ),
+        "settings": Settings(
+            layout="NCHW",
+            threads={"intra_op": 2, "inter_op": 1},
+            precision={"matmul": "highest", "tf32": False},
+            compile={"fullgraph": True},
+        ),
+        "canaries": [Canary(name="threads", passed=True, expected="<= 2", observed="2")],
+        "telemetry": telemetry(),
+    }
+    if kind == "parity":
+        fields["parity"] = parity()
+    elif kind == "memory":
+        fields["memory"] = memory()
+    else:
+        fields["phases"] = [Phase(name=name, wall_ns=int(wall), cpu_ns=int(wall)) for name, wall in phases]
+        if kind == "timing":
+            fields["timing"] = timing(step_ns)
+        if case.workload == "mlp" and case.task == "train" and kind == "timing":
+            fields["learning"] = learning()
+    if kind == "cold-start":
+        fields["cache_state"] = "cold"
+    return Record(**(fields | changes))
+
+
+def make_failed(status: str, reason: str, **changes: Any) -> Record:
+    """A record of a trial that ended badly: nothing measured, the reason given."""
+    written_by = "host" if status in {"oom", "timeout", "crashed", "interrupted"} else "harness"
+    empty: dict[str, Any] = {
+        "timing": None,
+        "learning": None,
+        "phases": [],
+        "memory": None,
+        "telemetry": None,
+    }
+    outcome = msgspec.convert({"status": status, "reason": reason, "mend": "read the reason"}, Outcome)
+    return make_record(**(empty | {"written_by": written_by, "outcome": outcome} | changes))
+
+
+def make_trials(
+    contenders: Sequence[Contender] = CONTENDERS,
+    cases: Sequence[Case] = (CASE,),
+    rounds: int = 5,
+    spread: float = 0.01,
+    seed: int = 7,
+    step_ns: Mapping[str, float] = STEP_NS,
+    kinds: Sequence[TrialKind] = ("timing",),
+    **changes: Any,
+) -> list[Record]:
+    """Whole rounds: each contender of each case once per round, in a seeded shuffled order.
+
+    ``ln(time) = ln(step_ns) + round effect (2 * spread) + error (spread)``; a twin has its original's time.
+    Kinds other than ``timing`` are made once per contender and case.
+    """
+    random = np.random.default_rng(seed)
+    records: list[Record] = []
+
+    def add(kind: TrialKind, case: Case, contender: Contender, number: int, **more: Any) -> None:
+        count = len(records) + 1
+        started = f"2026-11-23T{8 + count // 3600 % 16:02d}:{count // 60 % 60:02d}:{count % 60:02d}Z"
+        records.append(
+            make_record(
+                **(
+                    {
+                        "kind": kind,
+                        "case": case,
+                        "contender": contender,
+                        "round": number,
+                        "seed": number,
+                        "trial_id": trial_id(seed * 1_000_000 + count),
+                        "campaign_id": trial_id(seed * 1_000_000),
+                        "started_utc": started,
+                    }
+                    | more
+                    | changes
+                )
+            )
+        )
+
+    for kind in kinds:
+        for case in cases if kind != "timing" else ():
+            for contender in contenders:
+                add(kind, case, contender, 0)
+    if "timing" in kinds:
+        for number in range(1, rounds + 1):
+            for case in cases:
+                drift = random.normal(0.0, 2 * spread)
+                for index in random.permutation(len(contenders)):
+                    contender = contenders[index]
+                    slug = contender.slug.removesuffix("-twin")
+                    time = step_ns.get(slug, 70e6) * float(np.exp(drift + random.normal(0.0, spread)))
+                    add("timing", case, contender, number, step_ns=time)
+    return records
