@@ -1,0 +1,30 @@
+"""The git checkout a record is made from: its commit, and whether what is measured differs from it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+# Results, pages and build products change while measuring; they do not change what is measured.
+_MEASURED = ["harness", "containers", "framebench", "suites"]
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def commit(root: Path) -> str | None:
+    """Full hash of HEAD; null outside a git checkout."""
+    return _git(root, "rev-parse", "HEAD")
+
+
+def dirty(root: Path) -> bool | None:
+    """True when a file that decides a measurement differs from HEAD or is untracked; null outside git."""
+    status = _git(root, "status", "--porcelain", "--", *_MEASURED)
+    return None if status is None else bool(status)

@@ -1,0 +1,48 @@
+"""How long a trial will take: from records of the same trial, else of similar ones, else from the protocol."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from statistics import median
+
+from harness.record import Case, Contender, Protocol, Record, TrialKind
+
+# Process start, imports, building the model and the first step, where nothing was ever measured.
+_STARTUP_S = 8.0
+
+
+class Estimator:
+    """Median seconds a trial took, from the most to the least similar trials known."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._seconds: dict[tuple[str, ...], list[float]] = defaultdict(list)
+        for record in records:
+            if record.outcome.status in ("ok", "unsupported"):
+                self.learn(record)
+
+    def learn(self, record: Record) -> None:
+        """Take a finished trial into account."""
+        for key in _keys(record.kind, record.case, record.contender, record.protocol.name):
+            self._seconds[key].append(record.duration_ns / 1e9)
+
+    def seconds(self, kind: TrialKind, case: Case, contender: Contender, protocol: Protocol) -> float:
+        """Expected wall seconds of one trial, its process start included."""
+        for key in _keys(kind, case, contender, protocol.name):
+            if self._seconds[key]:
+                return median(self._seconds[key])
+        if kind == "timing":
+            # The warm-up rule needs its window twice over; slow steps stretch both.
+            return _STARTUP_S + 2 * protocol.warmup_min_s + 1.5 * protocol.measure_s
+        return _STARTUP_S
+
+
+def _keys(kind: str, case: Case, contender: Contender, protocol: str) -> list[tuple[str, ...]]:
+    who = f"{contender.stack}-{contender.mode}-{contender.variant}"
+    return [
+        (kind, protocol, case.path, who),
+        (kind, protocol, case.workload, case.task, who),
+        (kind, protocol, case.workload, who),
+        (kind, protocol, contender.stack, contender.mode),
+        (kind, protocol),
+    ]

@@ -1,0 +1,185 @@
+"""Plan: which trials a campaign runs, in which order, and what a budget leaves out.
+
+A pure function of the suite, what is done already, and an estimate of each trial's time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatch
+from typing import NamedTuple
+
+from framebench.suites import Suite, parse_contender
+from harness.record import Case, Contender, Record, TrialKind
+
+MINIMUM_ROUNDS = 3  # below three rounds an interval says nothing (measurement protocol)
+
+
+class Planned(NamedTuple):
+    """One trial to run. Rounds count from 1; gates, memory and cold starts belong to round 0."""
+
+    kind: TrialKind
+    case: Case
+    contender: Contender
+    round: int
+
+
+class Plan(NamedTuple):
+    gates: list[Planned]  # parity, then memory, then cold starts: once per contender and case
+    rounds: list[list[Planned]]  # each a seeded shuffle of every contender of every case
+    done: int  # trials of this plan that are on disk already
+    dropped: list[str]  # what the budget left out, in words
+    estimate_s: float  # of what is still to run
+
+    def trials(self) -> list[Planned]:
+        """Everything still to run, in order."""
+        return self.gates + [trial for batch in self.rounds for trial in batch]
+
+
+Seconds = Callable[[Planned], float]
+"""Estimated seconds of a trial."""
+
+Done = Callable[[Planned], bool]
+"""Is this trial on disk already, with the same image and the same work?"""
+
+
+class _Selection(NamedTuple):
+    cases: list[Case]
+    contenders: list[Contender]
+    rounds: int
+
+
+def make(
+    suite: Suite,
+    cases: list[Case],
+    contenders: list[Contender],
+    *,
+    seconds: Seconds,
+    done: Done,
+    budget_s: float | None,
+    seed: int,
+) -> Plan:
+    """The trials of these cases and contenders, in order, within the budget (null = no limit)."""
+
+    def cost(selection: _Selection) -> float:
+        return sum(seconds(trial) for trial in _all(suite, selection, seed) if not done(trial))
+
+    whole = _Selection(cases, contenders, suite.rounds)
+    selection = whole if budget_s is None else _fit(suite, whole, cost, budget_s)
+    ordered = _gates(suite, selection)
+    gates = [trial for trial in ordered if not done(trial)]
+    rounds = [
+        [trial for trial in _round(selection, number, seed) if not done(trial)]
+        for number in range(1, selection.rounds + 1)
+    ]
+    rounds = [batch for batch in rounds if batch]
+    total = len(ordered) + selection.rounds * len(selection.cases) * len(selection.contenders)
+    left = gates + [trial for batch in rounds for trial in batch]
+    return Plan(
+        gates=gates,
+        rounds=rounds,
+        done=total - len(left),
+        dropped=_dropped(whole, selection),
+        estimate_s=sum(seconds(trial) for trial in left),
+    )
+
+
+def _fit(suite: Suite, whole: _Selection, cost: Callable[[_Selection], float], budget_s: float) -> _Selection:
+    """The widest selection that fits: headline first, then more cases, then every contender, then rounds."""
+    if cost(whole) <= budget_s:
+        return whole
+    least = min(MINIMUM_ROUNDS, suite.rounds)
+    cases, contenders = _headline(suite, whole)
+    chosen = _Selection(cases, contenders, least)
+    while len(chosen.cases) > 1 and cost(chosen) > budget_s:
+        chosen = chosen._replace(cases=chosen.cases[:-1])
+    if len(chosen.cases) == len(cases):
+        for case in whole.cases:
+            wider = chosen._replace(cases=[*chosen.cases, case])
+            if case not in chosen.cases and cost(wider) <= budget_s:
+                chosen = wider
+        every = chosen._replace(contenders=whole.contenders)
+        if len(chosen.cases) == len(whole.cases) and cost(every) <= budget_s:
+            chosen = every
+    while chosen.rounds < suite.rounds and cost(chosen._replace(rounds=chosen.rounds + 1)) <= budget_s:
+        chosen = chosen._replace(rounds=chosen.rounds + 1)
+    return chosen
+
+
+def _headline(suite: Suite, whole: _Selection) -> tuple[list[Case], list[Contender]]:
+    if suite.headline is None:
+        return whole.cases, whole.contenders
+    wanted = {parse_contender(slug).slug for slug in suite.headline.contenders}
+    cases = [
+        case for case in whole.cases if any(fnmatch(case.path, glob) for glob in suite.headline.cases)
+    ]
+    contenders = [entrant for entrant in whole.contenders if entrant.twin or entrant.slug in wanted]
+    return cases or whole.cases, contenders or whole.contenders
+
+
+def _dropped(whole: _Selection, chosen: _Selection) -> list[str]:
+    lines = [f"case {case.path}" for case in whole.cases if case not in chosen.cases]
+    lines += [f"contender {entrant.slug}" for entrant in whole.contenders if entrant not in chosen.contenders]
+    if chosen.rounds < whole.rounds:
+        lines.append(f"rounds {chosen.rounds + 1} to {whole.rounds}")
+    return lines
+
+
+def _gates(suite: Suite, selection: _Selection) -> list[Planned]:
+    return [
+        Planned(kind, case, entrant, 0)
+        for kind in suite.kinds
+        if kind != "timing"
+        for case in selection.cases
+        for entrant in selection.contenders
+        if not entrant.twin  # its gate, memory and cold start are its original's
+    ]
+
+
+def _round(selection: _Selection, number: int, seed: int) -> list[Planned]:
+    """Every contender of a case once, shuffled within the case; the cases of a round one after the other."""
+    trials: list[Planned] = []
+    for case in selection.cases:
+        batch = [Planned("timing", case, entrant, number) for entrant in selection.contenders]
+        random.Random(f"{seed} {case.path} {number}").shuffle(batch)
+        trials += batch
+    return trials
+
+
+def _all(suite: Suite, selection: _Selection, seed: int) -> Iterable[Planned]:
+    yield from _gates(suite, selection)
+    for number in range(1, selection.rounds + 1):
+        yield from _round(selection, number, seed)
+
+
+def trial_key(
+    kind: str,
+    case: Case,
+    contender: Contender,
+    round_number: int,
+    *,
+    host_id: str,
+    executor: str,
+    image: str,
+    work_hash: str,
+    protocol: str,
+) -> tuple[str, ...]:
+    """What makes a trial the same trial. The gate is reused whatever the protocol: it never looks at a clock."""
+    scope = () if kind == "parity" else (protocol,)
+    return (kind, case.path, contender.slug, str(round_number), host_id, executor, image, work_hash, *scope)
+
+
+def record_key(record: Record) -> tuple[str, ...]:
+    """``trial_key`` of a finished trial."""
+    return trial_key(
+        record.kind,
+        record.case,
+        record.contender,
+        record.round,
+        host_id=record.provenance.host_id,
+        executor=record.provenance.executor,
+        image=record.image.config_digest or record.image.lock_sha256 or "no image",
+        work_hash=record.provenance.work_hash,
+        protocol=record.protocol.name,
+    )

@@ -1,0 +1,112 @@
+"""Progress of a campaign: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from framebench.plan import Plan, Planned
+from harness.record import Record
+
+
+def minutes(seconds: float) -> str:
+    """``95`` -> ``1 min 35 s``; ``8100`` -> ``2 h 15 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def describe(trial: Planned) -> str:
+    """One line that names a trial."""
+    where = f"round {trial.round} " if trial.round else ""
+    return f"{where}{trial.kind} {trial.case.path} {trial.contender.slug}"
+
+
+def outcome_line(record: Record) -> str:
+    """What came of a trial, in a few words."""
+    outcome = record.outcome
+    if outcome.status != "ok":
+        return f"{outcome.status}: {outcome.reason or ''}".rstrip(": ")
+    if record.timing and record.timing.blocks:
+        samples = sum(block.steps for block in record.timing.blocks) * record.timing.samples_per_step
+        seconds = sum(block.wall_ns for block in record.timing.blocks) / 1e9
+        return f"{samples / seconds:,.0f} samples/s" + (f"  [{'; '.join(record.flags)}]" if record.flags else "")
+    return "ok"
+
+
+class CampaignProgress:
+    """A context manager that satisfies ``campaign.Progress``."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._live = console.is_terminal
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[eta]}"),
+            console=console,
+            disable=not self._live,
+        )
+        self._total = 0
+        self._count = 0
+
+    def __enter__(self) -> CampaignProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def start(self, plan: Plan) -> None:
+        """The whole campaign's bar."""
+        self._total = len(plan.trials())
+        self._all = self._bars.add_task("campaign", total=self._total, eta="")
+        self._one = self._bars.add_task("", total=None, eta="")
+
+    def round(self, number: int, of: int) -> None:
+        """A round begins."""
+        self.console.print(f"[bold]round {number} of {of}[/bold]")
+
+    def trial(self, trial: Planned) -> None:
+        """A trial begins."""
+        self._bars.reset(self._one, description=describe(trial), total=None, eta="")
+
+    def log(self, line: str) -> None:
+        """A line of a trial's stderr: shown beside the running trial only."""
+        self._bars.update(self._one, eta=line.strip()[:60])
+
+    def finished(self, trial: Planned, record: Record, left_s: float) -> None:
+        """A trial ended and is on disk."""
+        self._step(left_s)
+        self.console.print(
+            f"{self._count:>4}/{self._total} {describe(trial)}: {outcome_line(record)} "
+            f"({record.duration_ns / 1e9:.1f} s, {minutes(left_s)} left)",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def skipped(self, trial: Planned, reason: str) -> None:
+        """A trial was not run, because its gate had not passed."""
+        self._step(None)
+        self.console.print(
+            f"{self._count:>4}/{self._total} {describe(trial)}: not run, {reason}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _step(self, left_s: float | None) -> None:
+        self._count += 1
+        eta = {} if left_s is None else {"eta": f"{minutes(left_s)} left"}
+        self._bars.update(self._all, advance=1, **eta)  # type: ignore[arg-type]
