@@ -1,4 +1,4 @@
-"""An executor runs one trial somewhere and hands back its record; docker, venv and system differ in nothing else."""
+"""An executor runs one trial somewhere and hands back its record; docker, venv, system differ only in where."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ class Executor(Protocol):
         """Build, fetch or find what each stack needs; idempotent and quick the second time."""
 
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
-        """One fresh process. Blocks until it ended, was killed at ``spec.timeout_s`` or ``stop`` was called."""
+        """One fresh process; blocks until it ended, was killed at ``spec.timeout_s`` or ``stop`` was called.
+
+        The executor sets ``cache_dir`` and ``cache_state`` of the spec that the harness gets: it alone
+        knows where caches can lie.
+        """
 
     def stop(self) -> None:
         """Kill the running trial now (from a signal handler); ``run`` then returns ``interrupted``."""

@@ -1,0 +1,128 @@
+"""Trials in one virtual environment per image row, made from the same hash-locked wheels as the image."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from framebench.errors import UserError
+from framebench.executors import Failure, Progress, Unavailable
+from framebench.executors.process import TrialProcess, compiler_version
+from framebench.images import ImageRow, fetch_wheels, load_matrix, lock_path, lock_sha256
+from harness.record import ImageRef, Record, TrialSpec
+
+READY = ".framebench-ready"
+"""Written last into an environment, with the hash of its lock; one without it is half made."""
+
+
+class VenvExecutor:
+    """Environments lie in ``build/venvs/<image>``, compile caches in ``build/cache/<image>``."""
+
+    name = "venv"
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._process = TrialProcess()
+
+    def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
+        matrix = load_matrix(self._root)
+        prepared: dict[str, ImageRef | Unavailable] = {}
+        for stack in stacks:
+            try:
+                prepared[stack] = self.prepare_row(matrix.default(stack), progress)
+            except UserError as error:
+                prepared[stack] = Unavailable(str(error))
+        return prepared
+
+    def prepare_row(self, row: ImageRow, progress: Progress) -> ImageRef:
+        """Make the row's environment, if it is not there already or its lock has changed."""
+        lock_hash = lock_sha256(self._root, row)
+        folder = self._folder(row.name)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder.with_name(f"{row.name}.lock").open("w") as guard:
+            fcntl.flock(guard, fcntl.LOCK_EX)  # two runs of one clone make it once
+            if not _is_ready(folder, lock_hash):
+                self._make(row, folder, lock_hash, progress)
+        return ImageRef(name=row.name, lock_sha256=lock_hash, compiler=compiler_version())
+
+    def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
+        if spec.image.name is None:
+            raise UserError(f"Trial {spec.trial_id} names no image; the venv executor needs one.")
+        python = self._folder(spec.image.name) / "bin" / "python"
+        if not python.exists():
+            raise UserError(f"{python} does not exist; run `framebench run` again, it makes the environment.")
+        variables = {"PYTHONPATH": str(self._root), "PYTHONNOUSERSITE": "1"}
+        cache = self._root / "build" / "cache" / spec.image.name
+        return self._process.run(python, spec, cache, variables, log)
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def _folder(self, name: str) -> Path:
+        return self._root / "build" / "venvs" / name
+
+    def _make(self, row: ImageRow, folder: Path, lock_hash: str, progress: Progress) -> None:
+        interpreter = find_interpreter(row.python)
+        wheels = fetch_wheels(self._root, row, progress)
+        shutil.rmtree(folder, ignore_errors=True)
+        progress(f"{row.name}: making the virtual environment")
+        try:
+            _call(
+                [str(interpreter), "-m", "venv", str(folder)],
+                f"{interpreter} could not make a virtual environment;"
+                f" install its venv module (Debian, Ubuntu: apt install python{row.python}-venv)",
+            )
+            install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+            install += ["--disable-pip-version-check", "--no-input", "--no-index", "--no-deps"]
+            install += ["--find-links", str(wheels), "--require-hashes", "--only-binary", ":all:"]
+            install += ["--requirement", str(lock_path(self._root, row))]
+            _call(install, f"pip could not install the lock of {row.name} into {folder}")
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        (folder / READY).write_text(lock_hash)
+
+
+def find_interpreter(version: str) -> Path:
+    """An interpreter of this Python version: ``pythonX.Y`` of the path, else our own if it is one.
+
+    ``UserError`` says what to install when there is neither.
+    """
+    found = shutil.which(f"python{version}")
+    if found:
+        return Path(found)
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return Path(sys.executable)
+    raise UserError(
+        f"The locked packages are for Python {version}, and there is no python{version} on the path;"
+        f" install it (for example `uv python install {version}`, or apt install python{version}-venv)"
+        " or start a Docker engine."
+    )
+
+
+def _is_ready(folder: Path, lock_hash: str) -> bool:
+    marker = folder / READY
+    return marker.is_file() and marker.read_text() == lock_hash and (folder / "bin" / "python").exists()
+
+
+def _call(command: list[str], otherwise: str) -> None:
+    # a configuration of pip could bring back the index, another prefix or constraints
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))
+    }
+    done = subprocess.run(
+        command,
+        env=environment | {"PIP_CONFIG_FILE": os.devnull},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode != 0:
+        last = done.stdout.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise UserError(f"{otherwise}: {last[0]}")
