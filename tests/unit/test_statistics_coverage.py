@@ -1,0 +1,55 @@
+"""Do nominal 95 % intervals hold the truth 95 % of the time? Seeded simulations of the declared model."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from framebench.statistics.comparison import compare_case
+from framebench.statistics.interval import time_interval
+from framebench.statistics.reproduction import reproduced
+
+SIMULATIONS = 800
+TRUTH = math.log(1.05)  # a 5 % effect
+BETWEEN, WITHIN = 0.015, 0.03  # spread between processes and of single steps within one
+
+
+def trials(random: np.random.Generator, rounds: int, contenders: int) -> np.ndarray:
+    """(rounds, contenders) of ln median step times: round effect + process effect + median of 40 steps."""
+    steps = random.normal(0.0, WITHIN, (rounds, contenders, 40))
+    process = random.normal(0.0, BETWEEN, (rounds, contenders))
+    effects = np.zeros(contenders)
+    effects[1] = TRUTH
+    return np.median(steps, axis=2) + process + effects + random.normal(0.0, 0.05, (rounds, 1))
+
+
+@pytest.mark.parametrize(("rounds", "contenders"), [(3, 7), (5, 2), (5, 7), (10, 4)])
+def test_the_comparison_of_a_case(rounds: int, contenders: int) -> None:
+    random = np.random.default_rng(rounds * 100 + contenders)
+    found = [compare_case(trials(random, rounds, contenders), 0)[1] for _ in range(SIMULATIONS)]
+    held = [c.low <= TRUTH <= c.high for c in found if c and c.low is not None and c.high is not None]
+    assert len(held) == SIMULATIONS
+    assert 0.92 <= np.mean(held) <= 0.98
+
+
+@pytest.mark.parametrize("rounds", [3, 5, 10])
+def test_the_time_of_one_contender(rounds: int) -> None:
+    random = np.random.default_rng(rounds)
+    held = []
+    for _ in range(SIMULATIONS):
+        time = time_interval(np.exp(random.normal(TRUTH, BETWEEN, rounds)).tolist())
+        assert time.low is not None and time.high is not None
+        held.append(time.low <= math.exp(TRUTH) <= time.high)
+    assert 0.92 <= np.mean(held) <= 0.98
+
+
+def test_the_ratio_of_ratios() -> None:
+    random = np.random.default_rng(2)
+    held = []
+    for _ in range(SIMULATIONS):
+        answer = reproduced(random.normal(TRUTH, BETWEEN, 5), random.normal(TRUTH, BETWEEN, 5))
+        assert answer.low is not None and answer.high is not None
+        held.append(answer.low <= 1.0 <= answer.high)
+    assert 0.92 <= np.mean(held) <= 0.98
