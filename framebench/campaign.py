@@ -50,7 +50,9 @@ class Source(NamedTuple):
     @classmethod
     def of(cls, root: Path) -> Source:
         """The checkout at ``root`` on this machine."""
-        return cls(root, checkout.commit(root), checkout.dirty(root), harness_tree_sha256(root), host.host_id())
+        return cls(
+            root, checkout.commit(root), checkout.dirty(root), harness_tree_sha256(root), host.host_id()
+        )
 
 
 class Summary(NamedTuple):
@@ -88,8 +90,10 @@ class Campaign:
         for record in records:
             if record.outcome.status == "interrupted":
                 continue
-            self._done.add(record_key(record))
-            if record.kind == "parity":
+            key = record_key(record)
+            self._done.add(key)
+            gate = Planned("parity", record.case, record.contender, 0)
+            if record.kind == "parity" and record.contender.stack in self.images and key == self._key(gate):
                 self._gates[record.case.path, record.contender.slug] = record
 
     def done(self, trial: Planned) -> bool:
@@ -140,7 +144,7 @@ class Campaign:
         spec = self._spec(trial)
         started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
         answer = self.executor.run(spec, log)
-        record = _host_record(spec, answer, started_utc) if isinstance(answer, Failure) else answer
+        record = host_record(spec, answer, started_utc) if isinstance(answer, Failure) else answer
         store.write(record, self.results)
         self.remember([record])
         return record
@@ -198,7 +202,7 @@ class Campaign:
         )
 
 
-def _host_record(spec: TrialSpec, failure: Failure, started_utc: str) -> Record:
+def host_record(spec: TrialSpec, failure: Failure, started_utc: str) -> Record:
     """What the process could not report itself."""
     outcome: Outcome = failure.outcome
     return Record(

@@ -111,9 +111,7 @@ def _headline(suite: Suite, whole: _Selection) -> tuple[list[Case], list[Contend
     if suite.headline is None:
         return whole.cases, whole.contenders
     wanted = {parse_contender(slug).slug for slug in suite.headline.contenders}
-    cases = [
-        case for case in whole.cases if any(fnmatch(case.path, glob) for glob in suite.headline.cases)
-    ]
+    cases = [case for case in whole.cases if any(fnmatch(case.path, glob) for glob in suite.headline.cases)]
     contenders = [entrant for entrant in whole.contenders if entrant.twin or entrant.slug in wanted]
     return cases or whole.cases, contenders or whole.contenders
 

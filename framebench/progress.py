@@ -5,7 +5,14 @@ from __future__ import annotations
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from framebench.plan import Plan, Planned
 from harness.record import Record
@@ -35,7 +42,9 @@ def outcome_line(record: Record) -> str:
     if record.timing and record.timing.blocks:
         samples = sum(block.steps for block in record.timing.blocks) * record.timing.samples_per_step
         seconds = sum(block.wall_ns for block in record.timing.blocks) / 1e9
-        return f"{samples / seconds:,.0f} samples/s" + (f"  [{'; '.join(record.flags)}]" if record.flags else "")
+        return f"{samples / seconds:,.0f} samples/s" + (
+            f"  [{'; '.join(record.flags)}]" if record.flags else ""
+        )
     return "ok"
 
 

@@ -108,7 +108,9 @@ def _check(suite: Suite, where: str) -> None:
     for row in suite.cases:
         if row.workload not in workloads.names():
             near = difflib.get_close_matches(row.workload, workloads.names(), n=3, cutoff=0.0)
-            raise UserError(f"{where}: case.workload: unknown {row.workload!r}; the nearest: {', '.join(near)}")
+            raise UserError(
+                f"{where}: case.workload: unknown {row.workload!r}; the nearest: {', '.join(near)}"
+            )
         presets = list(workloads.get(row.workload).presets)
         if row.preset not in presets:
             raise UserError(

@@ -15,7 +15,10 @@ def work_hash(source: Path, stack: str, workload: str) -> str:
     """SHA-256 over the files that decide what this stack does in this workload; ``source`` holds ``harness/``."""
     family = stack.split("-")[0]
     folder = source / "harness" / "workloads" / workload
-    files = [source / "harness" / "frameworks" / f"{family}.py", source / "harness" / "workloads" / "philox.py"]
+    files = [
+        source / "harness" / "frameworks" / f"{family}.py",
+        source / "harness" / "workloads" / "philox.py",
+    ]
     implementations = {path.stem for path in (source / "harness" / "frameworks").glob("*.py")}
     files += [
         path

@@ -1,0 +1,218 @@
+"""The command line: arguments in, sentences out. Each command is a few lines over the module that does the work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from framebench.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+console = Console(soft_wrap=True, highlight=False)
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
+    """PyTorch, TensorFlow or Keras: which one, for your work, and by how much?"""
+    context.obj = debug
+
+
+@cli.command()
+@click.argument("images", nargs=-1, metavar="[IMAGE...]")
+def build(images: tuple[str, ...]) -> None:
+    """Build container images (all of the matrix by default)."""
+    from framebench import images as factory
+
+    matrix = factory.load_matrix(ROOT)
+    rows = [matrix.find(name) for name in images] if images else list(matrix.rows)
+    for row in rows:
+        made = factory.build(ROOT, row, _say)
+        _say(f"{made.name}  {made.config_digest}  {made.size_bytes / 1e6:,.0f} MB  {made.tag}")
+
+
+@cli.command()
+@click.argument("images", nargs=-1, metavar="[IMAGE...]")
+def lock(images: tuple[str, ...]) -> None:
+    """Resolve the hash-locked requirements of images anew."""
+    from framebench import images as factory
+
+    matrix = factory.load_matrix(ROOT)
+    for row in [matrix.find(name) for name in images] if images else matrix.rows:
+        factory.lock(ROOT, row, _say)
+
+
+_suite = click.option("--suite", default="auto", show_default=True, help="A file of suites/, or auto.")
+_budget = click.option(
+    "--budget", default="20m", show_default=True, help="Time for measuring: 90s, 20m, 2h or none."
+)
+_executor = click.option(
+    "--executor",
+    type=click.Choice(["auto", "docker", "venv", "system"]),
+    default="auto",
+    show_default=True,
+    help="Where trials run.",
+)
+_case = click.option("--case", "case_glob", metavar="GLOB", help="Only cases whose path matches.")
+_contender = click.option("--contender", "contender_glob", metavar="GLOB", help="Only contenders that match.")
+_results = click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=ROOT / "results",
+    help="Folder of the records.  [default: results]",
+)
+
+
+@cli.command()
+@_suite
+@_budget
+@_executor
+@_case
+@_contender
+@_results
+def plan(**options: Any) -> None:
+    """Print what would run, what is done already, and how long it would take."""
+    from framebench import bench
+
+    bench.show_plan(bench.Request(ROOT, **options), console)
+
+
+@cli.command()
+@_suite
+@_budget
+@_executor
+@_case
+@_contender
+@_results
+@click.option("--force", is_flag=True, help="Run trials again that are done already.")
+def run(**options: Any) -> None:
+    """Measure: rounds of interleaved trials; Ctrl-C once finishes the trial, twice stops now."""
+    from framebench import bench
+
+    sys.exit(bench.run(bench.Request(ROOT, **options), console))
+
+
+@cli.command()
+@_results
+@click.option("--serve", type=int, metavar="PORT", help="Serve the site on this port of this machine.")
+def site(results: Path, serve: int | None) -> None:
+    """Render the results into build/site."""
+    from framebench import pages
+
+    report = pages.build_site(ROOT, [results], ROOT / "build" / "site")
+    _say(report.describe())
+    if serve is not None:
+        _say(f"http://127.0.0.1:{serve}/  (Ctrl-C ends)")
+        pages.serve(ROOT, serve)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
+def check(paths: tuple[Path, ...]) -> None:
+    """Validate records; exit 0 if all are sound, 1 and one line per fault if not."""
+    from framebench import store
+
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder; give a record or a folder of records")
+    faults = store.check(list(paths) or [ROOT / "results"])
+    for fault in faults:
+        _say(fault)
+    if faults:
+        sys.exit(1)
+    _say("all records are sound")
+
+
+@cli.command()
+@click.argument("result", required=False)
+@_results
+def show(result: str | None, results: Path) -> None:
+    """Show one result (an id, a unique prefix of it, or a trial id), or list them all."""
+    from framebench import terminal
+
+    terminal.show(results, result, console)
+
+
+@cli.command()
+@click.argument("a")
+@click.argument("b")
+@_results
+def compare(a: str, b: str, results: Path) -> None:
+    """Compare two results of one case: ratio, interval, verdict."""
+    from framebench import terminal
+
+    terminal.compare(results, a, b, console)
+
+
+@cli.command()
+@click.argument("result")
+@click.option("--rounds", type=click.IntRange(2), default=5, show_default=True, help="Rounds to measure.")
+@_results
+def reproduce(result: str, rounds: int, results: Path) -> None:
+    """Measure a recorded result again in its very image, and say whether it holds."""
+    from framebench import reproduce as again
+
+    sys.exit(again.run(ROOT, results, result, rounds, console))
+
+
+@cli.command()
+def prune() -> None:
+    """Remove the images, volumes, environments and downloads that framebench stored."""
+    from framebench import images
+
+    for line in images.prune(ROOT) or ["nothing to remove"]:
+        _say(line)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of spec and record."""
+    import msgspec
+
+    from framebench import store
+
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(store.json_schema()), indent=2).decode() + "\n")
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one sentence and exit code 2; a traceback only with ``--debug``."""
+    debug = "--debug" in sys.argv
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        console.print("stopped")
+        sys.exit(130)
+    except UserError as error:
+        if debug:
+            raise
+        click.echo(f"framebench: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if debug:
+            raise
+        click.echo(f"framebench: {_os_sentence(error)} (--debug shows where)", err=True)
+        sys.exit(2)
+
+
+def _os_sentence(error: OSError) -> str:
+    import errno
+
+    if error.errno == errno.ENOSPC:
+        return f"no disk space left for {error.filename or 'build/'}: free some, or run framebench prune"
+    return f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+
+
+if __name__ == "__main__":
+    main()

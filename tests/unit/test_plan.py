@@ -1,0 +1,96 @@
+"""The plan: order, interleaving, resume and what a budget leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from framebench import plan, suites
+from framebench.bench import parse_budget
+from framebench.errors import UserError
+from framebench.plan import Planned
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def make(budget_s: float | None, seconds: float = 10.0, done: set[Planned] | None = None) -> plan.Plan:
+    suite = suites.load(ROOT, "cpu")
+    return plan.make(
+        suite,
+        suite.expand(2),
+        suite.entrants(),
+        seconds=lambda trial: seconds,
+        done=lambda trial: trial in (done or set()),
+        budget_s=budget_s,
+        seed=7,
+    )
+
+
+def test_without_a_budget_everything_runs() -> None:
+    whole = make(None)
+    assert [len(batch) for batch in whole.rounds] == [4 * 18] * 5  # 17 contenders and the twin, 4 cases
+    assert {trial.kind for trial in whole.gates} == {"parity", "memory", "cold-start"}
+    assert len(whole.gates) == 3 * 4 * 17  # the twin has no gate of its own
+    assert whole.dropped == []
+
+
+def test_every_round_holds_each_contender_of_each_case_once() -> None:
+    for batch in make(None).rounds:
+        pairs = [(trial.case.path, trial.contender.slug) for trial in batch]
+        assert len(pairs) == len(set(pairs))
+
+
+def test_rounds_are_shuffled_differently_but_reproducibly() -> None:
+    first, again = make(None), make(None)
+    assert first.rounds == again.rounds
+    order = [[trial.contender.slug for trial in batch[:18]] for batch in first.rounds]
+    assert order[0] != order[1]
+
+
+def test_a_budget_takes_the_headline_set_first_and_names_what_it_drops() -> None:
+    # 6 contenders x 2 cases: 36 gates and 3 rounds of 14 trials, 10 s each = 780 s.
+    fitted = make(800.0)
+    assert {trial.case.path for trial in fitted.trials()} == {
+        "convstack/cpu-train-b16-fp32-cpu1-c2",
+        "mlp/cpu-train-b32-fp32-cpu1-c2",
+    }
+    assert [len(batch) for batch in fitted.rounds] == [14, 14, 14]
+    assert fitted.estimate_s <= 800.0
+    assert "case convstack/cpu-infer-b16-fp32-cpu1-c2" in fitted.dropped
+    assert "contender tensorflow-compiled-xla" in fitted.dropped
+    assert "rounds 4 to 5" in fitted.dropped
+
+
+def test_a_small_budget_drops_a_headline_case_rather_than_rounds() -> None:
+    fitted = make(500.0)
+    assert len({trial.case.path for trial in fitted.trials()}) == 1
+    assert len(fitted.rounds) == 3
+
+
+def test_a_large_budget_adds_cases_and_rounds() -> None:
+    fitted = make(2500.0)
+    assert len({trial.case.path for trial in fitted.trials()}) == 4
+    assert len(fitted.rounds) > 3
+
+
+def test_what_is_done_is_not_run_again() -> None:
+    whole = make(None)
+    finished = set(whole.rounds[0]) | set(whole.gates)
+    rest = make(None, done=finished)
+    assert not rest.gates
+    assert rest.rounds == whole.rounds[1:]
+    assert rest.done == len(finished)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90.0), ("20m", 1200.0), ("2h", 7200.0), ("15", 900.0), ("none", None)]
+)
+def test_budgets(text: str, seconds: float | None) -> None:
+    assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0m", "-5m", "20 minutes"])
+def test_bad_budgets_are_one_sentence(text: str) -> None:
+    with pytest.raises(UserError, match="write 90s, 20m, 2h or none"):
+        parse_budget(text)
