@@ -1,4 +1,4 @@
-"""An executor runs one trial somewhere and hands back its record; docker, venv, system differ only in where."""
+"""An executor runs one trial somewhere and hands back its record; docker, venv and system differ in where."""
 
 from __future__ import annotations
 

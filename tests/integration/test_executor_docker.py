@@ -1,0 +1,328 @@
+"""Real containers, in an image of this interpreter whose harness runs a text that comes in the spec."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import msgspec
+import pytest
+
+from framebench.errors import UserError
+from framebench.executors import Failure
+from framebench.executors.docker import LABEL, OWNER_LABEL, ROOT_LABEL, DockerExecutor, connect
+from harness.record import Contender, Outcome, Record, TrialSpec, encode
+from tests.record_factory import make_record
+from tests.requirement import require
+
+pytestmark = pytest.mark.docker
+
+IMAGE = f"framebench-test-executor:{os.getpid()}"
+HARNESS = """
+import json, os, signal, sys, time
+spec = json.load(sys.stdin)
+record = spec["campaign_id"]
+exec(spec["contender"]["variant"])
+"""
+Run = Callable[..., Record | Failure]
+
+
+def python_tree() -> bytes:
+    """A tar of this Python, its standard library and the shared libraries it is linked with."""
+    archive = io.BytesIO()
+    executable = Path(sys.executable).resolve()
+    library = Path(sysconfig.get_path("stdlib")).resolve()
+    linked = subprocess.run(["ldd", executable], capture_output=True, text=True, check=True).stdout
+    needed = [word for word in linked.split() if word.startswith("/")]
+
+    def lean(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        left_out = {"test", "idlelib", "site-packages", "dist-packages", "__pycache__"}
+        return None if left_out & set(Path(entry.name).parts) else entry
+
+    with tarfile.open(fileobj=archive, mode="w", dereference=True) as tar:
+        tar.add(executable, str(executable))
+        tar.add(library, str(library), filter=lean)
+        for path in needed:
+            tar.add(path, path)
+        for name in ("harness/__init__.py", "harness/__main__.py"):
+            content = HARNESS.encode() if name.endswith("__main__.py") else b""
+            entry = tarfile.TarInfo(f"/opt/framebench/{name}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return archive.getvalue()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[docker.DockerClient]:
+    try:
+        client = connect()
+    except UserError as error:
+        require("docker", False, str(error))
+        raise
+    entry_point = json.dumps([str(Path(sys.executable).resolve()), "-m", "harness"])
+    client.api.import_image_from_data(
+        python_tree(),
+        repository=IMAGE.partition(":")[0],
+        tag=IMAGE.partition(":")[2],
+        changes=[f"ENTRYPOINT {entry_point}", "ENV PYTHONPATH=/opt/framebench"],
+    )
+    digest = client.images.get(IMAGE).id
+    yield client
+    client.images.remove(IMAGE, force=True)
+    client.volumes.get(f"framebench-cache-{digest.removeprefix('sha256:')[:12]}").remove()
+
+
+@pytest.fixture
+def executor(engine: docker.DockerClient, tmp_path: Path) -> Iterator[DockerExecutor]:
+    executor = DockerExecutor(tmp_path)
+    executor.adopt(make_spec(engine).image, IMAGE)
+    yield executor
+    assert [c for c in engine.containers.list(all=True) if c.image.tags == [IMAGE]] == []
+
+
+@pytest.fixture
+def run(executor: DockerExecutor, engine: docker.DockerClient) -> Run:
+    def run_in_container(script: str, log: Callable[[str], None] = print, **changes: object):
+        return executor.run(make_spec(engine, script, **changes), log)
+
+    return run_in_container
+
+
+def make_spec(engine: docker.DockerClient, script: str = "", **changes: object) -> TrialSpec:
+    record = make_record()
+    image = msgspec.structs.replace(record.image, config_digest=engine.images.get(IMAGE).id)
+    spec = TrialSpec(
+        kind="timing",
+        trial_id=record.trial_id,
+        campaign_id=encode(record).decode(),
+        round=1,
+        seed=1,
+        case=msgspec.structs.replace(record.case, cores=1),
+        contender=Contender(stack="test", mode="eager", variant=script),
+        protocol=record.protocol,
+        image=image,
+        provenance=record.provenance,
+        timeout_s=60.0,
+    )
+    return msgspec.structs.replace(spec, **changes)
+
+
+def failed(answer: Record | Failure) -> Outcome:
+    assert isinstance(answer, Failure), answer
+    return answer.outcome
+
+
+def test_a_record_comes_back_and_stderr_is_logged_line_by_line(run: Run) -> None:
+    lines: list[str] = []
+    answer = run("print('one\\ntwo', file=sys.stderr); print(record)", lines.append)
+    assert isinstance(answer, Record), answer
+    assert lines == ["one", "two"]
+
+
+def test_a_spec_of_100_kb_and_a_record_of_1_mb_pass_whole(run: Run) -> None:
+    script = """
+print("z" * 200_000, file=sys.stderr)
+assert len(spec["contender"]["stack"]) == 100_000
+print(record.replace('"flags":[]', '"flags":["' + "f" * 1_000_000 + '"]'))
+"""
+    answer = run(script, contender=Contender(stack="s" * 100_000, mode="eager", variant=script))
+    assert isinstance(answer, Record), answer
+    assert len(answer.flags[0]) == 1_000_000
+
+
+def test_stderr_is_logged_while_the_trial_runs_and_stop_interrupts(
+    run: Run, executor: DockerExecutor
+) -> None:
+    def stop_at_the_first_line(line: str) -> None:
+        assert line == "compiling"
+        executor.stop()
+
+    answer = run("print('compiling', file=sys.stderr, flush=True); time.sleep(120)", stop_at_the_first_line)
+    assert failed(answer).status == "interrupted"
+
+
+def test_stop_holds_when_the_trial_has_closed_its_outputs(run: Run, executor: DockerExecutor) -> None:
+    threading.Timer(3, executor.stop).start()
+    answer = run("[os.close(fd) for fd in (0, 1, 2)]; time.sleep(120)")
+    assert failed(answer).status == "interrupted"
+
+
+def test_timeout_kills(run: Run) -> None:
+    outcome = failed(run("signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(120)", timeout_s=2.0))
+    assert (outcome.status, outcome.reason) == ("timeout", "killed after 2 s")
+
+
+def test_the_memory_limit_is_an_oom(run: Run, executor: DockerExecutor) -> None:
+    executor.memory_bytes = 64 << 20
+    outcome = failed(run("x = b'x' * (200 << 20); print(record)"))
+    assert outcome.status == "oom"
+
+
+def test_the_memory_limit_is_an_oom_also_when_a_child_was_killed(run: Run, executor: DockerExecutor) -> None:
+    executor.memory_bytes = 64 << 20
+    child = """
+import subprocess
+subprocess.run([sys.executable, "-S", "-c", "b'x' * (200 << 20)"])
+print(record)
+"""
+    outcome = failed(run(child))
+    assert (outcome.status, outcome.exit_code) == ("oom", 0)
+
+
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGKILL", "SIGTERM"])
+def test_a_signal_is_named(run: Run, name: str) -> None:
+    outcome = failed(run(f"os.kill(os.getpid(), signal.{name})"))
+    assert (outcome.status, outcome.signal, outcome.exit_code) == ("crashed", name, None)
+
+
+def test_an_abort_is_named(run: Run) -> None:
+    outcome = failed(run("os.abort()"))
+    assert (outcome.status, outcome.signal) == ("crashed", "SIGABRT")
+
+
+def test_a_crash_keeps_exit_code_and_the_last_fifty_lines(run: Run) -> None:
+    outcome = failed(run("[print('line', n, file=sys.stderr) for n in range(80)]; sys.exit(3)"))
+    assert (outcome.status, outcome.exit_code) == ("crashed", 3)
+    assert outcome.stderr_tail == [f"line {n}" for n in range(30, 80)]
+
+
+@pytest.mark.parametrize("script", ["print('rubbish')", "pass", "print(record[:-9])"])
+def test_an_answer_that_is_no_record_is_a_crash(run: Run, script: str) -> None:
+    outcome = failed(run(script))
+    assert (outcome.status, outcome.exit_code) == ("crashed", 0)
+    assert "record" in (outcome.reason or "")
+
+
+def test_the_container_is_closed_in(run: Run) -> None:
+    lines: list[str] = []
+    answer = run(
+        """
+import socket
+lines = open("/proc/self/status").read().splitlines()
+status = dict(line.split(":\\t", 1) for line in lines if ":\\t" in line)
+facts = dict(uid=os.getuid(), gid=os.getgid(), capabilities=int(status["CapEff"], 16),
+             no_new_privileges=status["NoNewPrivs"].strip(), cores=sorted(os.sched_getaffinity(0)),
+             network=os.listdir("/sys/class/net"), host_variables=sorted(os.environ))
+for name, path in dict(root="/new", tmp="/tmp/new", cache="/cache/compile/new", pyc="/cache/pyc/new").items():
+    try:
+        open(path, "w").close()
+        facts[name] = "writable"
+    except OSError as error:
+        facts[name] = error.strerror
+facts["tmp_options"] = next(line.split()[3] for line in open("/proc/mounts") if line.split()[1] == "/tmp")
+facts["shm"] = os.statvfs("/dev/shm").f_blocks * os.statvfs("/dev/shm").f_bsize
+print(json.dumps(facts), file=sys.stderr)
+print(record)
+""",
+        lines.append,
+    )
+    assert isinstance(answer, Record), answer
+    facts = json.loads(lines[0])
+    assert (facts["uid"], facts["gid"], facts["capabilities"], facts["no_new_privileges"]) == (
+        1000,
+        1000,
+        0,
+        "1",
+    )
+    assert facts["cores"] == sorted(os.sched_getaffinity(0))[:1]
+    assert facts["network"] == ["lo"]
+    assert facts["root"] == "Read-only file system"
+    assert {facts["tmp"], facts["cache"], facts["pyc"]} == {"writable"}
+    assert "noexec" not in facts["tmp_options"]
+    assert facts["shm"] == 1 << 30
+    assert not any(name.startswith(("OMP_", "TF_", "XLA_")) for name in facts["host_variables"])
+
+
+def test_the_compile_cache_is_kept_for_warm_trials_and_empty_for_cold_ones(run: Run) -> None:
+    write = (
+        "os.makedirs(spec['cache_dir'], exist_ok=True); open(spec['cache_dir'] + '/made', 'w'); print(record)"
+    )
+    look = """
+print(os.path.exists(spec["cache_dir"] + "/made"), spec["cache_state"], file=sys.stderr)
+print(record)
+"""
+    lines: list[str] = []
+    assert isinstance(run(write), Record)
+    assert isinstance(run(look, lines.append), Record)
+    assert isinstance(run(look, lines.append, kind="cold-start"), Record)
+    assert lines == ["True warm", "False cold"]
+
+
+def test_python_keeps_its_byte_code_in_the_volume(run: Run) -> None:
+    lines: list[str] = []
+    script = (
+        "import wave; print(wave.__cached__, os.path.exists(wave.__cached__), file=sys.stderr); print(record)"
+    )
+    assert isinstance(run(script, lines.append), Record)
+    assert lines[0].startswith("/cache/pyc/")
+    assert lines[0].endswith(" True")
+
+
+def test_an_exception_on_the_host_leaves_no_container(run: Run) -> None:
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # the fixture looks for containers afterwards
+        run("print('line', file=sys.stderr, flush=True); time.sleep(120)", interrupt)
+
+
+def test_more_cores_than_there_are_is_unsupported(run: Run, engine: docker.DockerClient) -> None:
+    case = msgspec.structs.replace(make_spec(engine).case, cores=4096)
+    assert failed(run("print(record)", case=case)).status == "unsupported"
+
+
+def test_an_image_that_was_not_prepared_is_refused(engine: docker.DockerClient, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="framebench build"):
+        DockerExecutor(tmp_path).run(make_spec(engine), print)
+
+
+def test_an_image_that_the_engine_lacks_is_refused(engine: docker.DockerClient, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no image framebench-test-absent"):
+        DockerExecutor(tmp_path).adopt(make_spec(engine).image, "framebench-test-absent:1")
+
+
+def test_leftovers_of_a_killed_run_are_removed_and_those_of_a_living_one_kept(
+    engine: docker.DockerClient, executor: DockerExecutor, tmp_path: Path
+) -> None:
+    """A host process is killed in mid-trial; the next start of the same clone cleans up."""
+    script = (
+        "from pathlib import Path; import docker\n"
+        "from framebench.executors.docker import DockerExecutor\n"
+        "from tests.integration.test_executor_docker import make_spec, IMAGE\n"
+        "import tests.integration.test_executor_docker as test\n"
+        f"test.IMAGE = {IMAGE!r}\n"
+        f"executor = DockerExecutor(Path({str(tmp_path)!r}))\n"
+        "run_on = 'print(\"running\", file=sys.stderr, flush=True); time.sleep(300)'\n"
+        "spec = make_spec(docker.from_env(), run_on)\n"
+        "executor.adopt(spec.image, test.IMAGE)\n"
+        "executor.run(spec, lambda line: print(line, flush=True))\n"
+    )
+    host = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert host.stdout and host.stdout.readline() == "running\n"
+
+    def left() -> list[str]:
+        mine = [
+            c for c in engine.containers.list(all=True) if c.labels.get(LABEL) and c.image.tags == [IMAGE]
+        ]
+        assert all({ROOT_LABEL, OWNER_LABEL} <= set(c.labels) for c in mine)
+        return [c.status for c in mine]
+
+    executor.remove_leftovers()
+    assert left() == ["running"]
+    host.kill()
+    host.wait()
+    executor.remove_leftovers()
+    deadline = time.monotonic() + 10
+    while left() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left() == []
