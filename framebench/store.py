@@ -3,7 +3,8 @@
 ``<host>/<workload>/<case slug>/<contender slug>--<where>/<trial-id>.json``, where ``where`` is the image's
 name for a container, ``venv-<image>`` for a virtual environment and ``system`` for this interpreter, so
 that results made in a container never share a folder with others. The sidecar (time series) lies beside
-its record. Reproductions lie in ``reproductions/<result-id>/<reproduction-id>.json``.
+its record. Reproductions lie in ``reproductions/<result-id>/<reproduction-id>.json``, their trials in
+``reproductions/<result-id>/trials/`` below the same five names.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,13 +47,19 @@ class Broken(NamedTuple):
         return f"{self.path}: {self.reason}"
 
 
-class Loaded(NamedTuple):
-    """Everything found, sorted by path. ``leftovers`` are remains of an interrupted write, not records."""
+@dataclass
+class Loaded:
+    """Everything found, sorted by path.
 
-    records: list[tuple[Path, Record]]
-    reproductions: list[tuple[Path, Reproduction]]
-    broken: list[Broken]
-    leftovers: list[Broken]
+    ``leftovers`` are remains of an interrupted write. ``reproduction_trials`` were measured to check a
+    result and are no part of it: they may come from the same host and image and have the same result id.
+    """
+
+    records: list[tuple[Path, Record]] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    reproductions: list[tuple[Path, Reproduction]] = field(default_factory=list)
+    reproduction_trials: list[tuple[Path, Record]] = field(default_factory=list)
+    leftovers: list[Broken] = field(default_factory=list)
 
 
 class Found(NamedTuple):
@@ -123,7 +131,7 @@ def load(paths: Iterable[Path]) -> Loaded:
     Strict per file and tolerant of files: what cannot be used is in ``broken`` and never stops the rest.
     ``UserError`` if a path does not exist.
     """
-    loaded = Loaded([], [], [], [])
+    loaded = Loaded()
     places: dict[str, Path] = {}  # trial id -> first file that has it
     for path in sorted(_files(paths)):
         if path.name.endswith(".tmp"):
@@ -140,7 +148,9 @@ def load(paths: Iterable[Path]) -> Loaded:
                 first = places.setdefault(record.trial_id, path)
                 if first != path:
                     raise _Fault(f"trial_id {record.trial_id} is also in {first}; delete one of the two")
-                loaded.records.append((path, record))
+                # results/reproductions/<result-id>/trials/<host>/<workload>/<case>/<contender>/<trial>.json
+                again = path.parts[-8:-5:2] == (REPRODUCTIONS, "trials")
+                (loaded.reproduction_trials if again else loaded.records).append((path, record))
             except _Fault as fault:
                 loaded.broken.append(Broken(path, str(fault)))
     return loaded
@@ -153,7 +163,7 @@ def check(paths: Iterable[Path]) -> list[str]:
         Broken(
             path, f"{path.stat().st_size} bytes, a record has at most {MAX_RECORD_BYTES} without its sidecar"
         )
-        for path, _ in loaded.records
+        for path, _ in (*loaded.records, *loaded.reproduction_trials)
         if path.stat().st_size > MAX_RECORD_BYTES
     ]
     return [str(fault) for fault in sorted([*loaded.broken, *loaded.leftovers, *too_large])]

@@ -58,7 +58,7 @@ def test_a_record_comes_back_equal_from_the_folder_its_content_names(tmp_path: P
         "epyc-2c-ab12cd34/convstack/cpu-train-b16-fp32-cpu1-c2/torch-eager--torch-2.13.0-cpu-py311/"
         f"{record.trial_id}.json"
     )
-    assert store.load([tmp_path]) == store.Loaded([(path, record)], [], [], [])
+    assert store.load([tmp_path]) == store.Loaded(records=[(path, record)])
     assert store.check([tmp_path]) == []
 
 
@@ -194,6 +194,17 @@ def test_a_reproduction_is_never_taken_for_a_record(tmp_path: Path) -> None:
     assert loaded.reproductions == [(path, reproduction())]
     edit(path, lambda document: document.update(verdict="surely"))
     assert r"$.verdict" in store.check([tmp_path])[0]
+
+
+def test_trials_of_a_reproduction_are_checked_but_no_part_of_the_result(tmp_path: Path) -> None:
+    store.write(make_record(), tmp_path)
+    again = make_record(trial_id=trial_id(2))
+    path = store.write(again, tmp_path / store.REPRODUCTIONS / result_id(again) / "trials")
+    loaded = store.load([tmp_path])
+    assert [record.trial_id for _, record in loaded.records] == [trial_id(1)]
+    assert loaded.reproduction_trials == [(path, again)]
+    edit(path, lambda document: document.update(round="one"))
+    assert r"$.round" in store.check([tmp_path])[0]
 
 
 def test_trial_ids_are_unique_and_in_the_order_of_time() -> None:
