@@ -23,6 +23,7 @@ from framebench.campaign import host_record
 from framebench.errors import UserError
 from framebench.executors import Executor, Failure, Unavailable
 from framebench.executors.choose import choose
+from framebench.executors.docker import DockerExecutor
 from framebench.progress import minutes, outcome_line
 from framebench.reproduction import Reproduction
 from framebench.statistics.reproduction import Reproduced, reproduced
@@ -171,19 +172,25 @@ def _baseline_slug(root: Path, record: Record) -> str | None:
 
 def _prepare(root: Path, executor: Executor, trials: list[Record], say: Say) -> Source:
     """Everything both trials run in, by identity; says how it was had (the contender's way is recorded)."""
-    if executor.name != "docker":
-        _same_files(root, trials)
-        for stack, found in executor.prepare([t.contender.stack for t in trials], say).items():
-            if isinstance(found, Unavailable):
-                raise UserError(f"{stack} cannot run here: {found.reason}; {found.mend or ''}".rstrip("; "))
-            wanted = next(t.image for t in trials if t.contender.stack == stack)
-            if found.lock_sha256 != wanted.lock_sha256:
+    if isinstance(executor, DockerExecutor):
+        executor.remove_leftovers()
+        ways: list[Source] = []
+        for trial in trials:
+            way, engine_name = _image(root, trial, say)
+            executor.adopt(trial.image, engine_name)
+            ways.append(way)
+        return ways[0]
+    _same_files(root, trials)
+    for stack, found in executor.prepare([trial.contender.stack for trial in trials], say).items():
+        if isinstance(found, Unavailable):
+            raise UserError(f"{stack} cannot run here: {found.reason}" + (f"; {found.mend}" if found.mend else ""))
+        for trial in trials:
+            if trial.contender.stack == stack and trial.image.lock_sha256 != found.lock_sha256:
                 raise UserError(
-                    f"the lock of {wanted.name} has changed since the record: git checkout {trials[0].provenance.git_commit}"
+                    f"the lock of {trial.image.name} has changed since the record: "
+                    f"git checkout {trial.provenance.git_commit}"
                 )
-        return "local"
-    ways = [_image(root, trial, say) for trial in trials]
-    return ways[0]
+    return "local"
 
 
 def _same_files(root: Path, trials: list[Record]) -> None:
@@ -196,17 +203,19 @@ def _same_files(root: Path, trials: list[Record]) -> None:
             )
 
 
-def _image(root: Path, trial: Record, say: Say) -> Source:
+def _image(root: Path, trial: Record, say: Say) -> tuple[Source, str]:
+    """How the trial's image was had, and what the engine calls it."""
     image = trial.image
     if image.name is None or image.config_digest is None:
         raise UserError(f"trial {trial.trial_id} names no image, so its container cannot be had")
-    if images.find_by_digest(root, image.config_digest):
+    here = images.find_by_digest(root, image.config_digest)
+    if here:
         say(f"{image.name}: {image.config_digest} is here")
-        return "local"
+        return "local", here
     if image.repo_digest:
         say(f"{image.name}: pulling {image.repo_digest}")
-        if images.pull(root, image.repo_digest, image.config_digest, say):
-            return "pulled"
+        images.pull(image.repo_digest, image.config_digest)
+        return "pulled", image.repo_digest
     commit = trial.provenance.git_commit
     if commit is None or trial.provenance.dirty:
         raise UserError(
@@ -220,7 +229,7 @@ def _image(root: Path, trial: Record, say: Say) -> Source:
             f"the rebuilt {image.name} has config digest {made.config_digest}, the record says "
             f"{image.config_digest}: it is not the image that was measured, so nothing was run"
         )
-    return "rebuilt"
+    return "rebuilt", made.tag
 
 
 def _measure(
