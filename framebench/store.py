@@ -219,10 +219,10 @@ def _parts(record: Record) -> list[tuple[str, str]]:
         ("contender and image", f"{record.contender.slug}--{where}"),
         ("trial_id", record.trial_id),
     ]
-    for field, part in parts:
+    for name, part in parts:
         if not _NAME.fullmatch(part) or part == REPRODUCTIONS:
             raise UserError(
-                f"record {record.trial_id}: {field} is {part!r}, which cannot name a folder;"
+                f"record {record.trial_id}: {name} is {part!r}, which cannot name a folder;"
                 " use letters, digits, '.', '_' and '-'"
             )
     return parts
@@ -263,10 +263,10 @@ def _read(path: Path) -> Record:
     except UserError as error:
         raise _Fault(str(error)) from error
     actual = (*path.absolute().parts[-5:-1], path.stem)
-    for (field, part), folder in zip(expected, actual, strict=True):
+    for (name, part), folder in zip(expected, actual, strict=True):
         if part != folder:
             raise _Fault(
-                f"{field} says {part!r}, the path says {folder!r}; move it to {relative_path(record)}"
+                f"{name} says {part!r}, the path says {folder!r}; move it to {relative_path(record)}"
             )
     if record.sidecar is not None:
         sidecar = _sidecar_path(path)
@@ -279,12 +279,12 @@ def _read(path: Path) -> Record:
 
 def _read_reproduction(path: Path) -> Reproduction:
     reproduction: Reproduction = _decode(path, decode_reproduction)
-    for field, value, folder in [
+    for name, value, folder in [
         ("result_id", reproduction.result_id, path.parent.name),
         ("reproduction_id", reproduction.reproduction_id, path.stem),
     ]:
         if value != folder:
-            raise _Fault(f"{field} says {value!r}, the path says {folder!r}; move it")
+            raise _Fault(f"{name} says {value!r}, the path says {folder!r}; move it")
     return reproduction
 
 
