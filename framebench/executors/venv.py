@@ -73,11 +73,13 @@ class VenvExecutor:
         progress(f"{row.name}: making the virtual environment")
         try:
             _call(
-                [str(interpreter), "-m", "venv", str(folder)],
+                [str(interpreter), "-m", "venv", "--without-pip", str(folder)],
                 f"{interpreter} could not make a virtual environment;"
                 f" install its venv module (Debian, Ubuntu: apt install python{row.python}-venv)",
             )
-            install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+            # our own pip: the environment then holds the lock and nothing else, and is made in half the time
+            install = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
+            install += ["install", "--quiet"]
             install += ["--disable-pip-version-check", "--no-input", "--no-index", "--no-deps"]
             install += ["--find-links", str(wheels), "--require-hashes", "--only-binary", ":all:"]
             install += ["--requirement", str(lock_path(self._root, row))]

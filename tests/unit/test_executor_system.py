@@ -1,0 +1,51 @@
+"""The system executor finds modules without importing them and runs the harness under this interpreter."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from framebench.executors import Unavailable
+from framebench.executors.system import SystemExecutor
+from harness.record import Record, encode
+from tests.record_factory import make_record
+from tests.unit.test_executor_process import make_spec
+
+
+def test_what_can_be_imported_is_available_and_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bedrock", "gravel"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    prepared = SystemExecutor(tmp_path).prepare(["bedrock", "bedrock-gravel", "bedrock-sand"], print)
+    for stack in ("bedrock", "bedrock-gravel"):
+        image = prepared[stack]
+        assert not isinstance(image, Unavailable)
+        assert (image.name, image.config_digest, image.lock_sha256) == (None, None, None)
+    missing = prepared["bedrock-sand"]
+    assert isinstance(missing, Unavailable)
+    assert "sand" in missing.reason and "bedrock" not in missing.reason.replace(str(tmp_path), "")
+    assert "bedrock" not in sys.modules
+
+
+def test_a_trial_runs_under_this_interpreter_and_sees_what_prepare_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "bedrock.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "elsewhere"))
+    root = tmp_path / "clone"
+    (root / "harness").mkdir(parents=True)
+    (tmp_path / "record.json").write_bytes(encode(make_record(executor="system")))
+    (root / "harness" / "__main__.py").write_text(
+        "import sys, bedrock\nprint(sys.executable, file=sys.stderr)\n"
+        f"print(open({str(tmp_path / 'record.json')!r}).read())\n"
+    )
+    lines: list[str] = []
+    answer = SystemExecutor(root).run(make_spec(), lines.append)
+    assert isinstance(answer, Record), lines
+    assert lines == [sys.executable]
+    assert (root / "build" / "cache" / "system").is_dir()
