@@ -1,7 +1,8 @@
 """A stack knows one framework, never a workload: configure, barrier, compile, memory, versions.
 
 Discovery is by file: ``frameworks/<name>.py`` serves the stacks it lists in ``STACKS`` and offers
-``load(stack) -> Stack``. Importing such a file must not import the framework; ``load`` does.
+``load(stack) -> Stack`` and ``environment(stack, cores, cache_dir) -> dict[str, str]``, the variables the
+framework reads when it is imported. Importing such a file must not import the framework; ``load`` does.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def stacks() -> dict[str, str]:
     for info in pkgutil.iter_modules(__path__):
         try:
             module = importlib.import_module(f"{__name__}.{info.name}")
-            found.update({stack: info.name for stack in module.STACKS})
+            found.update(dict.fromkeys(module.STACKS, info.name))
         except Exception:  # a broken plug-in must not stop the others; broken() names it
             continue
     return found
@@ -79,6 +80,20 @@ def broken() -> dict[str, str]:
         except Exception as error:
             errors[info.name] = f"{type(error).__name__}: {error}"
     return errors
+
+
+def environment(stack: str, cores: int, cache_dir: str | None) -> dict[str, str]:
+    """Environment variables to set before ``load``: threads of every pool, compile caches, quiet logs."""
+    threads = {
+        name: str(cores)
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    }
+    known = stacks()
+    if stack not in known:
+        return threads
+    module = importlib.import_module(f"{__name__}.{known[stack]}")
+    own: dict[str, str] = module.environment(stack, cores, cache_dir)
+    return threads | own
 
 
 def load(stack: str) -> Stack:

@@ -1,0 +1,163 @@
+"""The machine and the software as the trial sees them: one small function per fact, ``None`` = unknown."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import psutil
+
+from harness.frameworks import Stack
+from harness.record import Hardware, ImageRef, Software
+from harness.telemetry.proc import read
+
+
+def software(stack: Stack, image: ImageRef) -> Software:
+    """Versions read at run time inside this process."""
+    packages = stack.versions()
+    family, _, backend = stack.name.partition("-")
+    return Software(
+        python=platform.python_version(),
+        numpy=np.__version__,
+        framework=packages.get(family),
+        backend=f"{backend} {packages.get(backend, '')}".strip() if backend else None,
+        packages={**packages, "msgspec": msgspec.__version__, "psutil": psutil.__version__},
+        cuda=packages.get("cuda"),
+        cudnn=packages.get("cudnn"),
+        driver=driver(),
+        compiler=image.compiler or compiler(),
+    )
+
+
+def hardware() -> Hardware:
+    """The machine; called once per trial, after the clock."""
+    return Hardware(
+        cpu_model=cpu_model(),
+        architecture=platform.machine(),
+        emulated=emulated(),
+        cores_allowed=cores_allowed(),
+        cores_online=os.cpu_count(),
+        ram_bytes=psutil.virtual_memory().total,
+        governor=_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        turbo=turbo(),
+        smt={"1": True, "0": False}.get(_line("/sys/devices/system/cpu/smt/active") or ""),
+        virtualisation=virtualisation(),
+        kernel=platform.release(),
+        cgroup=cgroup(),
+        gpus=gpus(),
+    )
+
+
+def _line(path: str) -> str | None:
+    """First line of a small file; ``None`` when it is absent or empty."""
+    return (read(path) or "").strip().partition("\n")[0] or None
+
+
+def _cpuinfo(*names: str) -> str | None:
+    """The first of these fields of /proc/cpuinfo that is there."""
+    rows = [row.partition(":") for row in (read("/proc/cpuinfo") or "").splitlines()]
+    fields = {name.strip(): value.strip() for name, _, value in reversed(rows)}
+    return next((fields[name] for name in names if fields.get(name)), None)
+
+
+def cpu_model() -> str | None:
+    return _cpuinfo("model name", "Model", "Hardware")
+
+
+def max_clock_hz() -> float | None:
+    """Highest clock the kernel knows for core 0; a virtual machine seldom tells."""
+    kilohertz = _line("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")
+    return float(kilohertz) * 1e3 if kilohertz else None
+
+
+def emulated() -> bool | None:
+    """An ARM program that reads an x86 vendor in /proc/cpuinfo runs under user-mode emulation."""
+    if read("/proc/cpuinfo") is None:
+        return None
+    x86_machine = platform.machine() in ("x86_64", "i686", "AMD64")
+    return (_cpuinfo("vendor_id") in ("GenuineIntel", "AuthenticAMD")) != x86_machine
+
+
+def cores_allowed() -> int:
+    """Cores this process may use: its affinity, cut by the control group's quota (rounded up)."""
+    affinity = len(os.sched_getaffinity(0))
+    quota = _quota()
+    return affinity if quota is None else max(1, min(affinity, -(-quota[0] // quota[1])))
+
+
+def _quota() -> tuple[int, int] | None:
+    """(quota, period) of the control group; ``None`` without a limit."""
+    if fields := (_line("/sys/fs/cgroup/cpu.max") or "").split():  # v2
+        return None if fields[0] == "max" else (int(fields[0]), int(fields[1]))
+    quota = _line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")  # v1: -1 is no limit
+    period = _line("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+    return (int(quota), int(period)) if quota and period and int(quota) > 0 else None
+
+
+def turbo() -> bool | None:
+    no_turbo = _line("/sys/devices/system/cpu/intel_pstate/no_turbo")
+    if no_turbo is not None:
+        return no_turbo == "0"
+    boost = _line("/sys/devices/system/cpu/cpufreq/boost")
+    return None if boost is None else boost == "1"
+
+
+def virtualisation() -> str | None:
+    """The maker's name for a virtual machine, ``virtual machine`` without one, ``none`` on bare metal."""
+    flags = (_cpuinfo("flags") or "").split()
+    if not flags:
+        return None
+    if "hypervisor" not in flags:
+        return "none"
+    return _line("/sys/class/dmi/id/product_name") or _line("/sys/hypervisor/type") or "virtual machine"
+
+
+def cgroup() -> str | None:
+    if Path("/sys/fs/cgroup/cgroup.controllers").exists():
+        return "v2"
+    return "v1" if Path("/sys/fs/cgroup").exists() else None
+
+
+def compiler() -> str | None:
+    """First line of the C++ compiler's ``--version``."""
+    found = shutil.which(os.environ.get("CXX", "g++"))
+    if found is None:
+        return None
+    try:
+        answer = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.partition("\n")[0] or None
+
+
+def driver() -> str | None:
+    """Version of the NVIDIA driver."""
+    return _line("/sys/module/nvidia/version")
+
+
+def gpus() -> list[dict[str, Any]]:
+    """Name, memory, and a hash of the UUID (the UUID itself identifies a machine) of each NVIDIA GPU."""
+    try:
+        import pynvml
+    except ImportError:
+        return []
+    try:
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        return [
+            {
+                "name": pynvml.nvmlDeviceGetName(handle),
+                "uuid_sha256": hashlib.sha256(pynvml.nvmlDeviceGetUUID(handle).encode()).hexdigest(),
+                "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+            }
+            for handle in handles
+        ]
+    except pynvml.NVMLError:
+        return []

@@ -1,0 +1,131 @@
+"""PyTorch: threads, precision, ``torch.compile`` with Inductor, allocator, versions."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.canaries import operands
+from harness.frameworks import Unsupported
+from harness.record import Contender, Settings
+
+STACKS = ("torch",)
+
+
+def environment(stack: str, cores: int, cache_dir: str | None) -> dict[str, str]:
+    """Inductor reads its cache folder and its number of compile processes at import."""
+    variables = {"TORCHINDUCTOR_COMPILE_THREADS": str(cores)}
+    if cache_dir is not None:
+        variables["TORCHINDUCTOR_CACHE_DIR"] = str(Path(cache_dir) / "inductor")
+        variables["TRITON_CACHE_DIR"] = str(Path(cache_dir) / "triton")
+    return variables
+
+
+def load(stack: str) -> TorchStack:
+    import torch  # noqa: F401  (the import is what ``load`` is timed for)
+
+    return TorchStack(stack)
+
+
+class TorchStack:
+    """Serves ``torch``, and ``keras-torch`` through ``keras.py``."""
+
+    def __init__(self, name: str) -> None:
+        import torch
+
+        self.torch = torch
+        self.name = name
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.compiled = False
+
+    def configure(self, contender: Contender, cores: int, seed: int) -> Settings:
+        torch = self.torch
+        self.compiled = contender.mode == "compiled"
+        if self.compiled and self.device.type == "cpu":
+            require_cpp_compiler()
+        torch.set_num_threads(cores)
+        torch.set_num_interop_threads(1)
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = False
+        torch.manual_seed(seed)
+        return Settings(
+            layout="NCHW",
+            threads={"intra": torch.get_num_threads(), "inter": torch.get_num_interop_threads()},
+            precision={
+                "float32_matmul": torch.get_float32_matmul_precision(),
+                "cudnn_tf32": torch.backends.cudnn.allow_tf32,
+            },
+            compile={
+                "mode": contender.mode,
+                "compiler": "inductor" if self.compiled else None,
+                "fullgraph": True if self.compiled else None,
+                "cache": os.environ.get("TORCHINDUCTOR_CACHE_DIR") if self.compiled else None,
+            },
+        )
+
+    def barrier(self, output: Any) -> Any:
+        """Nothing is asynchronous on a CPU."""
+        if self.device.type == "cuda":
+            self.torch.cuda.synchronize()
+        return output
+
+    def to_host(self, tensor: Any) -> np.ndarray:
+        array: np.ndarray = tensor.detach().cpu().numpy()
+        return array
+
+    def to_device(self, array: np.ndarray) -> Any:
+        return self.torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+    def compile(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        if not self.compiled:
+            return function
+        compiled: Callable[..., Any] = self.torch.compile(function, fullgraph=True, **options)
+        return compiled
+
+    def compile_events(self) -> int | None:
+        """Frames that Dynamo has compiled; importing Dynamo only to ask would cost an eager run a second."""
+        if "torch._dynamo" not in sys.modules:
+            return 0
+        from torch._dynamo.utils import counters
+
+        return int(counters["frames"]["total"])
+
+    def allocator_peak(self) -> tuple[int | None, str | None]:
+        if self.device.type == "cuda":
+            return int(self.torch.cuda.max_memory_allocated()), None
+        return None, "PyTorch's CPU allocator keeps no peak"
+
+    def versions(self) -> dict[str, str]:
+        torch = self.torch
+        found = {"torch": torch.__version__, "cuda": torch.version.cuda}
+        if torch.version.cuda and torch.backends.cudnn.is_available():
+            found["cudnn"] = str(torch.backends.cudnn.version())
+        return {name: str(version) for name, version in found.items() if version}
+
+    def matmul(self, size: int) -> Callable[[], Any]:
+        a, b = (self.to_device(array) for array in operands(size))
+        return lambda: self.torch.matmul(a, b)
+
+
+def require_cpp_compiler() -> None:
+    """Inductor on a CPU writes C++ and runs what ``CXX`` (default ``g++``) makes of it."""
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        raise Unsupported(
+            "no C++ compiler",
+            f"torch.compile needs {compiler!r} on the PATH: install g++ (Debian: apt install g++) "
+            "or run this contender in its image",
+        )
+    folder = Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR", "/tmp"))
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if os.statvfs(existing).f_flag & os.ST_NOEXEC:
+        raise Unsupported(
+            f"the compile cache {existing} is on a file system mounted noexec",
+            "put the cache folder where compiled code may be executed",
+        )

@@ -1,0 +1,211 @@
+"""Warm-up, block size, blocks: how a callable is timed. Knows neither a framework nor a workload.
+
+``run(n)`` does n steps and returns the last step's output unwaited; ``barrier(output)`` waits for it.
+A block is ``run(n)`` between two barriers. Derivations and simulations behind the rules: the method page.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness.record import Block, Latency, Protocol, WarmUp
+
+Run = Callable[[int], Any]
+Barrier = Callable[[Any], Any]
+Clock = Callable[[], int]
+
+BARRIER_SHARE = 0.01
+CALL_OVERHEAD_SHARE = 0.01
+P99_MIN_STEPS = 500
+_CALIBRATION_BUDGET_NS = 4_000_000_000
+
+
+class BlockSize(NamedTuple):
+    """Steps per block and what decided it; times in ns.
+
+    ``call_overhead_ns`` is the intercept of time against n; null when measuring it would take too long.
+    ``overhead_is_sure`` says that every repetition put it above 1 % of the block.
+    """
+
+    steps: int
+    step_ns: float
+    barrier_ns: int
+    call_overhead_ns: int | None
+    overhead_is_sure: bool
+
+
+def timed(run: Run, barrier: Barrier, steps: int, clock: Clock = time.perf_counter_ns) -> int:
+    """Wall ns of ``steps`` steps up to the end of the barrier."""
+    start = clock()
+    barrier(run(steps))
+    return clock() - start
+
+
+def warm_up(
+    run: Run,
+    barrier: Barrier,
+    protocol: Protocol,
+    compile_events: Callable[[], int | None],
+    clock: Clock = time.perf_counter_ns,
+) -> WarmUp:
+    """Run blocks until two neighbouring windows agree and nothing compiles any more, or a cap is reached.
+
+    Every half window the last two windows of K blocks are compared; they agree when both the ratio of
+    their medians and the median of the paired ratios t[i+K] / t[i] are within the tolerance. The rule ends
+    after ``warmup_agreements`` agreements in a row, not before ``warmup_min_s``.
+    """
+    window = protocol.warmup_window
+    start = clock()
+    steps = 1
+    per_step: list[float] = []
+    events: list[int | None] = []
+    agreements = 0
+    while True:
+        block_ns = timed(run, barrier, steps, clock)
+        if block_ns < protocol.warmup_block_ms * 1e6 / 2 and not per_step:
+            # finding the block size: at least the target, growing at most eightfold at a time
+            wanted = protocol.warmup_block_ms * 1e6 / max(block_ns, 1)
+            steps *= min(8, max(2, math.ceil(wanted)))
+            continue
+        per_step.append(block_ns / steps)
+        events.append(compile_events())
+        if block_ns < protocol.warmup_block_ms * 1e6 / 2:  # steps became faster: keep blocks long enough
+            steps *= 2
+        elapsed_s = (clock() - start) / 1e9
+        count = len(per_step)
+        if count >= 2 * window and (count - 2 * window) % max(1, window // 2) == 0:
+            settled = agree(per_step, window, protocol.warmup_tolerance)
+            quiet = events[-1] == events[-2 * window]
+            agreements = agreements + 1 if settled and quiet else 0
+        steady = agreements >= protocol.warmup_agreements and elapsed_s >= protocol.warmup_min_s
+        capped = count >= protocol.warmup_max_blocks or elapsed_s >= protocol.warmup_max_s
+        if steady or capped:
+            break
+    if steady:
+        reason = f"{agreements} agreement(s) of two windows of {window} blocks"
+    elif count >= protocol.warmup_max_blocks:
+        reason = f"no agreement within {protocol.warmup_max_blocks} blocks"
+    else:
+        reason = f"no agreement within {protocol.warmup_max_s:g} s"
+    return WarmUp(
+        blocks=count,
+        wall_ns=clock() - start,
+        steps_per_block=steps,
+        compile_events=events[-1],
+        steady=steady,
+        reason=reason,
+    )
+
+
+def agree(times: Sequence[float], window: int, tolerance: float) -> bool:
+    """Whether the last two windows of ``times`` have the same median and no paired drift."""
+    last, before = times[-window:], times[-2 * window : -window]
+    shift = abs(math.log(median(last) / median(before)))
+    drift = abs(median(math.log(b / a) for a, b in zip(before, last, strict=True)))
+    return shift <= tolerance and drift <= tolerance
+
+
+def block_size(
+    run: Run, barrier: Barrier, protocol: Protocol, clock: Clock = time.perf_counter_ns
+) -> BlockSize:
+    """Steps per block: at least ``block_ms``, barrier and call overhead below 1 %, at most ``block_max_ms``.
+
+    The overhead of a call is the intercept of time against n. Each repetition times n = 1, 2, 4 (1, 2
+    where steps are long) and gives one intercept; the median counts, and only when all repetitions agree on
+    its sign: noise of one step is no overhead.
+    """
+    output = barrier(run(1))
+    barriers = []
+    for _ in range(9):
+        start = clock()
+        barrier(output)
+        barriers.append(clock() - start)
+    barrier_ns = int(median(barriers))
+
+    single = min(timed(run, barrier, 1, clock) for _ in range(2))
+    if 35 * single <= _CALIBRATION_BUDGET_NS / 4:
+        counts, repetitions = [1, 2, 4], 5
+    elif 9 * single <= _CALIBRATION_BUDGET_NS:
+        counts, repetitions = [1, 2], 3
+    else:
+        counts, repetitions = [1], 1
+    fits = [
+        line(counts, [timed(run, barrier, n, clock) for n in counts]) if len(counts) > 1 else (0.0, single)
+        for _ in range(repetitions)
+    ]
+    intercepts = [intercept for intercept, _ in fits]
+    step_ns = max(1.0, median(slope for _, slope in fits))
+    overhead = max(0, int(median(intercepts)))
+    real = overhead if min(intercepts) > 0 else 0
+
+    longest = max(1, int(protocol.block_max_ms * 1e6 / step_ns))
+    steps = max(
+        math.ceil(protocol.block_ms * 1e6 / step_ns),
+        math.ceil(barrier_ns / BARRIER_SHARE / step_ns),
+        math.ceil(real / CALL_OVERHEAD_SHARE / step_ns),
+    )
+    steps = max(1, min(steps, longest))
+    return BlockSize(
+        steps=steps,
+        step_ns=step_ns,
+        barrier_ns=barrier_ns,
+        call_overhead_ns=overhead if len(counts) > 1 else None,
+        overhead_is_sure=min(intercepts) > CALL_OVERHEAD_SHARE * steps * step_ns,
+    )
+
+
+def line(counts: Sequence[int], times: Sequence[int]) -> tuple[float, float]:
+    """Theil-Sen line through (n, t): the median of all pairs' slopes, then the median intercept."""
+    pairs = [(i, j) for i in range(len(counts)) for j in range(i + 1, len(counts))]
+    slope = median((times[j] - times[i]) / (counts[j] - counts[i]) for i, j in pairs)
+    return median(t - slope * n for n, t in zip(counts, times, strict=True)), slope
+
+
+def measure(
+    run: Run,
+    barrier: Barrier,
+    protocol: Protocol,
+    steps: int,
+    clock: Clock = time.perf_counter_ns,
+    cpu_clock: Clock = time.process_time_ns,
+) -> tuple[list[Block], Any]:
+    """Timed blocks of ``steps`` steps and the last output.
+
+    ``measure_blocks`` or ``measure_s``, whichever is longer, at most ``measure_max_s``. Garbage is collected
+    between blocks, outside the clock; inside a block Python's collector runs as it does for any user.
+    """
+    blocks: list[Block] = []
+    gc.freeze()
+    begin = clock()
+    output = None
+    while True:
+        gc.collect()
+        cpu_start, start = cpu_clock(), clock()
+        output = barrier(run(steps))
+        wall_ns, cpu_ns = clock() - start, cpu_clock() - cpu_start
+        blocks.append(Block(steps=steps, wall_ns=wall_ns, cpu_ns=cpu_ns, wait_ns=None))
+        elapsed_s = (clock() - begin) / 1e9
+        enough = len(blocks) >= protocol.measure_blocks and elapsed_s >= protocol.measure_s
+        if enough or elapsed_s >= protocol.measure_max_s:
+            break
+    gc.unfreeze()
+    return blocks, output
+
+
+def latencies(run: Run, barrier: Barrier, steps: int, clock: Clock = time.perf_counter_ns) -> list[int]:
+    """Wall ns of ``steps`` single steps, a barrier after each."""
+    return [timed(run, barrier, 1, clock) for _ in range(steps)]
+
+
+def percentiles(times: Sequence[int]) -> Latency:
+    """p50, p90, p95, and p99 from 500 steps on (below, it would be one or two observations)."""
+    p50, p90, p95, p99 = (int(value) for value in np.percentile(times, [50, 90, 95, 99]))
+    enough = len(times) >= P99_MIN_STEPS
+    return Latency(steps=len(times), p50_ns=p50, p90_ns=p90, p95_ns=p95, p99_ns=p99 if enough else None)
