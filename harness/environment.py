@@ -43,7 +43,7 @@ def hardware() -> Hardware:
         architecture=platform.machine(),
         emulated=emulated(),
         cores_allowed=cores_allowed(),
-        cores_online=os.cpu_count(),
+        cores_online=cores_online(),
         ram_bytes=psutil.virtual_memory().total,
         governor=_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         turbo=turbo(),
@@ -83,6 +83,11 @@ def emulated() -> bool | None:
         return None
     x86_machine = platform.machine() in ("x86_64", "i686", "AMD64")
     return (_cpuinfo("vendor_id") in ("GenuineIntel", "AuthenticAMD")) != x86_machine
+
+
+def cores_online() -> int:
+    """Cores of the machine, whoever may use them."""
+    return os.cpu_count() or 1
 
 
 def cores_allowed() -> int:
