@@ -1,0 +1,56 @@
+"""Which executor a campaign gets, and why, said in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from framebench import images
+from framebench.errors import UserError
+from framebench.executors import Executor, Progress
+from framebench.executors.docker import DockerExecutor
+from framebench.executors.system import SystemExecutor
+from framebench.executors.venv import VenvExecutor
+from framebench.images import debs, engine
+
+
+def choose(root: Path, wanted: str, say: Progress) -> Executor:
+    """The executor that was asked for; for ``auto`` Docker where images can be made, else environments.
+
+    Raises ``UserError`` with the mend when Docker was asked for and does not answer.
+    """
+    match wanted:
+        case "auto":
+            return _auto(root, say)
+        case "docker":
+            say("executor: docker, as asked")
+            return DockerExecutor(root)
+        case "venv":
+            say("executor: venv, as asked; results made outside a container say so")
+            return VenvExecutor(root)
+        case "system":
+            say("executor: system, as asked; these results can be reproduced on this machine only")
+            return SystemExecutor(root)
+        case _:
+            raise UserError(f"There is no executor '{wanted}'; known are auto, docker, venv and system.")
+
+
+def _auto(root: Path, say: Progress) -> Executor:
+    try:
+        executor = DockerExecutor(root)
+        _require_images(root, say)
+    except UserError as obstacle:
+        say(f"executor: venv, from the same locks as the images, because Docker cannot be used: {obstacle}")
+        return VenvExecutor(root)
+    say("executor: docker, because an engine answers")
+    return executor
+
+
+def _require_images(root: Path, say: Progress) -> None:
+    """Raises ``UserError`` where images are missing and what they are built with cannot be had."""
+    bases = {
+        row.base for row in images.load_matrix(root).rows if row.default and images.built(root, row) is None
+    }
+    if bases:
+        engine.client()
+    for base in sorted(bases):
+        debs.fetch_debs(root, base, say)

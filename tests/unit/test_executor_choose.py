@@ -1,0 +1,89 @@
+"""The choice of an executor, and the sentence that goes with it, against real sockets that do not answer."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from framebench.errors import UserError
+from framebench.executors.choose import choose
+from framebench.executors.docker import connect, memory_limit
+
+
+@pytest.fixture
+def no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A socket whose listener has gone."""
+    path = tmp_path / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    return str(path)
+
+
+def test_auto_without_an_engine_is_venv_and_says_why(no_engine: str, tmp_path: Path) -> None:
+    said: list[str] = []
+    assert choose(tmp_path, "auto", said.append).name == "venv"
+    assert len(said) == 1
+    assert "No Docker engine answers" in said[0] and no_engine in said[0]
+
+
+def test_docker_without_an_engine_is_refused_with_the_mend(no_engine: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"start it .*dockerd.* or use `--executor venv`"):
+        choose(tmp_path, "docker", print)
+
+
+def test_docker_without_a_socket_is_refused_with_the_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/absent.sock")
+    with pytest.raises(UserError, match="No Docker engine answers"):
+        choose(tmp_path, "docker", print)
+
+
+def test_docker_that_is_no_docker_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "nonsense://")
+    with pytest.raises(UserError, match="nonsense"):
+        choose(tmp_path, "docker", print)
+
+
+def test_a_socket_that_refuses_this_user_names_the_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_engine: str
+) -> None:
+    with pytest.raises(UserError, match="No Docker engine"):
+        connect()  # has imported everything, which another user perhaps cannot
+    path = tmp_path / "refusing.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    for folder in [tmp_path, *tmp_path.parents][:3]:  # pytest makes these private
+        folder.chmod(0o755)
+    me = os.geteuid()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        path.chmod(0o000)
+        if me == 0:  # root may open everything
+            os.seteuid(65534)
+        try:
+            with pytest.raises(UserError, match=r"No permission.*usermod -aG docker"):
+                connect()
+        finally:
+            os.seteuid(me)
+
+
+@pytest.mark.parametrize("wanted", ["venv", "system"])
+def test_what_was_asked_for_is_given(wanted: str, tmp_path: Path) -> None:
+    said: list[str] = []
+    assert choose(tmp_path, wanted, said.append).name == wanted
+    assert said[0].startswith(f"executor: {wanted}")
+
+
+def test_an_unknown_executor_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no executor 'podman'"):
+        choose(tmp_path, "podman", print)
+
+
+@pytest.mark.parametrize(("total", "limit"), [(24 << 30, 23 << 30), (2 << 30, 1 << 30), (1 << 30, 1 << 29)])
+def test_a_container_gets_all_memory_but_one_gibibyte(total: int, limit: int) -> None:
+    assert memory_limit(total) == limit
