@@ -262,7 +262,7 @@ def _read(path: Path) -> Record:
         expected = _parts(record)
     except UserError as error:
         raise _Fault(str(error)) from error
-    actual = (*path.absolute().parts[-5:-1], path.stem)
+    actual = ("", "", "", "", *path.absolute().parts[:-1], path.stem)[-5:]
     for (name, part), folder in zip(expected, actual, strict=True):
         if part != folder:
             raise _Fault(

@@ -188,10 +188,10 @@ def make_record(**changes: Any) -> Record:
     phases = [
         ("import", 2.1e9),
         ("build", 0.2e9),
-        ("load weights", 0.01e9),
-        ("first step", 0.5e9 if contender.mode == "eager" else 9e9),
-        ("second step", step_ns),
-        ("warm-up", 3.2e9),
+        ("load_weights", 0.01e9),
+        ("first_step", 0.5e9 if contender.mode == "eager" else 9e9),
+        ("second_step", step_ns),
+        ("warm_up", 3.2e9),
     ]
     fields: dict[str, Any] = {
         "written_by": "harness",
@@ -287,7 +287,7 @@ def make_trials(
     spread: float = 0.01,
     seed: int = 7,
     step_ns: Mapping[str, float] = STEP_NS,
-    kinds: Sequence[TrialKind] = ("timing",),
+    kinds: Sequence[TrialKind] = ("parity", "timing"),
     **changes: Any,
 ) -> list[Record]:
     """Whole rounds: each contender of each case once per round, in a seeded shuffled order.

@@ -1,0 +1,277 @@
+"""From results to comparisons: every contender of a case against its baseline, with interval and verdict."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from framebench.errors import UserError
+from framebench.result import Result, host_noises, log_times
+from framebench.statistics.comparison import Comparison, Method, compare_case
+from framebench.statistics.equivalence import Equivalence, accuracy_equivalence
+from framebench.statistics.geomean import GeometricMean, geometric_mean
+from framebench.statistics.holm import holm
+from framebench.statistics.interval import Estimate
+from framebench.statistics.noise import Noise
+from framebench.statistics.verdict import Verdict, margin, p_value, verdict
+from harness.record import Case, Protocol
+
+BASELINE = "torch-eager"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One contender in a case.
+
+    ``time_ratio`` is its time over the baseline's (below 1 is faster; ``n`` rounds) and ``adjusted_p``
+    Holm's p for "outside the margin"; both null for the baseline itself. ``relative_to_best`` is its time
+    over the shortest in the case: a description without a verdict. ``place`` counts ranked contenders.
+    """
+
+    result: Result
+    is_baseline: bool
+    time_ratio: Estimate | None
+    method: Method | None
+    adjusted_p: float | None
+    verdict: Verdict | None
+    relative_to_best: float | None
+    place: int | None
+    accuracy: Equivalence | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseComparison:
+    """All contenders of one case on one host, executor and protocol; ``rows`` from fastest to slowest.
+
+    ``absent`` are the results without a comparable time, each with its ``status`` and ``reason``.
+    ``baseline`` is null when nothing was timed; ``declared`` is false when the declared baseline was not
+    timed and another took its place. ``equal_within`` is the margin of the verdicts (ln).
+    """
+
+    host_id: str
+    executor: str
+    container: bool
+    case: Case
+    protocol: Protocol
+    baseline: Result | None
+    declared: bool
+    noise: Noise | None
+    equal_within: float
+    rows: list[Row]
+    absent: list[Result]
+
+    @property
+    def best(self) -> Result | None:
+        """The fastest result that may be ranked."""
+        return next((row.result for row in self.rows if row.place == 1), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """One contender over all cases of one host, executor and protocol: geometric mean of time ratios."""
+
+    host_id: str
+    executor: str
+    protocol: str
+    contender: str
+    image: str | None
+    baseline: str
+    time_ratio: GeometricMean
+
+
+def comparisons(found: Sequence[Result], baseline: str = BASELINE) -> list[CaseComparison]:
+    """One comparison per host, executor, case and protocol, sorted; superseded results take no part.
+
+    ``baseline`` is the contender that the suite declares. Where it was not timed, the contender with most
+    timed trials stands in (the first by name among equals).
+    """
+    noises = host_noises(found)
+    groups: dict[tuple[str, ...], list[Result]] = defaultdict(list)
+    for result in found:
+        if not result.superseded:
+            key = (result.host_id, result.case.path, result.executor, result.protocol.name)
+            groups[key].append(result)
+    return [_compare(groups[key], baseline, noises.get(key[0])) for key in sorted(groups)]
+
+
+def compare_two(found: Sequence[Result], a: Result, b: Result) -> tuple[Comparison, Verdict]:
+    """Two results of one case, ``a`` against ``b``: ln ratio of times and the verdict on ``a``.
+
+    One question, so no correction. ``UserError`` if they are not the same work, place or timed at all.
+    """
+    for name, one, other in [
+        ("case", a.case.path, b.case.path),
+        ("host", a.host_id, b.host_id),
+        ("protocol", a.protocol.name, b.protocol.name),
+        ("executor", a.executor, b.executor),
+    ]:
+        if one != other:
+            raise UserError(
+                f"{a.id} and {b.id} cannot be compared: {name} {one} and {other} differ;"
+                " name two results that share case, host, executor and protocol"
+            )
+    if a.id == b.id:
+        raise UserError(f"{a.id} cannot be compared with itself; name two results")
+    for result in (a, b):
+        if not _comparable(result):
+            raise UserError(
+                f"{result.id} has no time to compare: {result.status}, {result.reason or 'no reason given'}"
+            )
+    comparison = compare_case(_table([a, b]), 1)[0]
+    assert comparison is not None
+    noise = host_noises(found).get(a.host_id)
+    return comparison, verdict(comparison, margin(noise.limit if noise else None))
+
+
+def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
+    """Geometric mean of the time ratio to the baseline over the cases of each host and protocol.
+
+    Cases in which a contender has no ratio are named in ``time_ratio.missing``. Twins take no part, nor
+    do cases in which another baseline stood in.
+    """
+    groups: dict[tuple[str, str, str], list[CaseComparison]] = defaultdict(list)
+    for case in cases:
+        if case.declared:
+            groups[case.host_id, case.executor, case.protocol.name].append(case)
+    answers = []
+    for (host_id, executor, protocol), members in sorted(groups.items()):
+        ratios: dict[tuple[str, str | None], dict[str, float | None]] = {}
+        for member in members:
+            for result in [*(row.result for row in member.rows), *member.absent]:
+                if not result.contender.twin:
+                    name = (result.contender.slug, result.image.name)
+                    ratios.setdefault(name, {m.case.path: None for m in members})
+        for member in members:
+            for row in member.rows:
+                name = (row.result.contender.slug, row.result.image.name)
+                if name in ratios:
+                    ratio = row.time_ratio.value if row.time_ratio else None
+                    ratios[name][member.case.path] = 1.0 if row.is_baseline else ratio
+        baseline = next(member.baseline for member in members if member.baseline)
+        answers += [
+            Overall(host_id, executor, protocol, slug, image, baseline.contender.slug, geometric_mean(values))
+            for (slug, image), values in sorted(
+                ratios.items(), key=lambda item: (item[0][0], item[0][1] or "")
+            )
+        ]
+    return answers
+
+
+def _comparable(result: Result) -> bool:
+    return result.time_ns is not None and result.status == "ok"
+
+
+def _table(members: Sequence[Result]) -> np.ndarray:
+    """(rounds, contenders) of ln step times, NaN where a trial is missing."""
+    columns = [log_times(member) for member in members]
+    rounds = {key: row for row, key in enumerate(sorted({key for column in columns for key in column}))}
+    table = np.full((len(rounds), len(members)), np.nan)
+    for index, column in enumerate(columns):
+        for key, value in column.items():
+            table[rounds[key], index] = value
+    return table
+
+
+def _compare(members: list[Result], declared: str, noise: Noise | None) -> CaseComparison:
+    timed = sorted(
+        (m for m in members if _comparable(m)), key=lambda m: (m.time_ns.value if m.time_ns else 0.0, m.id)
+    )
+    absent = [member for member in members if not _comparable(member)]
+    equal_within = margin(noise.limit if noise else None)
+    baseline = _baseline(timed, declared)
+    rows: list[Row] = []
+    if baseline is not None:
+        position = timed.index(baseline)
+        found = compare_case(_table(timed), position)
+        # The family of Holm's correction: the baseline against the other contenders, A/A twins aside.
+        in_family = [
+            comparison if comparison is not None and not result.contender.twin else None
+            for result, comparison in zip(timed, found, strict=True)
+        ]
+        adjusted = holm([p_value(c, equal_within) if c else None for c in in_family])
+        rows = _rows(timed, baseline, found, adjusted, equal_within)
+    first = members[0]
+    return CaseComparison(
+        host_id=first.host_id,
+        executor=first.executor,
+        container=first.container,
+        case=first.case,
+        protocol=first.protocol,
+        baseline=baseline,
+        declared=baseline is not None and baseline.contender.slug == declared,
+        noise=noise,
+        equal_within=equal_within,
+        rows=rows,
+        absent=absent,
+    )
+
+
+def _baseline(timed: list[Result], declared: str) -> Result | None:
+    """The declared baseline, of several images the newest; else the best measured contender."""
+    named = [result for result in timed if result.contender.slug == declared]
+    if named:
+        return max(named, key=lambda result: result.started_utc)
+    others = [result for result in timed if not result.contender.twin]
+    return min(others, key=lambda result: (-len(result.timed), result.contender.slug), default=None)
+
+
+def _rows(
+    timed: list[Result],
+    baseline: Result,
+    found: list[Comparison | None],
+    adjusted: list[float | None],
+    equal_within: float,
+) -> list[Row]:
+    best = next((r.time_ns.value for r in timed if r.time_ns and not r.contender.twin), None)
+    place = 0
+    rows = []
+    for result, comparison, p in zip(timed, found, adjusted, strict=True):
+        ranked = result.ranked and not result.contender.twin
+        place += ranked
+        rows.append(
+            Row(
+                result=result,
+                is_baseline=result is baseline,
+                time_ratio=_ratio(comparison) if comparison else None,
+                method=comparison.method if comparison else None,
+                adjusted_p=p,
+                verdict=verdict(comparison, equal_within, p) if comparison else None,
+                relative_to_best=result.time_ns.value / best if result.time_ns and best else None,
+                place=place if ranked else None,
+                accuracy=_accuracy(result, baseline),
+            )
+        )
+    return rows
+
+
+def _ratio(comparison: Comparison) -> Estimate:
+    low, high = comparison.low, comparison.high
+    return Estimate(
+        math.exp(comparison.log_ratio),
+        None if low is None else math.exp(low),
+        None if high is None else math.exp(high),
+        comparison.rounds,
+    )
+
+
+def _accuracy(result: Result, baseline: Result) -> Equivalence | None:
+    """Final accuracies of the shared rounds, paired; null where one of the two does not learn."""
+    if result is baseline:
+        return None
+    one, other = _accuracies(result), _accuracies(baseline)
+    shared = sorted(one.keys() & other.keys())
+    if not shared:
+        return None
+    return accuracy_equivalence([one[key] for key in shared], [other[key] for key in shared])
+
+
+def _accuracies(result: Result) -> dict[tuple[str, int], float]:
+    return {
+        (record.campaign_id, record.round): record.learning.final_accuracy
+        for record in result.timed
+        if record.learning
+    }

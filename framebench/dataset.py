@@ -1,0 +1,132 @@
+"""The dataset: all that site and terminal read, from one call. Nothing after it computes a statistic."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from framebench import store
+from framebench.comparisons import (
+    BASELINE,
+    CaseComparison,
+    Overall,
+    Row,
+    compare_two,
+    comparisons,
+    overall,
+)
+from framebench.errors import UserError
+from framebench.frames import comparisons_frame, results_frame, to_csv, to_json, to_parquet, trials_frame
+from framebench.reproduction import Reproduction
+from framebench.result import (
+    NOT_TIMED,
+    FirstSteps,
+    LearningSummary,
+    Result,
+    cpu_step_ns,
+    host_noise,
+    host_noises,
+    phase_ns,
+    results,
+    step_ns,
+    wait_share,
+)
+from framebench.statistics.noise import Noise
+from harness.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Records with their files and everything that follows from them.
+
+    ``paths`` maps trial ids to files, ``reproductions`` result ids to reproductions, oldest first;
+    ``broken`` are files that could not be used, which a page must show.
+    """
+
+    records: list[Record]
+    paths: dict[str, Path]
+    results: list[Result]
+    comparisons: list[CaseComparison]
+    overall: list[Overall]
+    noises: dict[str, Noise]
+    reproductions: dict[str, list[Reproduction]]
+    broken: list[store.Broken]
+
+    def result(self, result_id: str) -> Result:
+        """The result with exactly this id; ``UserError`` if there is none."""
+        for result in self.results:
+            if result.id == result_id:
+                return result
+        raise UserError(f"no result has the id {result_id!r}; `framebench show` lists them")
+
+    def find(self, text: str) -> tuple[Result, Record | None]:
+        """The result that an id, a unique prefix or a trial id names, and the trial in the last case."""
+        found = store.find([(self.paths[record.trial_id], record) for record in self.records], text)
+        return self.result(found.result_id), found.trial[1] if found.trial else None
+
+    def frames(self) -> dict[str, bytes]:
+        """``{file name: bytes}`` of all downloads: trials, results, comparisons as CSV, Parquet, JSON."""
+        tables = {
+            "trials": trials_frame(self.records),
+            "results": results_frame(self.results),
+            "comparisons": comparisons_frame(self.comparisons),
+        }
+        writers = {"csv": to_csv, "parquet": to_parquet, "json": to_json}
+        return {
+            f"{name}.{kind}": write(table)
+            for name, table in tables.items()
+            for kind, write in writers.items()
+        }
+
+
+def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
+    """Read records below ``paths`` and compute everything; broken files are reported, never fatal."""
+    loaded = store.load(paths)
+    records = [record for _, record in loaded.records]
+    found = results(records)
+    cases = comparisons(found, baseline)
+    reproductions: dict[str, list[Reproduction]] = defaultdict(list)
+    for _, reproduction in sorted(loaded.reproductions, key=lambda pair: pair[1].reproduction_id):
+        reproductions[reproduction.result_id].append(reproduction)
+    return Dataset(
+        records=records,
+        paths={record.trial_id: path for path, record in loaded.records},
+        results=found,
+        comparisons=cases,
+        overall=overall(cases),
+        noises=host_noises(found),
+        reproductions=dict(reproductions),
+        broken=[*loaded.broken, *loaded.leftovers],
+    )
+
+
+__all__ = [
+    "BASELINE",
+    "NOT_TIMED",
+    "CaseComparison",
+    "Dataset",
+    "FirstSteps",
+    "LearningSummary",
+    "Overall",
+    "Result",
+    "Row",
+    "compare_two",
+    "comparisons",
+    "comparisons_frame",
+    "cpu_step_ns",
+    "host_noise",
+    "host_noises",
+    "load",
+    "overall",
+    "phase_ns",
+    "results",
+    "results_frame",
+    "step_ns",
+    "to_csv",
+    "to_json",
+    "to_parquet",
+    "trials_frame",
+    "wait_share",
+]
