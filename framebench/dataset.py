@@ -16,6 +16,7 @@ from framebench.comparisons import (
     compare_two,
     comparisons,
     overall,
+    ratio,
 )
 from framebench.errors import UserError
 from framebench.frames import comparisons_frame, results_frame, to_csv, to_json, to_parquet, trials_frame
@@ -121,6 +122,7 @@ __all__ = [
     "load",
     "overall",
     "phase_ns",
+    "ratio",
     "results",
     "results_frame",
     "step_ns",

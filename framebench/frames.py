@@ -101,7 +101,18 @@ def to_json(frame: pd.DataFrame) -> bytes:
 
 def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Columns in the order of their first appearance; whole numbers stay whole where some are missing."""
-    return pd.DataFrame(rows).convert_dtypes(convert_floating=False, dtype_backend="numpy_nullable")
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    return pd.DataFrame({name: pd.Series(values, dtype=_dtype(values)) for name, values in columns.items()})
+
+
+def _dtype(values: list[Any]) -> str:
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds == {bool}:
+        return "boolean"
+    if kinds == {int}:
+        return "Int64"
+    return "float64" if kinds and kinds <= {int, float} else "object"
 
 
 def _what(case: Case, contender: Contender, image: ImageRef) -> dict[str, Any]:
