@@ -236,7 +236,7 @@ def _rows(
             Row(
                 result=result,
                 is_baseline=result is baseline,
-                time_ratio=_ratio(comparison) if comparison else None,
+                time_ratio=ratio(comparison) if comparison else None,
                 method=comparison.method if comparison else None,
                 adjusted_p=p,
                 verdict=verdict(comparison, equal_within, p) if comparison else None,
@@ -248,7 +248,8 @@ def _rows(
     return rows
 
 
-def _ratio(comparison: Comparison) -> Estimate:
+def ratio(comparison: Comparison) -> Estimate:
+    """The ratio of times behind a comparison's ln, with its interval; ``n`` rounds."""
     low, high = comparison.low, comparison.high
     return Estimate(
         math.exp(comparison.log_ratio),

@@ -15,15 +15,13 @@ def work_hash(source: Path, stack: str, workload: str) -> str:
     """SHA-256 over the files that decide what this stack does in this workload; ``source`` holds ``harness/``."""
     family = stack.split("-")[0]
     folder = source / "harness" / "workloads" / workload
-    files = [
-        source / "harness" / "frameworks" / f"{family}.py",
-        source / "harness" / "workloads" / "philox.py",
-    ]
-    implementations = {path.stem for path in (source / "harness" / "frameworks").glob("*.py")}
+    adapters = {path.stem: path for path in sorted((source / "harness" / "frameworks").glob("*.py"))}
+    files = [adapters[part] for part in stack.split("-")]  # keras-jax: Keras and its backend
+    files.append(source / "harness" / "workloads" / "philox.py")
     files += [
         path
         for path in sorted(folder.iterdir())
-        if path.is_file() and (path.stem == family or path.stem not in implementations)
+        if path.is_file() and (path.stem == family or path.stem not in adapters)
     ]
     digest = hashlib.sha256(f"protocol {PROTOCOL_VERSION}\n".encode())
     for path in files:

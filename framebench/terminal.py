@@ -1,0 +1,102 @@
+"""``framebench show`` and ``framebench compare``: the dataset's words and figures, in a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from framebench import dataset
+from framebench.dataset import Dataset, Result
+from framebench.statistics.interval import Estimate
+
+
+def show(results: Path, wanted: str | None, console: Console) -> None:
+    """All results, or one of them whole."""
+    data = dataset.load([results])
+    for fault in data.broken:
+        console.print(f"warning: skipped {fault}", markup=False)
+    if wanted is None:
+        _list(data, console)
+        return
+    result, trial = data.find(wanted)
+    _one(data, result, console)
+    if trial is not None:
+        console.print(f"trial      {trial.trial_id}: {trial.kind}, {trial.outcome.status}", markup=False)
+        console.print(f"           {data.paths[trial.trial_id]}", markup=False)
+
+
+def compare(results: Path, a: str, b: str, console: Console) -> None:
+    """The ratio of two results of one case, with its interval and verdict."""
+    data = dataset.load([results])
+    one, other = data.find(a)[0], data.find(b)[0]
+    comparison, verdict = dataset.compare_two(data.results, one, other)
+    ratio = dataset.ratio(comparison)
+    console.print(f"{one.case.path} on {one.host_id}", markup=False)
+    console.print(
+        f"time of {one.contender.slug} / time of {other.contender.slug}: {_interval(ratio, '.3f')} "
+        f"over {ratio.n} rounds ({comparison.method}): {verdict}",
+        markup=False,
+    )
+    for result in (one, other):
+        if not result.ranked:
+            console.print(f"note: {result.contender.slug} is unranked ({result.unranked_because})", markup=False)
+
+
+def _list(data: Dataset, console: Console) -> None:
+    if not data.results:
+        console.print("no results yet; `framebench run` makes some")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("id", "case", "contender", "image", "samples/s", "rounds", "status"):
+        table.add_column(heading, justify="right" if heading in ("samples/s", "rounds") else "left", no_wrap=True)
+    for result in data.results:
+        table.add_row(
+            result.id,
+            result.case.path,
+            result.contender.slug,
+            result.image.name or result.executor,
+            f"{result.throughput.value:,.0f}" if result.throughput else "",
+            str(len(result.timed)),
+            result.status if result.ranked else f"{result.status} ({result.unranked_because})",
+        )
+    console.print(table)
+
+
+def _one(data: Dataset, result: Result, console: Console) -> None:
+    where = result.image.config_digest or "measured outside a container"
+    lines = [
+        ("result", result.id),
+        ("case", result.case.path),
+        ("contender", result.contender.slug),
+        ("host", result.host_id),
+        ("executor", result.executor),
+        ("image", f"{result.image.name or 'none'}  {where}"),
+        ("status", result.status + (f": {result.reason}" if result.reason else "")),
+    ]
+    if result.throughput and result.time_ns:
+        milliseconds = result.time_ns._replace(
+            value=result.time_ns.value / 1e6,
+            low=None if result.time_ns.low is None else result.time_ns.low / 1e6,
+            high=None if result.time_ns.high is None else result.time_ns.high / 1e6,
+        )
+        lines += [
+            ("throughput", f"{_interval(result.throughput, ',.0f')} samples/s, {result.throughput.n} rounds"),
+            ("step", f"{_interval(milliseconds, '.3f')} ms"),
+        ]
+    if not result.ranked:
+        lines.append(("unranked", result.unranked_because or ""))
+    if result.flags:
+        lines.append(("flags", ", ".join(f"{flag} ({count} trials)" for flag, count in result.flags.items())))
+    for reproduction in data.reproductions.get(result.id, []):
+        lines.append(("reproduced", f"{reproduction.reproduced_utc}: {reproduction.verdict}"))
+    lines.append(("check it", f"make reproduce RESULT={result.id}"))
+    for name, text in lines:
+        console.print(f"{name:<10} {text}", markup=False)
+
+
+def _interval(estimate: Estimate, form: str) -> str:
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:{form}} (one trial, no interval)"
+    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
