@@ -1,15 +1,28 @@
 """The images that numbers are measured in: the matrix, the locks, the wheels, the builds."""
 
+from framebench.images.build import BuiltImage, build, built, find_by_digest, identity, rebuild_at
+from framebench.images.debs import BaseUnavailable
 from framebench.images.fetch import fetch_wheels, missing_wheels
+from framebench.images.layer import harness_tree_sha256
 from framebench.images.lock import lock_path, lock_sha256
 from framebench.images.matrix import ImageRow, Matrix, load_matrix
+from framebench.images.prune import prune
 
 __all__ = [
+    "BaseUnavailable",
+    "BuiltImage",
     "ImageRow",
     "Matrix",
+    "build",
+    "built",
     "fetch_wheels",
+    "find_by_digest",
+    "harness_tree_sha256",
+    "identity",
     "load_matrix",
     "lock_path",
     "lock_sha256",
     "missing_wheels",
+    "prune",
+    "rebuild_at",
 ]

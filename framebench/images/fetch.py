@@ -27,18 +27,20 @@ _PLATFORMS = [f"manylinux_2_{level}_x86_64" for level in range(34, 4, -1)]
 _PLATFORMS += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
 
 
-def fetch_wheels(root: Path, row: ImageRow, progress: Progress) -> Path:
+def fetch_wheels(root: Path, row: ImageRow, progress: Progress, source: Path | None = None) -> Path:
     """Folder with exactly the wheels of the row's lock, each checked; no network when all are there.
 
     pip is asked first with whatever it is configured with (indexes, find-links); only if a wheel is not
-    found that way, the row's ``index`` is added. The hashes are the same either way.
+    found that way, the row's ``index`` is added. The hashes are the same either way. ``source`` is the
+    checkout that holds the lock, where that is not ``root``, whose ``build/store`` is used.
     """
-    wheels = check_lock(root, row)
-    links = root / "build" / "store" / "links" / lock_sha256(root, row)
+    source = source or root
+    wheels = check_lock(source, row)
+    links = root / "build" / "store" / "links" / lock_sha256(source, row)
     if links.is_dir():
         _verify(links, wheels)
         return links
-    if missing := missing_wheels(root, row):
+    if missing := [wheel for wheel in wheels if _stored(root, wheel) is None]:
         megabytes = sum(wheel.size for wheel in missing) // 1_000_000
         progress(f"{row.alias}: fetching {len(missing)} of {len(wheels)} wheels, {megabytes} MB")
         _fetch(root, row, missing)
@@ -132,9 +134,8 @@ def _verify(links: Path, wheels: list[Wheel]) -> None:
         if wheel.sha256 in found:
             continue
         stem = wheel.pin.replace("-", "_").replace("==", "-").lower()
-        near = [
-            f"{name} with sha256 {digest}" for digest, name in found.items() if name.lower().startswith(stem)
-        ]
+        same = [got for got, name in found.items() if name.lower().startswith(stem)]
+        other = same[0] if same else "no such wheel"
         raise UserError(
             f"{links}: {wheel.pin} should have sha256 {wheel.sha256}, found {other};"
             " delete build/store and run again."

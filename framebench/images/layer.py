@@ -1,0 +1,65 @@
+"""The harness as a layer: the same bytes from every checkout, whatever its folder, times or umask."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import subprocess
+import tarfile
+from pathlib import Path
+
+from framebench.errors import UserError
+
+PLACE = "opt/framebench"  # where harness/ lies in an image; PYTHONPATH points at it
+
+
+def harness_files(root: Path) -> dict[str, bytes]:
+    """``{"harness/…": content}`` of every file git knows or would know (ignored ones are left out), sorted.
+
+    In a folder that is not a checkout (an unpacked archive of a commit) every file counts but bytecode.
+    """
+    if (root / ".git").exists():
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "harness"]
+        done = subprocess.run(command, cwd=root, capture_output=True)
+        if done.returncode:
+            raise UserError(f"git cannot list {root}/harness: {done.stderr.decode().strip()}")
+        names = [name for name in done.stdout.decode().split("\0") if name]
+    else:
+        files = (path for path in (root / "harness").rglob("*") if path.is_file())
+        names = [path.relative_to(root).as_posix() for path in files if "__pycache__" not in path.parts]
+    found = {name: (root / name).read_bytes() for name in sorted(set(names)) if (root / name).is_file()}
+    if not found:
+        raise UserError(f"{root}/harness holds no files; run framebench inside a clone of the repository.")
+    return found
+
+
+def harness_tree_sha256(root: Path) -> str:
+    """SHA-256 over names and contents of the files that are in the harness layer."""
+    lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in harness_files(root).items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def harness_layer(root: Path, epoch: int) -> bytes:
+    """The tar of ``harness/`` below ``/opt/framebench``: sorted, times at the epoch, modes 0644/0755."""
+    files = harness_files(root)
+    folders = {f"{PLACE}/{parent}" for name in files for parent in Path(name).parents if parent != Path()}
+    folders |= {"opt", PLACE}
+    entries = dict.fromkeys(folders) | {f"{PLACE}/{name}": data for name, data in files.items()}
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as out:
+        for name in sorted(entries):
+            data, header = entries[name], tarfile.TarInfo(name)
+            header.mtime = epoch
+            header.type, header.mode = (tarfile.DIRTYPE, 0o755) if data is None else (tarfile.REGTYPE, 0o644)
+            header.size = len(data or b"")
+            out.addfile(header, io.BytesIO(data or b""))
+    return stream.getvalue()
+
+
+def spec_version(root: Path) -> str:
+    """Version of the spec that this harness reads, for the image's label; read, not imported."""
+    match = re.search(r"^SPEC_VERSION = (\d+)$", (root / "harness" / "record.py").read_text(), re.MULTILINE)
+    if match is None:
+        raise UserError(f"{root}/harness/record.py has no line `SPEC_VERSION = <number>`.")
+    return match[1]
