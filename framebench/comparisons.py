@@ -139,24 +139,33 @@ def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
             groups[case.host_id, case.executor, case.protocol.name].append(case)
     answers = []
     for (host_id, executor, protocol), members in sorted(groups.items()):
-        ratios: dict[tuple[str, str | None], dict[str, float | None]] = {}
+        paths = [member.case.path for member in members]
+        ratios: dict[tuple[str, str], dict[str, float | None]] = {}
         for member in members:
-            for result in [*(row.result for row in member.rows), *member.absent]:
-                if not result.contender.twin:
-                    name = (result.contender.slug, result.image.name)
-                    ratios.setdefault(name, {m.case.path: None for m in members})
-        for member in members:
-            for row in member.rows:
-                name = (row.result.contender.slug, row.result.image.name)
-                if name in ratios:
+            entries = [(row.result, row) for row in member.rows] + [
+                (result, None) for result in member.absent
+            ]
+            for result, row in entries:
+                if result.contender.twin:
+                    continue
+                name = (result.contender.slug, result.image.name or "")
+                if name not in ratios:
+                    ratios[name] = dict.fromkeys(paths)
+                if row is not None:
                     ratio = row.time_ratio.value if row.time_ratio else None
                     ratios[name][member.case.path] = 1.0 if row.is_baseline else ratio
         baseline = next(member.baseline for member in members if member.baseline)
         answers += [
-            Overall(host_id, executor, protocol, slug, image, baseline.contender.slug, geometric_mean(values))
-            for (slug, image), values in sorted(
-                ratios.items(), key=lambda item: (item[0][0], item[0][1] or "")
+            Overall(
+                host_id,
+                executor,
+                protocol,
+                slug,
+                image or None,
+                baseline.contender.slug,
+                geometric_mean(values),
             )
+            for (slug, image), values in sorted(ratios.items())
         ]
     return answers
 

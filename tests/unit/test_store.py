@@ -226,7 +226,7 @@ class TestFind:
         assert store.find(self.records, record.trial_id) == store.Found(result_id(record), (path, record))
 
     def test_an_ambiguous_prefix_lists_what_it_could_mean(self) -> None:
-        with pytest.raises(UserError, match=r"ambiguous: 01k.* and 3 more"):
+        with pytest.raises(UserError, match=r"ambiguous: 01k.* and 7 more"):
             store.find(self.records, "01k")
 
     def test_an_unknown_id_names_the_nearest(self) -> None:
