@@ -17,6 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
+from harness import environment
 from harness.draft import Draft
 from harness.frameworks import Unsupported
 from harness.record import Outcome, Record, TrialSpec, decode_spec, encode
@@ -75,6 +76,7 @@ def run(spec: TrialSpec) -> Record:
         tail = traceback.format_exc().splitlines()[-TAIL:]
         outcome = Outcome(status="crashed", reason=f"{type(error).__name__}: {error}", stderr_tail=tail)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on the record is written
+    draft.hardware = environment.hardware()
     return draft.record(outcome)
 
 

@@ -37,7 +37,7 @@ def software(stack: Stack, image: ImageRef) -> Software:
 
 
 def hardware() -> Hardware:
-    """The machine; called once per trial, after the clock."""
+    """The machine."""
     return Hardware(
         cpu_model=cpu_model(),
         architecture=platform.machine(),

@@ -85,12 +85,14 @@ def warm_up(
             quiet = events[-1] == events[-2 * window]
             agreements = agreements + 1 if settled and quiet else 0
         steady = agreements >= protocol.warmup_agreements and elapsed_s >= protocol.warmup_min_s
-        capped = count >= protocol.warmup_max_blocks or elapsed_s >= protocol.warmup_max_s
+        # 300 blocks of 25 ms end before the 10 s that a GPU needs to warm: the time counts first
+        many = count >= protocol.warmup_max_blocks and elapsed_s >= protocol.warmup_min_s
+        capped = many or elapsed_s >= protocol.warmup_max_s
         if steady or capped:
             break
     if steady:
         reason = f"{agreements} agreement(s) of two windows of {window} blocks"
-    elif count >= protocol.warmup_max_blocks:
+    elif many:
         reason = f"no agreement within {protocol.warmup_max_blocks} blocks"
     else:
         reason = f"no agreement within {protocol.warmup_max_s:g} s"

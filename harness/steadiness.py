@@ -2,8 +2,10 @@
 
 Optimal partitioning with the cost of a normal distribution's mean, sum((x - mean)^2), and the penalty
 3 ln(n) s^2 per change point, where s = 1.4826 MAD(first differences) / sqrt(2) measures the noise without
-seeing the level. Neighbouring segments whose medians differ by at most 2 % are one level: such a change
-would alter no verdict. More than one level is no steady state (Barrett et al., OOPSLA 2017).
+seeing the level. A single slow block is an outlier and no level: the series is first smoothed by a running
+median of three, and a segment has at least three blocks. Neighbouring segments are one level if their
+medians differ by at most 2 % (such a change would alter no verdict) or by at most three standard errors,
+3 s sqrt(1/n + 1/m). More than one level is no steady state (Barrett et al., OOPSLA 2017).
 """
 
 from __future__ import annotations
@@ -28,25 +30,41 @@ def classify(block_ns: Sequence[float]) -> SteadyClass:
 
 
 def _levels(times: np.ndarray) -> list[float]:
-    """Medians (log ns) of the segments, neighbours within the tolerance merged."""
-    bounds = change_points(times)
+    """Medians (log ns) of the segments, neighbours that are one level merged."""
+    sigma = noise(times)
+    bounds = change_points(smooth(times), sigma)
     segments = [times[a:b] for a, b in zip([0, *bounds], [*bounds, times.size], strict=True)]
     merged = [segments[0]]
     for segment in segments[1:]:
-        if abs(np.median(segment) - np.median(merged[-1])) <= LEVEL_TOLERANCE:
+        apart = abs(np.median(segment) - np.median(merged[-1]))
+        if apart <= max(LEVEL_TOLERANCE, 3 * sigma * math.sqrt(1 / segment.size + 1 / merged[-1].size)):
             merged[-1] = np.concatenate([merged[-1], segment])
         else:
             merged.append(segment)
     return [float(np.median(segment)) for segment in merged]
 
 
-def change_points(times: np.ndarray, shortest: int = 2) -> list[int]:
-    """Indices at which a new segment begins, by dynamic programming in O(n^2); none for n < 4."""
+def smooth(times: np.ndarray) -> np.ndarray:
+    """Running median of three; the two ends stay."""
+    if times.size < 3:
+        return times
+    inner = np.median(np.stack([times[:-2], times[1:-1], times[2:]]), axis=0)
+    return np.concatenate([times[:1], inner, times[-1:]])
+
+
+def noise(times: np.ndarray) -> float:
+    """Standard deviation from block to block, whatever the level does."""
+    steps = np.diff(times)
+    if steps.size == 0:
+        return 0.0
+    return 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2)
+
+
+def change_points(times: np.ndarray, sigma: float, shortest: int = 3) -> list[int]:
+    """Indices at which a new segment begins, by dynamic programming in O(n^2); none for n < 6."""
     count = times.size
     if count < 2 * shortest:
         return []
-    steps = np.diff(times)
-    sigma = 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2)
     penalty = 3.0 * math.log(count) * sigma**2
     total = np.concatenate([[0.0], np.cumsum(times)])
     squares = np.concatenate([[0.0], np.cumsum(times**2)])

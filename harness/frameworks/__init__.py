@@ -44,10 +44,17 @@ class Stack(Protocol):
         """A device-resident tensor with the array's values."""
 
     def compile(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-        """``function`` in the contender's mode: itself when eager, else compiled."""
+        """``function`` in the contender's mode: itself when eager, else compiled.
+
+        Torch compiles full graphs; where its compiler refuses (``optimizer.step``), pass ``fullgraph=False``
+        and the graph breaks are counted.
+        """
 
     def compile_events(self) -> int | None:
         """Compilations so far in this process; null when the framework does not say."""
+
+    def compile_facts(self) -> dict[str, str | bool | int | None]:
+        """What compiling turned out to be (graph breaks, traces ...), asked after the clock."""
 
     def allocator_peak(self) -> tuple[int | None, str | None]:
         """Peak bytes of the framework's allocator, or null and the reason."""

@@ -71,6 +71,9 @@ class JaxBackend:
     def compile_events(self) -> int | None:
         return self.compilations
 
+    def compile_facts(self) -> dict[str, str | bool | int | None]:
+        return {"compilations": self.compilations}
+
     def allocator_peak(self) -> tuple[int | None, str | None]:
         stats = self.jax.devices()[0].memory_stats()
         if stats is None:

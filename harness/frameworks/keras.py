@@ -88,6 +88,9 @@ class KerasStack:
     def compile_events(self) -> int | None:
         return self.backend.compile_events()  # type: ignore[no-any-return]
 
+    def compile_facts(self) -> dict[str, str | bool | int | None]:
+        return self.backend.compile_facts()  # type: ignore[no-any-return]
+
     def allocator_peak(self) -> tuple[int | None, str | None]:
         return self.backend.allocator_peak()  # type: ignore[no-any-return]
 

@@ -89,6 +89,9 @@ class TensorFlowStack:
         """Traces of the functions this stack compiled."""
         return sum(int(function.experimental_get_tracing_count()) for function in self.functions)
 
+    def compile_facts(self) -> dict[str, str | bool | int | None]:
+        return {"traces": self.compile_events()}
+
     def allocator_peak(self) -> tuple[int | None, str | None]:
         if self.gpus:
             return int(self.tf.config.experimental.get_memory_info("GPU:0")["peak"]), None

@@ -64,7 +64,6 @@ class TorchStack:
             compile={
                 "mode": contender.mode,
                 "compiler": "inductor" if self.compiled else None,
-                "fullgraph": True if self.compiled else None,
                 "cache": os.environ.get("TORCHINDUCTOR_CACHE_DIR") if self.compiled else None,
             },
         )
@@ -85,7 +84,7 @@ class TorchStack:
     def compile(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         if not self.compiled:
             return function
-        compiled: Callable[..., Any] = self.torch.compile(function, fullgraph=True, **options)
+        compiled: Callable[..., Any] = self.torch.compile(function, **({"fullgraph": True} | options))
         return compiled
 
     def compile_events(self) -> int | None:
@@ -95,6 +94,16 @@ class TorchStack:
         from torch._dynamo.utils import counters
 
         return int(counters["frames"]["total"])
+
+    def compile_facts(self) -> dict[str, str | bool | int | None]:
+        if not self.compiled:
+            return {}
+        from torch._dynamo.utils import counters
+
+        return {
+            "graphs": int(counters["stats"]["unique_graphs"]),
+            "graph_breaks": sum(counters["graph_break"].values()),
+        }
 
     def allocator_peak(self) -> tuple[int | None, str | None]:
         if self.device.type == "cuda":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 
-from harness import environment
 from harness.draft import Draft
 from harness.record import Outcome
 from harness.trials.first_output import check_first_output
@@ -22,7 +21,6 @@ def cold_start_trial(draft: Draft) -> Outcome:
         with draft.phase("second_step"):
             stack.barrier(stage.work.run(1))
         draft.first_output_check = check_first_output(stage, spec.case, spec.seed, stack.to_host(output))
-        draft.hardware = environment.hardware()
     if draft.first_output_check is not None and not draft.first_output_check.passed:
         return Outcome(status="not_comparable", reason="the first output is not the specified one")
     return Outcome(status="ok")

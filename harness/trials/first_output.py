@@ -1,4 +1,4 @@
-"""The first output at the timed shape: the parity trial saw a small batch, this is the batch that is timed."""
+"""The first output at the timed shape: the parity trial saw a small batch, this is the one that is timed."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import os
 
 import psutil
 
-from harness import environment
 from harness.draft import Draft
 from harness.record import Memory, Outcome
 from harness.telemetry.proc import read
@@ -43,7 +42,6 @@ def memory_trial(draft: Draft) -> Outcome:
         host_rss_after_import=after_import,
         reasons=reasons,
     )
-    draft.hardware = environment.hardware()
     return Outcome(status="ok")
 
 

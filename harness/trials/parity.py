@@ -6,7 +6,7 @@ import importlib
 
 import msgspec
 
-from harness import environment, parity
+from harness import parity
 from harness.draft import Draft
 from harness.record import Outcome
 from harness.trials.stage import build, import_and_configure
@@ -24,7 +24,6 @@ def parity_trial(draft: Draft) -> Outcome:
         draft.parity = parity.check(
             stage.work, stack, reference, stage.weights, stage.workload.learning_rate, case.task
         )
-    draft.hardware = environment.hardware()
     failed = [diff.what for diff in draft.parity.diffs if not diff.passed]
     if failed:
         return Outcome(

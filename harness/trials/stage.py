@@ -63,7 +63,13 @@ def build(draft: Draft, stack: Stack, case: Case, seed: int) -> Stage:
         weights = workload.weights(case.preset, seed)
         batches = workload.batches(case.preset, case.batch, seed)
     with draft.phase("build"):
-        work = workloads.build(Job(workload, case, draft.spec.contender, weights, batches), stack)
+        job = Job(workload, case, draft.spec.contender, weights, batches)
+        try:
+            work = workloads.build(job, stack)
+        except ModuleNotFoundError as error:
+            if not (error.name or "").startswith(workloads.__name__):
+                raise
+            raise Unsupported(f"the workload {workload.name} has no file for {stack.name}") from error
     with draft.phase("load_weights"):
         work.reset(weights)
     layout = getattr(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 
 from harness import canaries, environment, flags, protocol, steadiness
@@ -61,11 +62,13 @@ def timing_trial(draft: Draft) -> Outcome:
             call_overhead_share=None if overhead is None else overhead / block_ns,
             latency=protocol.percentiles(latencies) if latencies else None,
         )
+        draft.settings = msgspec.structs.replace(
+            draft.settings, compile=draft.settings.compile | stack.compile_facts()
+        )
         draft.telemetry = telemetry.record()
         if series := telemetry.series():
             draft.series["telemetry"] = series
         draft.flags = _flags(draft.timing, size, telemetry, environment.cores_online())
-        draft.hardware = environment.hardware()
 
     if not math.isfinite(float(np.sum(stack.to_host(output)))):
         return Outcome(status="invalid", reason="the last timed output is not finite")
