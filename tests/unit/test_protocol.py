@@ -185,9 +185,14 @@ def levels(*parts: tuple[int, float], seed: int = 0) -> list[float]:
     return [level * math.exp(0.01 * random.normal()) for count, level in parts for _ in range(count)]
 
 
+def test_level_series_are_steady() -> None:
+    """The penalty allows a false change in about one of a hundred noisy series."""
+    classes = [steadiness.classify(levels((30, 100.0), seed=seed)) for seed in range(100)]
+    assert classes.count("steady") >= 95
+
+
 def test_steadiness_classes() -> None:
     for seed in range(20):
-        assert steadiness.classify(levels((30, 100.0), seed=seed)) == "steady"
         assert steadiness.classify(levels((20, 100.0), (15, 112.0), seed=seed)) == "slowdown"
         assert steadiness.classify(levels((20, 112.0), (15, 100.0), seed=seed)) == "no-steady-state"
 
