@@ -1,0 +1,103 @@
+"""Canaries must see a barrier that does not wait, a wrong precision, and a wrong team of threads."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness import canaries, flags
+from harness.record import Settings
+
+SETTINGS = Settings(layout=None, threads={"intra": 1}, precision={}, compile={})
+
+
+class NumpyStack:
+    """A stack whose product may be delayed, rounded, or not waited for."""
+
+    name = "numpy"
+
+    def __init__(self, waits: bool = True, mantissa_bits: int = 23) -> None:
+        self.waits, self.mantissa_bits = waits, mantissa_bits
+
+    def matmul(self, size: int) -> Callable[[], Any]:
+        a, b = (self.rounded(array) for array in canaries.operands(size))
+        return lambda: a @ b if self.waits or size == canaries.MIDDLE else a
+
+    def rounded(self, array: np.ndarray) -> np.ndarray:
+        """Keep the upper ``mantissa_bits`` of 23, as TF32 (10) and bf16 (7) do."""
+        mask = np.uint32(0xFFFFFFFF << (23 - self.mantissa_bits) & 0xFFFFFFFF)
+        return (array.view(np.uint32) & mask).view(np.float32)
+
+    def barrier(self, output: Any) -> Any:
+        return output
+
+    def to_host(self, tensor: Any) -> np.ndarray:
+        return np.asarray(tensor)
+
+
+class BusyStack(NumpyStack):
+    """A product that keeps a pool of ``team`` threads busy for a moment."""
+
+    def __init__(self, team: int) -> None:
+        super().__init__()
+        self.team, self.pool = team, ThreadPoolExecutor(team)
+
+    def matmul(self, size: int) -> Callable[[], Any]:
+        together = threading.Barrier(self.team)
+        return lambda: list(self.pool.map(_hash, [together] * self.team))
+
+
+def _hash(together: threading.Barrier) -> None:
+    """About 5 ms of work that releases the interpreter lock, on every thread of the pool."""
+    together.wait()
+    hashlib.sha256(bytes(1 << 22)).digest()
+
+
+def test_operands_are_the_same_everywhere() -> None:
+    a, b = canaries.operands(4)
+    assert a.dtype == np.float32 and a.shape == b.shape == (4, 4)
+    assert a.min() >= -1 and a.max() < 1
+    np.testing.assert_array_equal(a, canaries.operands(4)[0])
+    assert not np.array_equal(a, b)
+
+
+def test_fp32_passes_and_tf32_and_bf16_fail() -> None:
+    assert canaries.precision(NumpyStack()).passed  # type: ignore[arg-type]
+    for bits in (10, 7):
+        canary = canaries.precision(NumpyStack(mantissa_bits=bits))  # type: ignore[arg-type]
+        assert canary.passed is False
+        assert "fp32" in canary.expected
+
+
+def test_a_barrier_that_does_not_wait_fails() -> None:
+    assert canaries.sync(NumpyStack()).passed  # type: ignore[arg-type]
+    assert canaries.sync(NumpyStack(waits=False)).passed is False  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("team", "passed"), [(1, True), (12, False)])
+def test_a_team_for_another_machine_fails(team: int, passed: bool) -> None:
+    """One core asked for: one busy thread is right, twelve are a team for another machine."""
+    assert canaries.threads(BusyStack(team), SETTINGS, cores=1).passed is passed  # type: ignore[arg-type]
+
+
+def test_threads_not_read_back_fail() -> None:
+    settings = Settings(layout=None, threads={"intra": 7}, precision={}, compile={})
+    assert canaries.threads(BusyStack(1), settings, cores=1).passed is False  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wait", "expected"),
+    [(0.0, []), (0.02, []), (0.05, [flags.NOISY]), (0.2, [flags.UNRANKED]), (None, [flags.NOISE_UNKNOWN])],
+)
+def test_noise_flags(wait: float | None, expected: list[str]) -> None:
+    assert flags.noise(wait, 0.0, 0.0) == expected
+
+
+def test_stolen_and_throttled_time_count_as_noise() -> None:
+    assert flags.noise(0.01, 0.06, 0.05) == [flags.UNRANKED]

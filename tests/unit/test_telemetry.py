@@ -1,0 +1,186 @@
+"""Telemetry against the real /proc, a real child process, and children that die or hang."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness.telemetry import proc
+from harness.telemetry.cpu import CpuSource
+from harness.telemetry.nvml import UNITS, NvmlSource
+from harness.telemetry.recorder import DIED, MIN_SAMPLES, Telemetry
+from harness.telemetry.source import Capability
+
+
+def spin(seconds: float) -> None:
+    """Use the CPU for this much of *CPU* time, so that a busy host cannot starve the test."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def child_of(telemetry: Telemetry) -> subprocess.Popen[bytes]:
+    assert telemetry.process is not None
+    return telemetry.process
+
+
+def test_window_holds_counters_and_samples() -> None:
+    with Telemetry(hz=50.0) as telemetry:
+        child = child_of(telemetry)
+        with telemetry.window():
+            spin(0.5)
+        record = telemetry.record()
+    assert child.returncode is not None  # reaped
+    assert record.reason is None
+    assert record.window_ns >= 500_000_000
+    assert record.metrics["cpu_time"].delta == pytest.approx(0.5e9, abs=0.15e9)
+    assert record.metrics["on_cpu"].delta == pytest.approx(0.5e9, abs=0.15e9)
+    assert record.metrics["run_queue_wait"].delta is not None
+    rss = record.metrics["rss"]
+    assert rss.samples == record.ticks >= MIN_SAMPLES
+    assert rss.minimum is not None and rss.mean is not None and rss.maximum is not None
+    assert 1 << 20 < rss.minimum <= rss.mean <= rss.maximum
+
+
+def test_samples_outside_the_window_are_left_out() -> None:
+    with Telemetry(hz=50.0) as telemetry:
+        with telemetry.window():
+            time.sleep(0.3)
+        time.sleep(0.3)
+        start, end = telemetry.window_ns
+        assert all(start <= before <= after <= end for before, after, _ in telemetry.samples)
+        ticks = telemetry.record().ticks
+        assert 0 < ticks <= (end - start) / 1e9 * 50 + 1
+
+
+def test_missed_ticks_are_counted_not_made_up_for() -> None:
+    with Telemetry(hz=100.0) as telemetry:
+        child = child_of(telemetry)
+        with telemetry.window():
+            time.sleep(0.1)
+            child.send_signal(19)  # SIGSTOP
+            time.sleep(0.5)
+            child.send_signal(18)  # SIGCONT
+            time.sleep(0.2)
+        assert telemetry.missed >= 40
+        assert telemetry.record().ticks + telemetry.missed <= 110 + 0.01 * telemetry.record().window_ns / 1e6
+
+
+def test_metric_without_enough_samples_has_no_mean() -> None:
+    with Telemetry(hz=1.0) as telemetry:
+        with telemetry.window():
+            pass
+        rss = telemetry.record().metrics["rss"]
+    assert rss.mean is None
+    assert rss.reason is not None and "needs 8" in rss.reason
+
+
+def test_series_is_at_most_240_points() -> None:
+    telemetry = Telemetry(hz=10.0)
+    telemetry.samples = [(i, i, {"rss": float(i)}) for i in range(1000)]
+    series = telemetry.series()
+    assert series is not None
+    assert len(series["t_ns"]) == len(series["metrics"]["rss"]) == 200
+
+
+def test_no_nvidia_library_is_said_and_never_zero() -> None:
+    found = NvmlSource().probe()
+    assert set(found) == set(UNITS)
+    if all(capability.support == "ok" for capability in found.values()):
+        pytest.skip("this machine has an NVIDIA GPU")
+    telemetry = Telemetry(hz=10.0)
+    telemetry.capabilities = found
+    for metric in telemetry.record().metrics.values():
+        if metric.support != "ok":
+            assert metric.reason
+            assert metric.mean is metric.delta is metric.minimum is metric.maximum is None
+
+
+def test_dead_sampler_is_reaped_and_named() -> None:
+    with Telemetry(hz=10.0) as telemetry:
+        child = child_of(telemetry)
+        with telemetry.window():
+            child.kill()
+            child.wait()
+        assert telemetry.record().reason == DIED
+        assert telemetry.record().metrics["rss"].support == "failed"
+    assert child.returncode is not None
+
+
+def test_sampler_that_never_answers_does_not_stop_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.telemetry.recorder._START_S", 0.2)
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with Telemetry(hz=10.0, command=command) as telemetry:
+        child = child_of(telemetry)
+        with telemetry.window():
+            pass
+    assert telemetry.record().reason == DIED
+    assert telemetry.record().metrics == {}
+    assert child.returncode == -9
+
+
+def test_sampler_that_cannot_start_is_named() -> None:
+    with Telemetry(hz=10.0, command=["/nonexistent/sampler"]) as telemetry, telemetry.window():
+        pass
+    assert telemetry.record().reason == "sampler did not start: No such file or directory"
+
+
+def test_sampler_ends_with_its_parent() -> None:
+    """A killed parent closes the pipe: the child must not stay."""
+    code = (
+        "import os, signal\n"
+        "from harness.telemetry.recorder import Telemetry\n"
+        "with Telemetry(10.0) as telemetry:\n"
+        "    with telemetry.window():\n"
+        "        print(telemetry.process.pid, flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    parent = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    child = int(parent.stdout)
+    for _ in range(100):
+        state = (proc.read(f"/proc/{child}/stat") or ") Z").rpartition(")")[2].split()[0]
+        if state == "Z":
+            return
+        time.sleep(0.05)
+    pytest.fail(f"sampler {child} outlived its parent")
+
+
+def test_sampler_imports_no_framework() -> None:
+    code = (
+        "import harness.telemetry.sampler, sys; "
+        "print(sorted({'numpy', 'msgspec', 'torch', 'tensorflow', 'keras', 'jax'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_missing_files_are_not_supported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel without PSI and schedstat: those metrics are refused once, the others go on."""
+    real = proc.read
+    monkeypatch.setattr(
+        proc,
+        "read",
+        lambda path: None if str(path).endswith(("schedstat", "pressure/cpu")) else real(path),
+    )
+    source = CpuSource(os.getpid())
+    found = source.probe()
+    for name in ("psi_cpu_some", "run_queue_wait", "on_cpu"):
+        assert found[name].support == "not supported"
+    assert found["rss"] == Capability("gauge", "B")
+    assert {"rss", "cpu_time"} <= set(source.edge())
+    assert not {"psi_cpu_some", "run_queue_wait"} & set(source.edge())
+
+
+def test_ended_threads_never_make_a_counter_shrink(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([{"1": (100, 10), "2": (50, 5)}, {"1": (150, 20)}, {"1": (160, 25), "3": (7, 1)}])
+    monkeypatch.setattr(proc, "task_times", lambda pid: next(answers))
+    source = CpuSource(os.getpid())
+    source.probe()
+    before = (source.on_cpu_ns, source.waiting_ns)
+    source.edge()
+    source.edge()
+    assert (source.on_cpu_ns - before[0], source.waiting_ns - before[1]) == (67, 16)
