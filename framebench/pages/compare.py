@@ -1,0 +1,137 @@
+"""Compare: by how much, for my case? One table per case and place, and the data behind the baseline choice."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from framebench.pages import figures
+from framebench.pages.chart import Chart, chart, compared_text
+from framebench.pages.evidence import Evidence, Group
+from framebench.pages.views import Cell, Table
+from framebench.pages.words import _, contender_name, task_name
+from harness.record import Contender
+
+COMPARISONS = "data/baselines.json"
+
+
+class Option(NamedTuple):
+    """One choice of a control."""
+
+    value: str
+    text: str
+    chosen: bool = False
+
+
+class Section(NamedTuple):
+    """One table with what the controls need to know of it."""
+
+    group: Group
+    heading: str
+    chart: Chart
+    note: str
+
+
+def view(evidence: Evidence) -> dict[str, Any]:
+    """Everything the template ``compare.md.j2`` needs."""
+    groups = evidence.groups
+    contenders = {r.contender.slug: r.contender for group in groups for r in group.timed}
+    usual = _usual_baseline(groups)
+    return {
+        "sections": [Section(group, _heading(group), chart(group, "../"), note(group)) for group in groups],
+        "workloads": list(dict.fromkeys(group.case.workload for group in groups)),
+        "controls": {
+            "workload": _options(sorted({(g.case.workload, g.case.workload) for g in groups})),
+            "task": _options(sorted({(g.case.task, task_name(g.case.task)) for g in groups}, reverse=True)),
+            "preset": _options(sorted({(g.case.preset, g.case.preset) for g in groups})),
+            "place": _options(sorted({(g.place, g.place) for g in groups})),
+        },
+        "baselines": [
+            Option(slug, contender_name(contender), slug == usual)
+            for slug, contender in sorted(contenders.items(), key=_by_name)
+        ],
+        "overall": _overall(evidence),
+    }
+
+
+def baselines_json(evidence: Evidence) -> str:
+    """``{group: {baseline: {result: [ratio, interval, verdict, word]}}}`` as text ready to be shown.
+
+    Verdicts belong to the declared baseline's family only; other baselines get ratio and interval.
+    """
+    table = {}
+    for group in evidence.groups:
+        by_baseline = {}
+        for slug, found in group.against.items():
+            declared = slug == group.baseline
+            by_baseline[slug] = {
+                result_id: _shown(*compared_text(compared), declared) for result_id, compared in found.items()
+            }
+        table[group.anchor] = by_baseline
+    return json.dumps(table, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n"
+
+
+def note(group: Group) -> str:
+    """What a reader must know about a whole table; empty when there is nothing special."""
+    comparison = group.comparison
+    parts = []
+    if not comparison.container:
+        parts.append(_("Measured outside a container."))
+    if group.timed and not group.ranked:
+        reasons = {result.unranked_because or "" for result in group.timed}
+        if all(reason.startswith("noisy") for reason in reasons):
+            parts.append(_("No quiet host has measured this yet: figures are shown, not ranked."))
+        else:
+            parts.append(_("Nothing here is ranked; the marks say why."))
+    if group.timed and all(len(result.timed) < 3 for result in group.timed):
+        parts.append(_("Fewer than three rounds: no verdicts."))
+    if comparison.baseline is not None and not comparison.declared:
+        parts.append(
+            _("The declared baseline was not timed here; {name} stands in.").format(
+                name=contender_name(comparison.baseline.contender)
+            )
+        )
+    return " ".join(parts)
+
+
+def _shown(ratio: str, interval: str, verdict: str, word: str, declared: bool) -> list[str]:
+    return [ratio, interval, verdict, word] if declared else [ratio, interval, "", _("not declared")]
+
+
+def _heading(group: Group) -> str:
+    return f"{task_name(group.case.task).capitalize()}, {_('preset')} {group.case.preset}"
+
+
+def _options(values: list[tuple[str, str]]) -> list[Option]:
+    return [Option(value, text) for value, text in values]
+
+
+def _by_name(item: tuple[str, Contender]) -> str:
+    return contender_name(item[1])
+
+
+def _usual_baseline(groups: list[Group]) -> str:
+    """The baseline that most tables have."""
+    names = [group.baseline for group in groups if group.baseline]
+    return max(sorted(set(names)), key=names.count, default="")
+
+
+def _overall(evidence: Evidence) -> Table:
+    contenders = {r.contender.slug: r.contender for r in evidence.dataset.results}
+    rows = []
+    for item in evidence.dataset.overall:
+        mean = item.time_ratio
+        if mean.n + len(mean.missing) < 2:
+            continue
+        contender = contenders[item.contender]
+        rows.append(
+            [
+                Cell(contender_name(contender), stack=contender.stack),
+                Cell(figures.ratio(1 / mean.value) if mean.value else figures.NONE, "fb-num"),
+                Cell(str(mean.n), "fb-num"),
+                Cell(", ".join(mean.missing) or figures.NONE, "fb-reason"),
+                Cell(f"{item.host_id}, {item.executor}, {item.protocol}"),
+            ]
+        )
+    head = [_("Contender"), _("Speed ÷ baseline"), _("Cases"), _("Missing"), _("Host, executor, suite")]
+    return Table(head, rows)

@@ -1,0 +1,169 @@
+"""What compiling costs and buys, and what the Keras loop costs: pairs of contenders side by side."""
+
+from __future__ import annotations
+
+import msgspec
+
+from framebench.dataset import Result
+from framebench.pages import figures
+from framebench.pages.evidence import Group
+from framebench.pages.views import Cell, Table
+from framebench.pages.words import _, contender_name, mode_name, stack_name, verdict_name
+from framebench.statistics.break_even import break_even_steps
+
+NUM = "fb-num"
+
+
+def compiling_table(group: Group, up: str, stack: str | None = None) -> Table:
+    """Each compiled contender beside its eager form: first step, later steps, and when it has paid off."""
+    by_slug = {result.contender.slug: result for result in group.timed}
+    rows = []
+    for result in group.timed:
+        if result.contender.mode != "compiled" or (stack and result.contender.stack != stack):
+            continue
+        plain = _eager_form(result, by_slug)
+        if plain is None:
+            continue
+        rows.append(_compiling_row(result, plain, group, up))
+    head = [
+        _("Compiled"),
+        _("First step"),
+        _("cache"),
+        _("First step, eager"),
+        _("Step"),
+        _("Step, eager"),
+        _("Speed ÷ eager"),
+        _("95 % interval"),
+        _("Pays off after"),
+    ]
+    return Table(head, rows)
+
+
+def loop_table(group: Group, up: str) -> Table:
+    """Keras ``fit`` / ``predict`` beside the same compiled step called directly."""
+    by_slug = {result.contender.slug: result for result in group.timed}
+    rows = []
+    for result in group.timed:
+        contender = result.contender
+        if not contender.variant.endswith("loop"):
+            continue
+        variant = contender.variant.removesuffix("loop") + "direct"
+        direct = by_slug.get(msgspec.structs.replace(contender, variant=variant).slug)
+        if direct is None or result.time_ns is None or direct.time_ns is None:
+            continue
+        compared = group.against.get(direct.contender.slug, {}).get(result.id)
+        ratio, interval = _ratio(compared)
+        rows.append(
+            [
+                Cell(
+                    f"{stack_name(contender.stack)}, {mode_name(contender)}",
+                    href=f"{up}results/{result.id}/",
+                    stack=contender.stack,
+                ),
+                Cell(figures.duration(result.time_ns.value), NUM),
+                Cell(figures.duration(direct.time_ns.value), NUM, href=f"{up}results/{direct.id}/"),
+                Cell(ratio, NUM),
+                Cell(interval, NUM),
+            ]
+        )
+    head = [_("Keras"), _("Step in the loop"), _("Step, direct"), _("Speed ÷ direct"), _("95 % interval")]
+    return Table(head, rows)
+
+
+def accuracy_table(group: Group, up: str) -> Table:
+    """Epochs and seconds to the target, and whether the final accuracies agree with the baseline's."""
+    rows = []
+    for row in group.rows:
+        result, learning = row.result, row.result.learning
+        if learning is None:
+            continue
+        final, interval = figures.with_interval(
+            *(None if v is None else v * 100 for v in learning.final_accuracy[:3])  # type: ignore[arg-type]
+        )
+        seconds, seconds_interval = figures.NONE, ""
+        if learning.ns_to_target is not None:
+            seconds, seconds_interval = figures.with_interval(
+                *(None if v is None else v / 1e9 for v in learning.ns_to_target[:3])  # type: ignore[arg-type]
+            )
+        rows.append(
+            [
+                Cell(
+                    contender_name(result.contender),
+                    href=f"{up}results/{result.id}/",
+                    stack=result.contender.stack,
+                ),
+                Cell(f"{learning.reached} / {learning.trials}", NUM),
+                Cell(figures.significant(learning.epochs_to_target, 2), NUM),
+                Cell(seconds, NUM),
+                Cell(seconds_interval or figures.NONE, NUM),
+                Cell(f"{final} %", NUM),
+                Cell(interval or figures.NONE, NUM),
+                Cell(_(row.accuracy.answer) if row.accuracy else figures.NONE),
+            ]
+        )
+    head = [
+        _("Contender"),
+        _("Reached the target"),
+        _("Epochs (median)"),
+        _("Seconds to target"),
+        _("95 % interval"),
+        _("Final accuracy"),
+        _("95 % interval"),
+        _("± 1 point of the baseline"),
+    ]
+    return Table(
+        head, rows, _("Training time only; evaluation is outside the clock. Same seeds in every stack.")
+    )
+
+
+def _eager_form(result: Result, by_slug: dict[str, Result]) -> Result | None:
+    contender = result.contender
+    parts = [part for part in contender.variant.split("-") if part not in ("graph", "xla", "")]
+    plain = msgspec.structs.replace(contender, mode="eager", variant="-".join(parts))
+    return by_slug.get(plain.slug)
+
+
+def _compiling_row(result: Result, plain: Result, group: Group, up: str) -> list[Cell]:
+    first, cache = _first_step(result)
+    first_plain, _cache = _first_step(plain)
+    step = result.time_ns.value if result.time_ns else None
+    step_plain = plain.time_ns.value if plain.time_ns else None
+    compared = group.against.get(plain.contender.slug, {}).get(result.id)
+    ratio, interval = _ratio(compared)
+    after = figures.NONE
+    if first is not None and first_plain is not None and step is not None and step_plain is not None:
+        steps = break_even_steps(first_plain, first, step_plain, step)
+        if compared is not None and compared.verdict == "faster" and steps is not None:
+            after = _("{n} steps").format(n=figures.significant(steps, 2))
+        elif compared is not None:
+            after = _("no gain shown ({verdict})").format(verdict=verdict_name(compared.verdict))
+    return [
+        Cell(
+            f"{stack_name(result.contender.stack)}, {mode_name(result.contender)}",
+            href=f"{up}results/{result.id}/",
+            stack=result.contender.stack,
+        ),
+        Cell(figures.duration(first), NUM),
+        Cell(cache, NUM),
+        Cell(figures.duration(first_plain), NUM),
+        Cell(figures.duration(step), NUM),
+        Cell(figures.duration(step_plain), NUM),
+        Cell(ratio, NUM),
+        Cell(interval, NUM),
+        Cell(after, NUM),
+    ]
+
+
+def _first_step(result: Result) -> tuple[float | None, str]:
+    """The first step from a cold cache where that was measured, else from a warm one."""
+    first = result.first_steps
+    if first is None:
+        return None, figures.NONE
+    return (first.cold_ns, _("cold")) if first.cold_ns is not None else (first.warm_ns, _("warm"))
+
+
+def _ratio(compared: tuple[float, float | None, float | None, str] | None) -> tuple[str, str]:
+    if compared is None:
+        return figures.NONE, figures.NONE
+    value, interval = figures.with_interval(*compared[:3])
+    return f"{value}×", interval or figures.NONE

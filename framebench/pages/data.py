@@ -1,0 +1,59 @@
+"""Downloads: every figure as CSV, Parquet and JSON, the schemas, and the files that could not be used."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from framebench import store
+from framebench.pages import figures
+from framebench.pages.evidence import Evidence
+from framebench.pages.views import Cell, Table
+from framebench.pages.words import _
+
+CONTENTS = {
+    "trials": _("one row per trial, of every kind and outcome"),
+    "results": _("one row per result, with intervals, failures included"),
+    "comparisons": _("one row per contender and case, against the baseline"),
+}
+
+
+def files(evidence: Evidence) -> dict[str, str | bytes]:
+    """``{path in the site: content}`` of all downloads."""
+    found: dict[str, str | bytes] = {f"data/{name}": data for name, data in evidence.dataset.frames().items()}
+    for name, schema in store.json_schema().items():
+        found[f"data/{name}.schema.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+    return found
+
+
+def view(downloads: dict[str, str | bytes]) -> dict[str, Any]:
+    """Everything the template ``data.md.j2`` needs; links are relative to ``/data/``, where the files lie."""
+    names = sorted(name.removeprefix("data/") for name in downloads)
+    tables = {name.split(".")[0] for name in names if "schema" not in name}
+    rows = []
+    for table in sorted(tables, key=list(CONTENTS).index):
+        cells = [Cell(table, code=True), Cell(CONTENTS[table], "fb-reason")]
+        for kind in ("csv", "parquet", "json"):
+            name = f"{table}.{kind}"
+            cells.append(Cell(figures.size(len(downloads[f"data/{name}"])), "fb-num", href=name))
+        rows.append(cells)
+    schemas = [
+        [Cell(name.removesuffix(".schema.json"), code=True), Cell(name, href=name)]
+        for name in names
+        if name.endswith(".schema.json")
+    ]
+    return {
+        "tables": Table([_("Table"), _("What"), "CSV", "Parquet", "JSON"], rows),
+        "schemas": Table([_("Document"), _("JSON Schema (2020-12)")], schemas),
+    }
+
+
+def problems(evidence: Evidence) -> dict[str, Any]:
+    """Everything the template ``problems.md.j2`` needs."""
+    rows = []
+    for fault in evidence.dataset.broken:
+        path = fault.path.absolute()
+        inside = path.is_relative_to(evidence.root.absolute())
+        name = path.relative_to(evidence.root.absolute()).as_posix() if inside else path.name
+        rows.append([Cell(name, code=True), Cell(fault.reason, "fb-reason")])
+    return {"table": Table([_("File"), _("Why it was skipped")], rows)}

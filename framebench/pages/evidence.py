@@ -1,0 +1,150 @@
+"""What all pages read: the dataset, and its cases with every baseline a reader may choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from framebench.dataset import CaseComparison, Dataset, Result, Row, comparisons
+from framebench.pages.words import _, executor_name, task_name
+from harness.record import Case
+
+
+class Compared(NamedTuple):
+    """Speed of a contender over the baseline's (above 1 is faster), its interval, and the verdict."""
+
+    ratio: float
+    low: float | None
+    high: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """One case on one host, by one executor and protocol: what one table shows.
+
+    ``against`` has, for each contender as a baseline, the comparison of each other result by its id.
+    """
+
+    comparison: CaseComparison
+    against: dict[str, dict[str, Compared]] = field(default_factory=dict)
+
+    @property
+    def case(self) -> Case:
+        return self.comparison.case
+
+    @property
+    def host_id(self) -> str:
+        return self.comparison.host_id
+
+    @property
+    def executor(self) -> str:
+        return self.comparison.executor
+
+    @property
+    def suite(self) -> str:
+        return self.comparison.protocol.name
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Unique; what ``key_of`` gives for each of its results."""
+        return (self.case.path, self.host_id, self.executor, self.suite)
+
+    @property
+    def anchor(self) -> str:
+        """The group's id on the compare page."""
+        return "".join(letter if letter.isalnum() else "-" for letter in "-".join(self.key).lower())
+
+    @property
+    def short_title(self) -> str:
+        """``convstack training, preset cpu``."""
+        return f"{self.case.workload} {task_name(self.case.task)}, {_('preset')} {self.case.preset}"
+
+    @property
+    def place(self) -> str:
+        """Host, executor and suite in one line: what may share a ranking."""
+        return f"{self.host_id}, {executor_name(self.executor)}, {_('suite')} {self.suite}"
+
+    @property
+    def baseline(self) -> str | None:
+        """The contender that all others are compared with."""
+        return self.comparison.baseline.contender.slug if self.comparison.baseline else None
+
+    @property
+    def against_baseline(self) -> dict[str, Compared]:
+        """Result id → comparison with the baseline."""
+        return {row.result.id: _compared(row) for row in self.comparison.rows if row.time_ratio is not None}
+
+    @property
+    def rows(self) -> list[Row]:
+        """Those with a time, fastest first, A/A twins left out."""
+        return [row for row in self.comparison.rows if not row.result.contender.twin]
+
+    @property
+    def timed(self) -> list[Result]:
+        """The results with a time, fastest first."""
+        return [row.result for row in self.rows]
+
+    @property
+    def ranked(self) -> list[Result]:
+        """Those of them that may take a place."""
+        return [result for result in self.timed if result.ranked]
+
+    @property
+    def absent(self) -> list[Result]:
+        """The results without a time that could be compared, with their reasons."""
+        return [result for result in self.comparison.absent if not result.contender.twin]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The dataset of one build, in groups, with the checkout it stands in."""
+
+    root: Path
+    dataset: Dataset
+    groups: list[Group]
+
+    def group_of(self, result: Result) -> Group | None:
+        """The group a result stands in; null for one that a newer result has replaced everywhere."""
+        return next((group for group in self.groups if group.key == key_of(result)), None)
+
+
+def key_of(result: Result) -> tuple[str, ...]:
+    """Which group a result belongs to."""
+    return (result.case.path, result.host_id, result.executor, result.protocol.name)
+
+
+def record_file(trial_id: str) -> str:
+    """Where the site keeps a trial's record, relative to its root."""
+    return f"records/{trial_id}.json"
+
+
+def gather(root: Path, dataset: Dataset) -> Evidence:
+    """The dataset's cases in reading order, each with every possible baseline."""
+    slugs = sorted({result.contender.slug for result in dataset.results if not result.contender.twin})
+    against: dict[tuple[str, ...], dict[str, dict[str, Compared]]] = {}
+    for slug in slugs:
+        for case in comparisons(dataset.results, slug):
+            if case.declared:
+                found = {row.result.id: _compared(row) for row in case.rows if row.time_ratio is not None}
+                against.setdefault(Group(case).key, {})[slug] = found
+    groups = [Group(case, against.get(Group(case).key, {})) for case in dataset.comparisons]
+    return Evidence(root, dataset, sorted(groups, key=_in_reading_order))
+
+
+def _compared(row: Row) -> Compared:
+    ratio = row.time_ratio
+    assert ratio is not None
+    return Compared(
+        1 / ratio.value,
+        1 / ratio.high if ratio.high else None,
+        1 / ratio.low if ratio.low else None,
+        row.verdict or "no verdict",
+    )
+
+
+def _in_reading_order(group: Group) -> tuple[str, bool, str, str, str, str]:
+    """By workload, training first, then preset, host, executor, suite."""
+    case = group.case
+    return case.workload, case.task != "train", case.preset, group.host_id, group.executor, group.suite

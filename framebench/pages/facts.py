@@ -1,0 +1,135 @@
+"""Facts about where and in what a trial ran, as definition lists. Unknown is – and never a guess."""
+
+from __future__ import annotations
+
+from framebench.pages import figures
+from framebench.pages.views import Fact
+from framebench.pages.words import _, executor_name
+from harness.record import Hardware, Record
+
+
+def yes_no(value: bool | None) -> str:
+    """``yes``, ``no``, or – when unknown."""
+    return figures.NONE if value is None else _("yes") if value else _("no")
+
+
+def text(value: object) -> str:
+    """A value as text: – for null, yes / no for truth values."""
+    if isinstance(value, bool) or value is None:
+        return yes_no(value)
+    return str(value)
+
+
+def hardware(found: Hardware | None) -> list[Fact]:
+    """The machine as the trial saw it."""
+    if found is None:
+        return [Fact(_("Hardware"), _("not recorded: the trial ended before it could be read"))]
+    rows = [
+        Fact(_("Processor"), text(found.cpu_model)),
+        Fact(_("Cores allowed"), f"{found.cores_allowed} {_('of')} {text(found.cores_online)}"),
+        Fact(_("Memory"), figures.size(found.ram_bytes)),
+        Fact(
+            _("Architecture"),
+            found.architecture + ("" if not found.emulated else _(", emulated")),
+        ),
+        Fact(_("Frequency governor"), text(found.governor)),
+        Fact(_("Turbo"), yes_no(found.turbo)),
+        Fact(_("SMT"), yes_no(found.smt)),
+        Fact(_("Virtualisation"), text(found.virtualisation)),
+        Fact(_("Kernel"), text(found.kernel)),
+        Fact(_("Control groups"), text(found.cgroup)),
+    ]
+    for number, gpu in enumerate(found.gpus):
+        details = ", ".join(f"{key} {text(value)}" for key, value in gpu.items())
+        rows.append(Fact(_("GPU {n}").format(n=number), details))
+    return rows
+
+
+def environment(record: Record) -> list[Fact]:
+    """Software, hardware and image of one trial."""
+    image = record.image
+    rows = [
+        Fact(_("Image"), image.name or _("none"), href=f"../../images/{image.name}/" if image.name else None),
+        Fact(_("Config digest"), image.config_digest or figures.NONE, code=bool(image.config_digest)),
+        Fact(_("Address in a registry"), image.repo_digest or figures.NONE, code=bool(image.repo_digest)),
+        Fact(_("Lock file, SHA-256"), image.lock_sha256 or figures.NONE, code=bool(image.lock_sha256)),
+        Fact(_("Ran"), executor_name(record.provenance.executor)),
+    ]
+    software = record.software
+    if software is not None:
+        rows += [
+            Fact(_("Framework"), text(software.framework)),
+            Fact(_("Backend"), text(software.backend)),
+            Fact("Python", software.python),
+            Fact("NumPy", software.numpy),
+            Fact("CUDA / cuDNN", f"{text(software.cuda)} / {text(software.cudnn)}"),
+            Fact(_("Driver"), text(software.driver)),
+            Fact(_("C++ compiler"), text(software.compiler)),
+        ]
+    return rows + hardware(record.hardware)
+
+
+def settings(record: Record) -> list[Fact]:
+    """What was set explicitly and read back."""
+    found = record.settings
+    if found is None:
+        return []
+    rows = [Fact(_("Layout"), text(found.layout))]
+    for title, group in (
+        (_("Threads"), found.threads),
+        (_("Precision"), found.precision),
+        (_("Compile"), found.compile),
+    ):
+        rows += [Fact(f"{title}: {name}", text(value)) for name, value in sorted(group.items())]
+    return rows
+
+
+def provenance(record: Record) -> list[Fact]:
+    """Which code measured, on which host, in which campaign."""
+    found = record.provenance
+    return [
+        Fact(_("Commit"), found.git_commit or figures.NONE, code=bool(found.git_commit)),
+        Fact(_("Uncommitted changes"), yes_no(found.dirty)),
+        Fact(_("Work hash"), found.work_hash, code=True),
+        Fact(_("Harness tree, SHA-256"), found.harness_tree_sha256, code=True),
+        Fact(_("Workload configuration, SHA-256"), text(record.workload_config_sha256), code=True),
+        Fact(_("Host"), found.host_id, href=f"../../hosts/{found.host_id}/"),
+        Fact(_("Campaign"), record.campaign_id, code=True),
+        Fact(_("Record version"), str(record.record_version)),
+    ]
+
+
+def protocol(record: Record) -> list[Fact]:
+    """The parameters the trial was measured with."""
+    p = record.protocol
+    return [
+        Fact(_("Suite"), p.name),
+        Fact(
+            _("Warm-up"),
+            _(
+                "blocks of {block} ms; {agreements} × medians of two windows of {window} within {tolerance}; "
+                "at least {least} s, at most {blocks} blocks or {most} s"
+            ).format(
+                block=figures.significant(p.warmup_block_ms),
+                agreements=p.warmup_agreements,
+                window=p.warmup_window,
+                tolerance=figures.percent(p.warmup_tolerance),
+                least=figures.significant(p.warmup_min_s),
+                blocks=p.warmup_max_blocks,
+                most=figures.significant(p.warmup_max_s),
+            ),
+        ),
+        Fact(
+            _("Timed"),
+            _(
+                "{blocks} blocks of {low}–{high} ms or {seconds} s, whichever is longer, at most {most} s"
+            ).format(
+                blocks=p.measure_blocks,
+                low=figures.significant(p.block_ms),
+                high=figures.significant(p.block_max_ms),
+                seconds=figures.significant(p.measure_s),
+                most=figures.significant(p.measure_max_s),
+            ),
+        ),
+        Fact(_("Telemetry"), _("{hz} samples per second").format(hz=figures.significant(p.telemetry_hz))),
+    ]

@@ -1,0 +1,75 @@
+"""Numbers as a reader should see them: as many digits as their uncertainty carries, and never a made-up zero."""
+
+from __future__ import annotations
+
+import math
+
+NONE = "–"
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """``value`` with ``digits`` significant digits and thousands separated by a thin space; – when null."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return _grouped(value, decimals)
+
+
+def with_interval(value: float, low: float | None, high: float | None) -> tuple[str, str]:
+    """The value and its interval, both rounded where the half-width has its second digit; the latter may be empty."""
+    if low is None or high is None or not math.isfinite(low) or not math.isfinite(high):
+        return significant(value), ""
+    half = max((high - low) / 2, abs(value) * 1e-4, 1e-12)
+    decimals = min(6, max(0, 1 - math.floor(math.log10(half))))
+    return _grouped(value, decimals), f"{_grouped(low, decimals)} – {_grouped(high, decimals)}"
+
+
+def duration(nanoseconds: float | None) -> str:
+    """Nanoseconds in the unit that suits: ``850 µs``, ``12.3 ms``, ``4.56 s``, ``3 min 20 s``."""
+    if nanoseconds is None:
+        return NONE
+    seconds = nanoseconds / 1e9
+    if seconds >= 120:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    for scale, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
+        if seconds * scale >= 1:
+            return f"{significant(seconds * scale)} {unit}"
+    return f"{significant(seconds * 1e9)} ns"
+
+
+def size(count: int | None) -> str:
+    """Bytes in binary units: ``412 MiB``."""
+    if count is None:
+        return NONE
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(amount) < 1024 or unit == "GiB":
+            break
+        amount /= 1024
+    return f"{significant(amount)} {unit}"
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """A share as per cent: ``0.031`` → ``3.1 %``."""
+    return NONE if share is None else f"{significant(share * 100, digits)} %"
+
+
+def flops(count: float | None) -> str:
+    """Floating-point operations with a prefix: ``1.23 GFLOP``."""
+    if count is None:
+        return NONE
+    for scale, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(count) >= scale:
+            return f"{significant(count / scale)} {prefix}FLOP"
+    return f"{significant(count)} FLOP"
+
+
+def ratio(value: float | None) -> str:
+    """A ratio with a times sign: ``1.25×``."""
+    return NONE if value is None else f"{significant(value)}×"
+
+
+def _grouped(value: float, decimals: int) -> str:
+    return f"{value:,.{decimals}f}".replace(",", "\u202f")

@@ -1,0 +1,42 @@
+"""What a record's flags mean, in a sentence each. An unknown flag stands for itself."""
+
+from __future__ import annotations
+
+from framebench.pages.views import Mark
+from framebench.pages.words import _
+from harness import flags
+
+MEANINGS = {
+    flags.NOISY: _(
+        "Between 2 and 10 % of the time in which this process wanted a processor core it waited for one: "
+        "something else was using the machine."
+    ),
+    flags.UNRANKED: _(
+        "More than 10 % of the time in which this process wanted a processor core it waited for one, so the "
+        "result is shown without a rank."
+    ),
+    flags.NOISE_UNKNOWN: _("This machine does not tell how long a process waits for a core."),
+    flags.NOT_STEADY: _("The time per step had not settled when the warm-up reached its limit."),
+    flags.CALL_OVERHEAD: _("The fixed cost of one timed call is more than 1 % of a block."),
+    flags.BARRIER_OVERHEAD: _("Waiting for the device takes more than 1 % of a block."),
+    flags.NO_TELEMETRY: _("The sampler that reads the machine's counters could not run."),
+}
+
+
+def meaning(flag: str) -> str:
+    """The flag in a sentence."""
+    return MEANINGS.get(flag, flag)
+
+
+def marks(found: list[str]) -> list[Mark]:
+    """One mark per flag, each once."""
+    return [Mark(_(flag), meaning(flag), warn=True) for flag in dict.fromkeys(found)]
+
+
+def why_unranked(reason: str) -> str:
+    """Why a result takes no place, in a sentence."""
+    known = {
+        "parity not checked": _("Its arithmetic has not been checked against the reference yet."),
+        "not comparable": _("It failed the parity gate: it does not compute the same."),
+    }
+    return known.get(reason, meaning(reason))

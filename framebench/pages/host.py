@@ -1,0 +1,99 @@
+"""The pages of hosts: on what, how noisy, and what came out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from framebench.dataset import Result
+from framebench.pages import facts, figures
+from framebench.pages.evidence import Evidence
+from framebench.pages.listings import results_table
+from framebench.pages.views import Cell, Table
+from framebench.pages.words import _
+from harness.record import Hardware
+
+
+def ids(evidence: Evidence) -> list[str]:
+    """Every host that has a result."""
+    return sorted({result.host_id for result in evidence.dataset.results})
+
+
+def index(evidence: Evidence) -> dict[str, Any]:
+    """The list of hosts."""
+    table = []
+    for host_id in ids(evidence):
+        found = _results(host_id, evidence)
+        machine = _hardware(found)
+        table.append(
+            [
+                Cell(host_id, href=f"{host_id}/", code=True),
+                Cell(facts.text(machine.cpu_model if machine else None)),
+                Cell(str(machine.cores_allowed) if machine else figures.NONE, "fb-num"),
+                Cell(figures.size(machine.ram_bytes if machine else None), "fb-num"),
+                Cell(_noise_short(host_id, evidence), "fb-num"),
+                Cell(str(len(found)), "fb-num"),
+                Cell(str(sum(result.ranked for result in found)), "fb-num"),
+            ]
+        )
+    head = [
+        _("Host"),
+        _("Processor"),
+        _("Cores"),
+        _("Memory"),
+        _("A/A noise"),
+        _("Results"),
+        _("of which ranked"),
+    ]
+    return {
+        "title": _("Hosts"),
+        "lead": _(
+            "The machines that measured. A host's name is made from its hardware alone; results of different "
+            "hosts are never put into one ranking."
+        ),
+        "table": Table(head, table),
+        "empty": _("No host has measured yet."),
+    }
+
+
+def view(host_id: str, evidence: Evidence) -> dict[str, Any]:
+    """Everything the template ``host.md.j2`` needs."""
+    found = _results(host_id, evidence)
+    noise = evidence.dataset.noises.get(host_id)
+    if noise is None:
+        text = _(
+            "No A/A pair has been measured on this host, so nobody knows how large a difference comes from "
+            "nothing; verdicts use 1 %."
+        )
+    else:
+        text = _(
+            "One contender measured under two names comes out up to {noise} apart (upper 95 % limit, {pairs} "
+            "pairs, {rounds} rounds). A smaller difference is not called one."
+        ).format(
+            noise=figures.percent(math.expm1(noise.limit)),
+            pairs=noise.pairs,
+            rounds=noise.rounds,
+        )
+    return {
+        "title": host_id,
+        "name": host_id,
+        "facts": facts.hardware(_hardware(found)),
+        "noise": text,
+        "quiet": any(result.ranked for result in found),
+        "quiet_note": _("No result of this host is ranked: the remarks below say why."),
+        "results": results_table(found, "../../"),
+    }
+
+
+def _results(host_id: str, evidence: Evidence) -> list[Result]:
+    return [result for result in evidence.dataset.results if result.host_id == host_id]
+
+
+def _hardware(results: list[Result]) -> Hardware | None:
+    newest = sorted(results, key=lambda result: result.started_utc, reverse=True)
+    return next((r.latest.hardware for r in newest if r.latest.hardware is not None), None)
+
+
+def _noise_short(host_id: str, evidence: Evidence) -> str:
+    noise = evidence.dataset.noises.get(host_id)
+    return figures.NONE if noise is None else figures.percent(math.expm1(noise.limit))

@@ -1,0 +1,141 @@
+"""The pages of images: what every number was measured in, and how to have it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framebench.dataset import Result
+from framebench.images.lock import lock_path
+from framebench.images.matrix import ImageRow, load_matrix
+from framebench.pages import figures
+from framebench.pages.evidence import Evidence
+from framebench.pages.listings import results_table
+from framebench.pages.views import Cell, Fact, Table
+from framebench.pages.words import _, stack_name
+
+ISOLATED = "--network none --read-only --tmpfs /tmp:exec --cap-drop ALL"
+
+
+def rows(evidence: Evidence) -> list[ImageRow]:
+    """The rows of the matrix."""
+    return list(load_matrix(evidence.root).rows)
+
+
+def index(evidence: Evidence) -> dict[str, Any]:
+    """The list of images, also of those that only results name."""
+    table = [
+        [
+            Cell(row.name, href=f"{row.name}/", code=True, stack=row.stack),
+            Cell(row.alias, code=True),
+            Cell(stack_name(row.stack)),
+            Cell(" ".join(row.packages[:2]), code=True),
+            Cell(str(len(_results(row.name, evidence))), "fb-num"),
+        ]
+        for row in rows(evidence)
+    ]
+    known = {row.name for row in rows(evidence)}
+    for name in gone(evidence):
+        if name not in known:
+            count = str(len(_results(name, evidence)))
+            table.append([Cell(name, href=f"{name}/", code=True), Cell(""), Cell(""), Cell(""), Cell(count)])
+    return {
+        "title": _("Images"),
+        "lead": _(
+            "A pinned container per stack: base by digest, packages by hash, one harness. A row of "
+            "`containers/images.toml` each."
+        ),
+        "table": Table([_("Image"), _("Alias"), _("Stack"), _("Main packages"), _("Results")], table),
+        "empty": _("There is no image in the matrix."),
+    }
+
+
+def gone(evidence: Evidence) -> list[str]:
+    """Images that results name and the matrix no longer has."""
+    known = {row.name for row in rows(evidence)}
+    return sorted({r.image.name for r in evidence.dataset.results if r.image.name} - known)
+
+
+def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
+    """Everything the template ``image.md.j2`` needs for a row of the matrix."""
+    lock = lock_path(evidence.root, row)
+    found = _results(row.name, evidence)
+    return {
+        "title": row.name,
+        "name": row.name,
+        "alias": row.alias,
+        "facts": [
+            Fact(_("Stack"), stack_name(row.stack), href=f"../../stacks/{row.stack}/"),
+            Fact(_("Alias"), row.alias, code=True),
+            Fact(_("Accelerator"), row.accelerator),
+            Fact("Python", row.python),
+            Fact(_("Architecture"), row.arch),
+            Fact(_("Base"), _base(row)),
+            Fact(_("Asked for"), " ".join(row.packages), code=True),
+        ],
+        "look": f"docker run --rm -it {ISOLATED} --entrypoint python framebench/{row.alias}",
+        "run": f"docker run --rm -i {ISOLATED} framebench/{row.alias} < spec.json > record.json",
+        "lock": lock.relative_to(evidence.root).as_posix(),
+        "packages": _packages(lock.read_text() if lock.is_file() else ""),
+        "digests": _digests(found),
+        "results": results_table(found, "../../"),
+    }
+
+
+def view_gone(name: str, evidence: Evidence) -> dict[str, Any]:
+    """The same for an image that only results know."""
+    found = _results(name, evidence)
+    return {
+        "title": name,
+        "name": name,
+        "alias": None,
+        "facts": [Fact(_("In the matrix"), _("no longer; the results' commits have its recipe"))],
+        "lock": "",
+        "packages": Table([], []),
+        "digests": _digests(found),
+        "results": results_table(found, "../../"),
+    }
+
+
+def _base(row: ImageRow) -> str:
+    names = {
+        "cpu": _("Debian with Python, from pinned packages"),
+        "cpu-cxx": _(
+            "Debian with Python and the C++ compiler that torch.compile needs, from pinned packages"
+        ),
+    }
+    return f"{row.base}: {names[row.base]}" if row.base in names else row.base
+
+
+def _results(name: str, evidence: Evidence) -> list[Result]:
+    return [result for result in evidence.dataset.results if result.image.name == name]
+
+
+def _packages(lock: str) -> Table:
+    """Name, version and hash of each line of a lock file (``name==version --hash=sha256:…  # bytes``)."""
+    found = []
+    for line in lock.splitlines():
+        name, sep, rest = line.partition("==")
+        if not sep or line.startswith("#"):
+            continue
+        version, _sep, rest = rest.partition(" ")
+        digest = rest.partition("--hash=")[2].split(" ")[0]
+        found.append([Cell(name, code=True), Cell(version, code=True), Cell(digest[:23] + "…", code=True)])
+    return Table([_("Package"), _("Version"), _("Hash")], found)
+
+
+def _digests(results: list[Result]) -> Table:
+    seen: dict[tuple[str | None, str | None], list[Result]] = {}
+    for result in results:
+        seen.setdefault((result.image.config_digest, result.image.repo_digest), []).append(result)
+    table = []
+    for (config, repo), members in seen.items():
+        dates = sorted(result.started_utc[:10] for result in members)
+        table.append(
+            [
+                Cell(config or _("none: measured outside a container"), code=bool(config)),
+                Cell(repo or figures.NONE, code=bool(repo)),
+                Cell(str(len(members)), "fb-num"),
+                Cell(dates[0] if dates[0] == dates[-1] else f"{dates[0]} – {dates[-1]}"),
+            ]
+        )
+    return Table([_("Config digest"), _("Address in a registry"), _("Results"), _("Measured")], table)

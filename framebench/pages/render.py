@@ -1,0 +1,59 @@
+"""From templates to text: one strict Jinja environment, and the filters that keep HTML whole inside Markdown."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from framebench.pages import figures, words
+
+
+@functools.cache
+def environment(templates: Path) -> jinja2.Environment:
+    """The environment of ``site/templates``: a missing name is an error, every value is escaped."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    env.globals.update(_=words._, figures=figures, words=words)
+    env.filters.update(html=one_block, pre=preformatted, fenced=fenced, yaml=as_yaml)
+    return env
+
+
+def page(templates: Path, template: str, /, **values: Any) -> str:
+    """The text of one page from its template and its view model."""
+    return environment(templates).get_template(template).render(**values)
+
+
+def one_block(text: str) -> Markup:
+    """HTML as one block that Python-Markdown leaves alone: no indentation and no empty line inside."""
+    lines = (line.strip() for line in str(text).splitlines())
+    return Markup("\n" + "\n".join(line for line in lines if line) + "\n")
+
+
+def preformatted(text: str) -> Markup:
+    """Text for a ``<pre>`` inside such a block: its line ends and leading spaces survive."""
+    return Markup(str(escape(text)).replace("\n", "&#10;").replace(" ", "&#32;"))
+
+
+def fenced(code: str, language: str, indent: int = 0) -> Markup:
+    """A fenced code block whose fence is longer than any run of backticks in the code."""
+    fence = "```"
+    while fence in code:
+        fence += "`"
+    lines = [f"{fence}{language}", *code.rstrip("\n").split("\n"), fence]
+    return Markup("\n".join((" " * indent + line).rstrip() for line in lines))
+
+
+def as_yaml(value: Any) -> Markup:
+    """A value for a page's front matter: JSON is YAML, and nothing in it needs quoting by hand."""
+    return Markup(json.dumps(value, ensure_ascii=False))

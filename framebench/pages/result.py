@@ -1,0 +1,203 @@
+"""The page of one result: can I believe it, and how do I check it?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framebench.dataset import Result
+from framebench.pages import facts, figures, flags, trials
+from framebench.pages.chart import compared_text, failure_text, result_marks
+from framebench.pages.evidence import Evidence, Group, record_file
+from framebench.pages.views import Cell, Fact, Table
+from framebench.pages.words import _, contender_name, executor_name, task_name
+
+UP = "../../"
+
+
+def view(result: Result, evidence: Evidence) -> dict[str, Any]:
+    """Everything the template ``result.md.j2`` needs."""
+    case = result.case
+    group = evidence.group_of(result)
+    last = result.latest
+    records = result.records
+    value, interval = "", ""
+    if result.throughput is not None:
+        value, interval = figures.with_interval(*result.throughput[:3])
+    links = {record.trial_id: UP + record_file(record.trial_id) for record in records}
+    gate = [result.parity_trial] if result.parity_trial else []
+    learning = trials.learning_plot(result.timed)
+    name = contender_name(result.contender)
+    return {
+        "id": result.id,
+        "title": f"{name} · {case.workload} {task_name(case.task)} · {result.id}",
+        "heading": f"{name}: {case.workload}, {task_name(case.task)}",
+        "workload": case.workload,
+        "case_title": f"{task_name(case.task)}, {_('preset')} {case.preset}",
+        "case_href": f"{UP}compare/#{group.anchor}" if group else f"{UP}compare/",
+        "host": result.host_id,
+        "value": value,
+        "interval": interval,
+        "failure": failure_text(result),
+        "marks": result_marks(result),
+        "notes": _notes(result),
+        "summary": _summary(result, group),
+        "reproduce": f"make reproduce RESULT={result.id}",
+        "identity": _identity(result),
+        "reproductions": _reproductions(result, evidence),
+        "blocks": trials.blocks_plot(result.timed),
+        "trials": trials.trial_table(records, links),
+        "failures": _failures(result),
+        "phases": trials.phases_table(records),
+        "warmup": trials.warmup_table(records),
+        "latency": trials.latency_table(records),
+        "learning": learning,
+        "learned": trials.learning_table(records),
+        "memory": trials.memory_table(records),
+        "parity": trials.parity_table(gate),
+        "parity_lead": _parity_lead(result),
+        "canaries": trials.canary_table(records),
+        "telemetry": trials.telemetry_table(records),
+        "settings": facts.settings(last),
+        "environment": facts.environment(last),
+        "packages": _packages(result),
+        "provenance": facts.provenance(last),
+        "protocol": facts.protocol(last),
+    }
+
+
+def _notes(result: Result) -> list[str]:
+    notes = []
+    if result.throughput is not None and result.unranked_because is not None:
+        notes.append(_("Shown, not ranked. {why}").format(why=flags.why_unranked(result.unranked_because)))
+    if not result.container:
+        notes.append(_("Measured {where}.").format(where=executor_name(result.executor)))
+    others = {flag: count for flag, count in result.flags.items() if flag != result.unranked_because}
+    for flag, count in others.items():
+        note = _("{flag}, in {count} of {all} trials. {meaning}")
+        text = flags.meaning(flag)
+        notes.append(
+            note.format(
+                flag=flag, count=count, all=len(result.records), meaning=text if text != flag else ""
+            ).strip()
+        )
+    if result.dirty:
+        notes.append(_("Measured from a clone with uncommitted changes: the commit does not say all."))
+    if result.superseded:
+        notes.append(
+            _("A newer result of the same contender in the same place exists; tables show that one.")
+        )
+    return notes
+
+
+def _summary(result: Result, group: Group | None) -> list[Fact]:
+    rows = []
+    if result.time_ns is not None:
+        rows.append(Fact(_("Time per step"), figures.duration(result.time_ns.value)))
+    if result.cpu_ns is not None:
+        rows.append(Fact(_("CPU time per step, all cores"), figures.duration(result.cpu_ns.value)))
+    if result.wait_share is not None:
+        rows.append(
+            Fact(
+                _("Waited for a core"),
+                _("{share} of the time it wanted one").format(share=figures.percent(result.wait_share)),
+            )
+        )
+    if result.flops_per_step is not None:
+        rows.append(Fact(_("Work per step"), figures.flops(result.flops_per_step)))
+    compared = group.against_baseline.get(result.id) if group else None
+    if group and compared is not None:
+        ratio, interval, _code, word = compared_text(compared)
+        text = f"{ratio}× {group.baseline}"
+        if interval:
+            text += f" ({interval})"
+        rows.append(Fact(_("Against the baseline"), f"{text}: {word}"))
+    elif group and result is group.comparison.baseline:
+        rows.append(Fact(_("Against the baseline"), _("this is the baseline of its case")))
+    rows.append(Fact(_("Trials that count"), str(len(result.timed))))
+    return rows
+
+
+def _identity(result: Result) -> str:
+    digest = result.image.config_digest
+    if digest:
+        return _(
+            "The command runs the same trials again in the image with the config digest `{digest}`: the local one, "
+            "one pulled by its digest, or one rebuilt and accepted only if that digest comes out."
+        ).format(digest=digest)
+    return _(
+        "This result was measured outside a container ({where}), so there is no image to pull: the command runs the "
+        "same trials again {where}, and the environment below is as much as is known about the original."
+    ).format(where=executor_name(result.executor).removeprefix(_("outside a container, ")))
+
+
+def _reproductions(result: Result, evidence: Evidence) -> Table:
+    rows = []
+    for found in evidence.dataset.reproductions.get(result.id, []):
+        value, interval = figures.with_interval(found.ratio_of_ratios, found.low, found.high)
+        word = _(found.verdict)
+        if found.verdict == "undecided" and found.rounds_needed is not None:
+            word += _(", {n} more rounds would decide").format(n=found.rounds_needed)
+        css = {"reproduced": "fb-yes", "not reproduced": "fb-no"}.get(found.verdict, "")
+        hardware = _("the same hardware") if found.same_hardware else _("other hardware: only the ratio")
+        rows.append(
+            [
+                Cell(found.reproduced_utc.replace("T", " ")[:16]),
+                Cell(word, css),
+                Cell(value, "fb-num"),
+                Cell(interval or figures.NONE, "fb-num"),
+                Cell(figures.percent(found.bound), "fb-num"),
+                Cell(str(found.rounds), "fb-num"),
+                Cell(f"{found.host_id}, {hardware}"),
+                Cell(_("image {source}").format(source=_(found.image_source))),
+            ]
+        )
+    head = [
+        _("When (UTC)"),
+        _("Verdict"),
+        _("New ÷ recorded"),
+        _("95 % interval"),
+        _("Bound ±"),
+        _("Rounds"),
+        _("Where"),
+        _("In what"),
+    ]
+    return Table(head, rows)
+
+
+def _failures(result: Result) -> list[dict[str, str]]:
+    found = []
+    short = trials.names(result.records)
+    for record in result.records:
+        outcome = record.outcome
+        if outcome.status == "ok":
+            continue
+        words = [outcome.status.replace("_", " ")]
+        if outcome.reason:
+            words.append(outcome.reason)
+        if outcome.exit_code is not None:
+            words.append(_("exit code {n}").format(n=outcome.exit_code))
+        if outcome.signal:
+            words.append(outcome.signal)
+        text = f"{short[record.trial_id]}: {', '.join(words)}."
+        if outcome.mend:
+            text += " " + _("What would help: {mend}.").format(mend=outcome.mend.rstrip("."))
+        found.append({"text": text, "stderr": "\n".join(outcome.stderr_tail)})
+    return found
+
+
+def _parity_lead(result: Result) -> str:
+    parity = result.parity
+    if parity is None:
+        return ""
+    verdict = _("passed") if parity.passed else _("failed, so the contender is not comparable")
+    return _(
+        "Compared with {reference} on the same weights and batches (batch {batch}, {steps} optimizer steps), "
+        "in the mode that is timed: {verdict}."
+    ).format(reference=parity.reference, batch=parity.batch, steps=parity.steps, verdict=verdict)
+
+
+def _packages(result: Result) -> Table:
+    software = next((record.software for record in reversed(result.records) if record.software), None)
+    found = sorted(software.packages.items()) if software else []
+    rows = [[Cell(name, code=True), Cell(version, code=True)] for name, version in found]
+    return Table([_("Package"), _("Version")], rows)

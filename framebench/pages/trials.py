@@ -1,0 +1,319 @@
+"""What the trials of one result look like on its page: raw figures of each trial side by side, no statistic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from framebench.dataset import cpu_step_ns, step_ns, wait_share
+from framebench.pages import figures
+from framebench.pages.views import Cell, Plot, Table, plot
+from framebench.pages.words import _, phase_name, status_name
+from harness.record import Block, Record
+
+NUM = "fb-num"
+MAX_SHOWN = 12
+
+
+def names(records: Sequence[Record]) -> dict[str, str]:
+    """Short names of trials: ``round 3``, or ``cold start`` and ``memory`` for the other kinds."""
+    found = {}
+    for record in records:
+        if record.kind == "timing":
+            name = _("round {n}").format(n=record.round)
+        else:
+            name = {"cold-start": _("cold start"), "memory": _("memory"), "parity": _("parity")}[record.kind]
+        found[record.trial_id] = name
+    return found
+
+
+def step_ms(block: Block) -> float:
+    """Mean time of one step of a block, in milliseconds."""
+    return block.wall_ns / block.steps / 1e6
+
+
+def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Table:
+    """Every trial, also the failed ones: when, what came out, and its raw record."""
+    rows = []
+    for record in records:
+        timing = record.timing
+        blocks = timing.blocks if timing else []
+        steps = sum(block.steps for block in blocks)
+        rows.append(
+            [
+                Cell(names([record])[record.trial_id]),
+                Cell(status_name(record.outcome.status), "" if record.outcome.status == "ok" else "fb-no"),
+                Cell(figures.duration(step_ns(record)), NUM),
+                Cell(str(len(blocks)) if blocks else figures.NONE, NUM),
+                Cell(str(steps) if steps else figures.NONE, NUM),
+                Cell(_(timing.steady_class) if timing else figures.NONE),
+                Cell(figures.percent(wait_share(record)), NUM),
+                Cell(figures.duration(cpu_step_ns(record)), NUM),
+                Cell(record.started_utc.replace("T", " ").removesuffix("Z")),
+                Cell(record.trial_id, href=record_links.get(record.trial_id), code=True),
+            ]
+        )
+    head = [
+        _("Trial"),
+        _("Outcome"),
+        _("Time per step"),
+        _("Blocks"),
+        _("Steps"),
+        _("Course"),
+        _("Waited for a core"),
+        _("CPU time per step"),
+        _("Started (UTC)"),
+        _("Raw record"),
+    ]
+    return Table(head, rows)
+
+
+def blocks_plot(records: Sequence[Record]) -> Plot | None:
+    """Time per step of every timed block of every trial; the axis begins at zero so that spread is not magnified."""
+    timed = [record for record in records if record.timing and record.timing.blocks][-MAX_SHOWN:]
+    if not timed:
+        return None
+    short = names(timed)
+    series = []
+    for record in timed:
+        assert record.timing is not None
+        points = [
+            (float(number), step_ms(block)) for number, block in enumerate(record.timing.blocks, start=1)
+        ]
+        series.append((short[record.trial_id], points, None))
+    top = max(y for _label, points, _stack in series for _x, y in points) * 1.08
+    last = max(len(points) for _label, points, _stack in series)
+    return plot(
+        _("Time per step of each timed block, one row of dots per trial"),
+        series,
+        y_low=0.0,
+        y_high=top,
+        x_labels=(_("first block"), _("block {n}").format(n=last)),
+        y_labels=("0", figures.duration(top * 1e6)),
+        dots=True,
+    )
+
+
+def phases_table(records: Sequence[Record]) -> Table | None:
+    """Wall time of each phase, one column per trial."""
+    staged = [record for record in records if record.phases][-MAX_SHOWN:]
+    if not staged:
+        return None
+    order = list(dict.fromkeys(phase.name for record in staged for phase in record.phases))
+    short = names(staged)
+    rows = []
+    for name in order:
+        walls = [next((p.wall_ns for p in record.phases if p.name == name), None) for record in staged]
+        rows.append([Cell(phase_name(name)), *(Cell(figures.duration(wall), NUM) for wall in walls)])
+    rows.append([Cell(_("compile cache")), *(Cell(_(record.cache_state), NUM) for record in staged)])
+    rows.append(
+        [Cell(_("whole trial")), *(Cell(figures.duration(record.duration_ns), NUM) for record in staged)]
+    )
+    return Table([_("Phase"), *(short[record.trial_id] for record in staged)], rows)
+
+
+def warmup_table(records: Sequence[Record]) -> Table | None:
+    """How each timing trial's warm-up ended."""
+    timed = [record for record in records if record.timing][-MAX_SHOWN:]
+    if not timed:
+        return None
+    short = names(timed)
+    rows = []
+    for record in timed:
+        assert record.timing is not None
+        warmup = record.timing.warmup
+        share = record.timing.call_overhead_share
+        rows.append(
+            [
+                Cell(short[record.trial_id]),
+                Cell(str(warmup.blocks), NUM),
+                Cell(figures.duration(warmup.wall_ns), NUM),
+                Cell(str(warmup.steps_per_block), NUM),
+                Cell(figures.NONE if warmup.compile_events is None else str(warmup.compile_events), NUM),
+                Cell(figures.duration(record.timing.barrier_ns), NUM),
+                Cell(figures.percent(share), NUM),
+                Cell(warmup.reason, "fb-reason" if warmup.steady else "fb-reason fb-no"),
+            ]
+        )
+    head = [
+        _("Trial"),
+        _("Warm-up blocks"),
+        _("Warm-up time"),
+        _("Steps per block"),
+        _("Compilations"),
+        _("Synchronisation"),
+        _("Call overhead"),
+        _("Why it ended"),
+    ]
+    return Table(head, rows)
+
+
+def latency_table(records: Sequence[Record]) -> Table | None:
+    """Latencies with a synchronisation after every step, one row per trial."""
+    rows = []
+    for record in records:
+        if record.timing is None or record.timing.latency is None:
+            continue
+        latency = record.timing.latency
+        cells = [latency.p50_ns, latency.p90_ns, latency.p95_ns, latency.p99_ns]
+        rows.append(
+            [
+                Cell(names([record])[record.trial_id]),
+                Cell(str(latency.steps), NUM),
+                *(Cell(figures.duration(value), NUM) for value in cells),
+            ]
+        )
+    if not rows:
+        return None
+    caption = _("With a synchronisation after every step. p99 is stated from 500 steps on.")
+    return Table([_("Trial"), _("Steps"), "p50", "p90", "p95", "p99"], rows[-MAX_SHOWN:], caption)
+
+
+def learning_plot(records: Sequence[Record]) -> Plot | None:
+    """Test accuracy after each epoch, one line per trial (each trial has its own seed)."""
+    learned = [record for record in records if record.learning and record.learning.curve][-MAX_SHOWN:]
+    if not learned:
+        return None
+    series = []
+    for record in learned:
+        assert record.learning is not None
+        points = [(float(point.epoch), point.test_accuracy) for point in record.learning.curve]
+        series.append((_("seed {n}").format(n=record.seed), points, None))
+    target = learned[0].learning.target_accuracy if learned[0].learning else 0.0
+    low = min(target, *(y for _label, points, _stack in series for _x, y in points))
+    last = int(max(points[-1][0] for _label, points, _stack in series))
+    return plot(
+        _("Test accuracy after each epoch, one line per trial"),
+        series,
+        y_low=low,
+        y_high=1.0,
+        x_labels=(_("epoch 1"), _("epoch {n}").format(n=last)),
+        y_labels=(figures.percent(low, 3), "100 %"),
+        rule=(target, _("dashed: target, {share}").format(share=figures.percent(target))),
+    )
+
+
+def learning_table(records: Sequence[Record]) -> Table | None:
+    """Epochs and training time to the target accuracy, one row per trial."""
+    rows = []
+    for record in records:
+        learning = record.learning
+        if learning is None:
+            continue
+        epochs = learning.epochs_to_target
+        reached = epochs is not None
+        rows.append(
+            [
+                Cell(names([record])[record.trial_id]),
+                Cell(str(record.seed), NUM),
+                Cell(str(epochs) if reached else _("not reached"), NUM),
+                Cell(figures.duration(learning.wall_ns_to_target), NUM),
+                Cell(figures.percent(learning.final_accuracy, 4), NUM),
+            ]
+        )
+    if not rows:
+        return None
+    head = [_("Trial"), _("Seed"), _("Epochs to target"), _("Training time to target"), _("Final accuracy")]
+    return Table(head, rows[-MAX_SHOWN:], _("Evaluation is outside the clock."))
+
+
+def memory_table(records: Sequence[Record]) -> Table | None:
+    """Peaks from the memory trials; what could not be read keeps its reason."""
+    rows = []
+    labels = {
+        "host_rss_peak": _("resident memory of the process, peak"),
+        "host_rss_after_import": _("of which after importing the framework"),
+        "allocator_peak": _("framework's allocator, peak"),
+        "device_delta": _("device memory, increase"),
+    }
+    for record in records:
+        if record.memory is None:
+            continue
+        for field, label in labels.items():
+            value: int | None = getattr(record.memory, field)
+            reason = record.memory.reasons.get(field, "")
+            rows.append([Cell(label), Cell(figures.size(value), NUM), Cell(reason, "fb-reason")])
+    return Table([_("Memory"), _("Size"), _("Note")], rows) if rows else None
+
+
+def parity_table(records: Sequence[Record]) -> Table | None:
+    """Every difference from the double-precision reference, with its tolerance."""
+    rows = []
+    for record in records:
+        if record.parity is None:
+            continue
+        for diff in record.parity.diffs:
+            rows.append(
+                [
+                    Cell(diff.what, code=True),
+                    Cell(diff.metric),
+                    Cell(figures.NONE if diff.value is None else f"{diff.value:.1e}", NUM),
+                    Cell(f"{diff.tolerance:.0e}", NUM),
+                    Cell(_("pass") if diff.passed else _("fail"), "fb-yes" if diff.passed else "fb-no"),
+                ]
+            )
+    if not rows:
+        return None
+    return Table([_("Compared"), _("Measure"), _("Difference"), _("Tolerance"), _("Outcome")], rows)
+
+
+def telemetry_table(records: Sequence[Record]) -> Table | None:
+    """Each metric over the timed window, one column per trial; unsupported with its reason."""
+    sampled = [record for record in records if record.telemetry and record.telemetry.metrics][-MAX_SHOWN:]
+    if not sampled:
+        return None
+    order = list(dict.fromkeys(name for record in sampled for name in record.telemetry.metrics))  # type: ignore[union-attr]
+    rows = []
+    for name in order:
+        cells, unit = [], ""
+        for record in sampled:
+            metric = record.telemetry.metrics.get(name) if record.telemetry else None
+            if metric is None:
+                cells.append(Cell(figures.NONE, NUM))
+                continue
+            unit = metric.unit
+            value = metric.mean if metric.mean is not None else metric.delta
+            text = _amount(value, unit) if metric.support == "ok" else _(metric.support)
+            cells.append(Cell(text if metric.support == "ok" else figures.NONE, NUM))
+        first = next(
+            r.telemetry.metrics[name] for r in sampled if r.telemetry and name in r.telemetry.metrics
+        )
+        reason = "" if first.support == "ok" else f"{_(first.support)}: {first.reason}"
+        rows.append([Cell(name, code=True), *cells, Cell(unit), Cell(reason, "fb-reason")])
+    short = names(sampled)
+    head = [_("Metric"), *(short[record.trial_id] for record in sampled), _("Unit"), _("Why not")]
+    return Table(head, rows, _("Mean over the timed window, or the counter's difference."))
+
+
+def _amount(value: float | None, unit: str) -> str:
+    if value is None:
+        return figures.NONE
+    if unit == "bytes":
+        return figures.size(int(value))
+    if unit == "ns":
+        return figures.duration(value)
+    return figures.significant(value)
+
+
+def canary_table(records: Sequence[Record]) -> Table | None:
+    """The checks before the clock, those of all trials; equal ones once, with how many trials saw them."""
+    seen: dict[tuple[str, str, str, bool | None], int] = {}
+    for record in records:
+        for canary in record.canaries:
+            key = (canary.name, canary.expected, canary.observed, canary.passed)
+            seen[key] = seen.get(key, 0) + 1
+    rows = []
+    for (name, expected, observed, passed), count in seen.items():
+        word = _("not decided") if passed is None else _("pass") if passed else _("fail")
+        css = "" if passed is None else "fb-yes" if passed else "fb-no"
+        rows.append(
+            [
+                Cell(name),
+                Cell(expected, "fb-reason"),
+                Cell(observed, "fb-reason"),
+                Cell(word, css),
+                Cell(str(count), NUM),
+            ]
+        )
+    if not rows:
+        return None
+    return Table([_("Check"), _("Expected"), _("Observed"), _("Outcome"), _("Trials")], rows)

@@ -1,0 +1,103 @@
+"""What templates receive: shaped facts, tables, marks and plots. Nothing here is computed from measurements."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Cell(NamedTuple):
+    """One cell of a table. ``css`` is ``fb-num`` for figures, ``fb-yes`` / ``fb-no`` for a check's outcome."""
+
+    text: str
+    css: str = ""
+    href: str | None = None
+    code: bool = False
+    stack: str | None = None
+
+
+class Table(NamedTuple):
+    """A table of figures; each row's first cell is its heading."""
+
+    head: list[str]
+    rows: list[list[Cell]]
+    caption: str = ""
+
+
+class Fact(NamedTuple):
+    """One line of a definition list; ``text`` – when unknown."""
+
+    name: str
+    text: str
+    code: bool = False
+    href: str | None = None
+
+
+class Mark(NamedTuple):
+    """A short word beside a contender with its meaning as a tooltip; ``warn`` for what limits trust."""
+
+    word: str
+    meaning: str
+    warn: bool = False
+
+
+class Trace(NamedTuple):
+    """One line or row of dots of a plot; ``path`` is SVG path data in a 0–1000 × 0–100 box."""
+
+    label: str
+    path: str
+    stack: str | None = None
+
+
+class Plot(NamedTuple):
+    """A plot whose words are HTML beside a stretched drawing, so that they stay readable on a phone."""
+
+    title: str
+    y_top: str
+    y_bottom: str
+    x_left: str
+    x_right: str
+    traces: list[Trace]
+    dots: bool = False
+    rule: float | None = None
+    rule_label: str = ""
+
+
+def plot(
+    title: str,
+    series: list[tuple[str, list[tuple[float, float]], str | None]],
+    *,
+    y_low: float,
+    y_high: float,
+    x_labels: tuple[str, str],
+    y_labels: tuple[str, str],
+    dots: bool = False,
+    rule: tuple[float, str] | None = None,
+) -> Plot:
+    """Scale ``(label, [(x, y)], stack)`` into the drawing's box, x from the least to the greatest of all series."""
+    xs = [x for _label, points, _stack in series for x, _y in points]
+    x_low, x_high = min(xs), max(xs)
+    width = (x_high - x_low) or 1.0
+    height = (y_high - y_low) or 1.0
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (x - x_low) / width * 1000, 100 - (y - y_low) / height * 100
+
+    traces = []
+    for label, points, stack in series:
+        placed = [place(x, y) for x, y in points]
+        if dots:
+            path = "".join(f"M{x:.0f} {y:.1f}h0" for x, y in placed)
+        else:
+            path = "M" + "L".join(f"{x:.0f} {y:.1f}" for x, y in placed)
+        traces.append(Trace(label, path, stack))
+    return Plot(
+        title,
+        y_top=y_labels[1],
+        y_bottom=y_labels[0],
+        x_left=x_labels[0],
+        x_right=x_labels[1],
+        traces=traces,
+        dots=dots,
+        rule=None if rule is None else place(x_low, rule[0])[1],
+        rule_label="" if rule is None else rule[1],
+    )

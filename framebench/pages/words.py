@@ -1,0 +1,114 @@
+"""The words that pages use: gettext's identity for now, and names in prose for what records name by code."""
+
+from __future__ import annotations
+
+from harness.record import Contender
+
+
+def _(text: str) -> str:
+    """The text in the page's language. English only for now: every string passes here so that one place changes."""
+    return text
+
+
+def framework(stack: str) -> str:
+    """The framework a reader would name: ``keras-jax`` is Keras."""
+    return {"torch": "PyTorch", "tensorflow": "TensorFlow", "keras": "Keras"}.get(stack.split("-")[0], stack)
+
+
+def stack_name(stack: str) -> str:
+    """``keras-jax`` → ``Keras on JAX``."""
+    family, _sep, backend = stack.partition("-")
+    if family == "keras" and backend:
+        backends = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
+        return _("Keras on {backend}").format(backend=backends.get(backend, backend))
+    return framework(stack)
+
+
+def mode_name(contender: Contender) -> str:
+    """How the stack is used, in its own community's words: ``tf.function, XLA``, ``fit / predict, eager`` …"""
+    variant = contender.variant.split("-") if contender.variant else []
+    family = contender.stack.split("-")[0]
+    if family == "tensorflow" and contender.mode == "compiled":
+        words = ["tf.function, XLA" if "xla" in variant else "tf.function"]
+    elif contender.stack == "torch" and contender.mode == "compiled":
+        words = ["torch.compile"]
+    elif contender.stack == "keras-tensorflow" and contender.mode == "compiled":
+        words = [_("compiled, XLA") if "xla" in variant else _("compiled, graph")]
+    else:
+        words = [_(contender.mode)]
+    known = {"loop": _("fit / predict"), "direct": _("step called directly"), "graph": "", "xla": ""}
+    words += [known.get(part, part) for part in variant]
+    if contender.twin:
+        words.append(_("twin (A/A)"))
+    return ", ".join(word for word in words if word)
+
+
+def contender_name(contender: Contender) -> str:
+    """``PyTorch, torch.compile``; ``Keras on JAX, compiled, fit / predict``."""
+    return f"{stack_name(contender.stack)}, {mode_name(contender)}"
+
+
+def task_name(task: str) -> str:
+    """``train`` → ``training``."""
+    return {"train": _("training"), "infer": _("inference")}.get(task, task)
+
+
+STATUSES = {
+    "ok": _("measured"),
+    "not_comparable": _("not comparable: failed the parity gate"),
+    "oom": _("out of memory"),
+    "timeout": _("timed out"),
+    "crashed": _("crashed"),
+    "unsupported": _("unsupported"),
+    "invalid": _("invalid"),
+    "interrupted": _("interrupted"),
+    "not timed": _("not timed yet"),
+}
+
+
+def status_name(status: str) -> str:
+    """An outcome's status in words."""
+    return STATUSES.get(status, status)
+
+
+VERDICTS = {
+    "faster": _("faster"),
+    "slower": _("slower"),
+    "tied": _("tied"),
+    "undecided": _("undecided"),
+}
+
+
+def verdict_name(verdict: str) -> str:
+    """A comparison's verdict in words."""
+    return VERDICTS.get(verdict, verdict)
+
+
+EXECUTORS = {
+    "docker": _("in its container"),
+    "venv": _("outside a container, in a virtual environment from the same lock"),
+    "system": _("outside a container, in the system's own interpreter"),
+    "slurm": _("on a Slurm cluster"),
+}
+
+
+def executor_name(executor: str) -> str:
+    """Where a trial ran, in words."""
+    return EXECUTORS.get(executor, executor)
+
+
+PHASES = {
+    "import": _("import the framework"),
+    "configure": _("configure"),
+    "build": _("build the model"),
+    "load_weights": _("load the weights"),
+    "first_step": _("first step (trace and compile)"),
+    "second_step": _("second step"),
+    "warm_up": _("warm-up"),
+    "measure": _("timed blocks"),
+}
+
+
+def phase_name(name: str) -> str:
+    """A phase of a trial in words."""
+    return PHASES.get(name.replace("-", "_"), name)
