@@ -184,14 +184,17 @@ def cpu_step_ns(record: Record) -> float | None:
 
 
 def wait_share(record: Record) -> float | None:
-    """Of the time in which threads wanted a core during the blocks, the part spent waiting for one."""
-    if record.timing is None or not record.timing.blocks:
+    """Of the time in which threads wanted a core in the timed window, the part spent waiting for one.
+
+    ``w / (w + c)`` as in ``harness.flags``; null where the run queues could not be read.
+    """
+    metrics = record.telemetry.metrics if record.telemetry else {}
+    waited, on_cpu = (
+        metrics[name].delta if name in metrics else None for name in ("run_queue_wait", "on_cpu")
+    )
+    if waited is None or on_cpu is None or waited + on_cpu == 0:
         return None
-    waits = [block.wait_ns for block in record.timing.blocks if block.wait_ns is not None]
-    if len(waits) < len(record.timing.blocks):
-        return None
-    wanted = sum(waits) + sum(block.cpu_ns for block in record.timing.blocks)
-    return sum(waits) / wanted if wanted else None
+    return waited / (waited + on_cpu)
 
 
 def phase_ns(record: Record, name: str) -> int | None:

@@ -97,8 +97,7 @@ def timing(step_ns: float, blocks: int = 10, within: float = 0.005, seed: int = 
             reason="two windows of 20 agree within 1 %, twice",
         ),
         blocks=[
-            Block(steps=steps, wall_ns=int(wall), cpu_ns=int(1.9 * wall), wait_ns=int(0.01 * wall))
-            for wall in walls
+            Block(steps=steps, wall_ns=int(wall), cpu_ns=int(1.9 * wall), wait_ns=None) for wall in walls
         ],
         steady_class="steady",
         samples_per_step=16,
@@ -161,16 +160,18 @@ def telemetry() -> Telemetry:
         missed_ticks=0,
         window_ns=3_000_000_000,
         metrics={
-            "cpu.rss": Metric(support="ok", unit="bytes", samples=30, mean=6.9e8, minimum=6.8e8, maximum=7e8),
-            "cpu.steal": Metric(support="ok", unit="share", samples=2, delta=0.001),
-            "nvml.power": Metric(support="not supported", reason="no NVIDIA library", unit="W"),
+            "rss": Metric(support="ok", unit="B", samples=30, mean=6.9e8, minimum=6.8e8, maximum=7e8),
+            "steal": Metric(support="ok", unit="ns", samples=2, delta=0),
+            "on_cpu": Metric(support="ok", unit="ns", samples=2, delta=5.4e9),
+            "run_queue_wait": Metric(support="ok", unit="ns", samples=2, delta=6e7),
+            "gpu_power": Metric(support="not supported", reason="no NVIDIA library", unit="W"),
         },
     )
 
 
 def inline_sidecar(series: Mapping[str, Any] | None = None) -> Sidecar:
     """A sidecar as the harness sends it: gzip-compressed JSON, base64, with the hash of those bytes."""
-    data = gzip.compress(json.dumps(series or {"cpu.rss": [1, 2, 3]}).encode(), mtime=0)
+    data = gzip.compress(json.dumps(series or {"rss": [1, 2, 3]}).encode(), mtime=0)
     return Sidecar(sha256=hashlib.sha256(data).hexdigest(), inline=base64.b64encode(data).decode())
 
 

@@ -56,7 +56,7 @@ class TestResults:
         assert found.first_steps == dataset.FirstSteps(0.5e9, 0.5e9, 1, 5)
         assert found.parity is not None and found.parity.passed
         assert found.latency is not None and found.latency.p99_ns is None
-        assert found.wait_share == pytest.approx(0.01 / (0.01 + 1.9), rel=1e-3)
+        assert found.wait_share == pytest.approx(0.06 / 5.46)
 
     def test_the_order_of_records_does_not_matter(self) -> None:
         records = make_trials(kinds=ALL_KINDS, cases=(CASE, MLP_CASE))

@@ -15,7 +15,15 @@ from framebench import store
 from framebench.errors import UserError
 from framebench.reproduction import Reproduction
 from harness.record import ImageRef, Outcome, Record, result_id
-from tests.record_factory import inline_sidecar, make_failed, make_record, make_trials, trial_id
+from tests.record_factory import (
+    MLP_CASE,
+    inline_sidecar,
+    make_failed,
+    make_record,
+    make_trials,
+    timing,
+    trial_id,
+)
 
 
 def reproduction(**changes: object) -> Reproduction:
@@ -98,6 +106,21 @@ def test_a_record_is_readable_and_at_most_8_kb(tmp_path: Path) -> None:
     assert max(sizes) <= store.MAX_RECORD_BYTES
     kept = store.load([tmp_path]).records[1][1].outcome.stderr_tail
     assert kept and kept == noisy[-len(kept) :]
+
+
+def test_a_full_trial_of_thirty_blocks_and_thirty_metrics_fits(tmp_path: Path) -> None:
+    record = make_record(case=MLP_CASE, flags=["noisy host: unranked", "not steady"])
+    assert record.telemetry is not None and record.learning is not None
+    metrics = {f"metric_{number}": record.telemetry.metrics["rss"] for number in range(30)}
+    record = msgspec.structs.replace(
+        record,
+        timing=timing(80e6, blocks=30),
+        telemetry=msgspec.structs.replace(record.telemetry, metrics=metrics),
+        learning=msgspec.structs.replace(record.learning, curve=record.learning.curve * 2),
+    )
+    path = store.write(record, tmp_path)
+    assert path.stat().st_size <= store.MAX_RECORD_BYTES
+    assert store.load([path]).records == [(path, record)]
 
 
 def test_the_sidecar_lies_beside_the_record_and_leaves_only_its_hash(tmp_path: Path) -> None:
