@@ -22,7 +22,13 @@ from framebench.images import canonical, engine
 from framebench.images.canonical import Layer
 from framebench.images.debs import BaseLock, fetch_debs, load_base_lock
 from framebench.images.fetch import Progress, fetch_wheels, require_space, sha256_of
-from framebench.images.layer import harness_layer, harness_tree_sha256, spec_version
+from framebench.images.layer import (
+    harness_files,
+    harness_layer,
+    harness_tree_sha256,
+    spec_version,
+    tree_sha256,
+)
 from framebench.images.lock import check_lock, lock_path, lock_sha256
 from framebench.images.matrix import ImageRow, load_matrix
 from framebench.images.rootfs import write_rootfs
@@ -70,14 +76,15 @@ def build(root: Path, row: ImageRow, progress: Progress, source: Path | None = N
     if row.arch != "amd64":
         raise UserError(f"Image '{row.name}' is for {row.arch}; framebench builds for amd64 only.")
     with _one_at_a_time(root):
+        harness = harness_files(source)  # read once: what is labelled is what is in the layer
         layers, bases = _base_layers(root, source, row, progress)
         layers.append(_packages_layer(root, source, row, layers, bases, progress))
         epoch = bases[0].epoch
         run = _run_config(source, row, layers, bases)
         packages = canonical.config(layers, run, epoch)
-        layers.append(_stored(root, harness_layer(source, epoch)))
-        run["Labels"]["org.framebench.harness-tree-sha256"] = harness_tree_sha256(source)
-        run["Labels"]["org.framebench.spec-version"] = spec_version(source)
+        layers.append(_stored(root, harness_layer(harness, epoch)))
+        run["Labels"]["org.framebench.harness-tree-sha256"] = tree_sha256(harness)
+        run["Labels"]["org.framebench.spec-version"] = spec_version(harness)
         image = canonical.config(layers, run, epoch)
         digest = canonical.digest_of(image)
         result = BuiltImage(
@@ -88,10 +95,10 @@ def build(root: Path, row: ImageRow, progress: Progress, source: Path | None = N
             lock_sha256=lock_sha256(source, row),
             base_sha256=_base_sha256(bases),
             compiler=_compiler(bases),
-            harness_tree_sha256=harness_tree_sha256(source),
+            harness_tree_sha256=tree_sha256(harness),
             size_bytes=sum(layer.size for layer in layers),
             built_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            inputs_sha256=_inputs(source, row),
+            inputs_sha256=_inputs(source, row, tree_sha256(harness)),
         )
         _load(image, layers, result.tag, progress)
         if own:
@@ -108,7 +115,7 @@ def built(root: Path, row: ImageRow) -> BuiltImage | None:
         known = msgspec.json.decode(_built_path(root, row).read_bytes(), type=BuiltImage)
     except (FileNotFoundError, msgspec.ValidationError, msgspec.DecodeError):
         return None
-    if known.inputs_sha256 != _inputs(root, row):
+    if known.inputs_sha256 != _inputs(root, row, harness_tree_sha256(root)):
         return None
     details = engine.inspect(known.tag)
     return known if details and identity(details) == known.config_digest else None
@@ -310,7 +317,7 @@ def _run_config(source: Path, row: ImageRow, layers: list[Layer], bases: list[Ba
     }
 
 
-def _inputs(source: Path, row: ImageRow) -> str:
+def _inputs(source: Path, row: ImageRow, harness: str) -> str:
     parts = [
         msgspec.to_builtins(row),
         lock_sha256(source, row),
@@ -321,7 +328,7 @@ def _inputs(source: Path, row: ImageRow) -> str:
         lock = load_base_lock(source, name)
         parts.append(msgspec.to_builtins(lock))
         name = lock.parent
-    return hashlib.sha256(canonical.canonical_json([*parts, harness_tree_sha256(source)])).hexdigest()
+    return hashlib.sha256(canonical.canonical_json([*parts, harness])).hexdigest()
 
 
 def _base_sha256(bases: list[BaseLock]) -> str:

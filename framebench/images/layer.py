@@ -36,13 +36,16 @@ def harness_files(root: Path) -> dict[str, bytes]:
 
 def harness_tree_sha256(root: Path) -> str:
     """SHA-256 over names and contents of the files that are in the harness layer."""
-    lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in harness_files(root).items())
+    return tree_sha256(harness_files(root))
+
+
+def tree_sha256(files: dict[str, bytes]) -> str:
+    lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def harness_layer(root: Path, epoch: int) -> bytes:
+def harness_layer(files: dict[str, bytes], epoch: int) -> bytes:
     """The tar of ``harness/`` below ``/opt/framebench``: sorted, times at the epoch, modes 0644/0755."""
-    files = harness_files(root)
     folders = {f"{PLACE}/{parent}" for name in files for parent in Path(name).parents if parent != Path()}
     folders |= {"opt", PLACE}
     entries = dict.fromkeys(folders) | {f"{PLACE}/{name}": data for name, data in files.items()}
@@ -57,9 +60,10 @@ def harness_layer(root: Path, epoch: int) -> bytes:
     return stream.getvalue()
 
 
-def spec_version(root: Path) -> str:
+def spec_version(files: dict[str, bytes]) -> str:
     """Version of the spec that this harness reads, for the image's label; read, not imported."""
-    match = re.search(r"^SPEC_VERSION = (\d+)$", (root / "harness" / "record.py").read_text(), re.MULTILINE)
+    text = files.get("harness/record.py", b"").decode()
+    match = re.search(r"^SPEC_VERSION = (\d+)$", text, re.MULTILINE)
     if match is None:
-        raise UserError(f"{root}/harness/record.py has no line `SPEC_VERSION = <number>`.")
+        raise UserError("harness/record.py has no line `SPEC_VERSION = <number>`.")
     return match[1]
