@@ -7,6 +7,7 @@ from framebench.images.layer import harness_tree_sha256
 from framebench.images.lock import lock_path, lock_sha256
 from framebench.images.matrix import ImageRow, Matrix, load_matrix
 from framebench.images.prune import prune
+from framebench.images.pull import pull
 
 __all__ = [
     "BaseUnavailable",
@@ -24,5 +25,6 @@ __all__ = [
     "lock_sha256",
     "missing_wheels",
     "prune",
+    "pull",
     "rebuild_at",
 ]

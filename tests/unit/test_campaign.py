@@ -1,0 +1,211 @@
+"""The campaign: what it stores, what it refuses, how it stops and carries on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from framebench import plan as planning
+from framebench import store, suites
+from framebench.campaign import Campaign, Source
+from framebench.executors import Failure, Progress, Unavailable
+from framebench.plan import Plan, Planned
+from harness.record import ImageRef, Outcome, Record, TrialSpec
+from tests import record_factory
+
+ROOT = Path(__file__).resolve().parents[2]
+SLUGS = ["torch-eager", "tensorflow-compiled-graph", "keras-jax-compiled-loop"]
+
+
+class InstantExecutor:
+    """Answers every spec at once; ``answer`` may change an outcome."""
+
+    name = "venv"
+
+    def __init__(self, answer: Callable[[TrialSpec], Outcome | Failure | None] = lambda spec: None) -> None:
+        self.answer = answer
+        self.ran: list[TrialSpec] = []
+
+    def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
+        return {stack: ImageRef(name=f"{stack}-1", lock_sha256=record_factory.sha(stack)) for stack in stacks}
+
+    def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
+        self.ran.append(spec)
+        answer = self.answer(spec)
+        if isinstance(answer, Failure):
+            return answer
+        timed = spec.kind == "timing" and answer is None
+        return Record(
+            written_by="harness",
+            kind=spec.kind,
+            trial_id=spec.trial_id,
+            campaign_id=spec.campaign_id,
+            round=spec.round,
+            seed=spec.seed,
+            started_utc="2026-11-23T00:00:00Z",
+            duration_ns=1_000_000_000,
+            case=spec.case,
+            contender=spec.contender,
+            protocol=spec.protocol,
+            image=spec.image,
+            provenance=spec.provenance,
+            outcome=answer or Outcome(status="ok"),
+            cache_state=spec.cache_state,
+            timing=record_factory.timing(80e6) if timed else None,
+        )
+
+    def stop(self) -> None:
+        raise AssertionError("nothing to kill")
+
+
+class Silent:
+    """A terminal that says nothing but remembers what was skipped."""
+
+    def __init__(self, after_each: Callable[[int], None] = lambda count: None) -> None:
+        self.skips: list[str] = []
+        self.count = 0
+        self.after_each = after_each
+
+    def start(self, plan: Plan) -> None: ...
+
+    def round(self, number: int, of: int) -> None: ...
+
+    def trial(self, trial: Planned) -> None: ...
+
+    def log(self, line: str) -> None: ...
+
+    def finished(self, trial: Planned, record: Record, left_s: float) -> None:
+        self.count += 1
+        self.after_each(self.count)
+
+    def skipped(self, trial: Planned, reason: str) -> None:
+        self.skips.append(f"{trial.contender.slug}: {reason}")
+
+
+def campaign(executor: InstantExecutor, results: Path) -> Campaign:
+    suite = suites.load(ROOT, "smoke")
+    suite = msgspec.structs.replace(suite, contenders=SLUGS, rounds=2)
+    images = executor.prepare(["torch", "tensorflow", "keras-jax"], lambda line: None)
+    source = Source(ROOT, "0" * 40, False, record_factory.sha("tree"), "some-host")
+    made = Campaign(suite, executor, images, source, results, "campaign0000")  # type: ignore[arg-type]
+    if results.exists():
+        made.remember([record for _, record in store.load([results]).records])
+    return made
+
+
+def plan_of(made: Campaign) -> Plan:
+    return planning.make(
+        made.suite,
+        made.suite.expand(2),
+        made.suite.entrants(),
+        seconds=lambda trial: 1.0,
+        done=made.done,
+        budget_s=None,
+        seed=1,
+    )
+
+
+def go(made: Campaign, progress: Silent | None = None, deadline: float | None = None) -> tuple[Plan, str | None]:
+    todo = plan_of(made)
+    summary = made.run(todo, progress or Silent(), lambda trial: 1.0, deadline)
+    return todo, summary.stopped
+
+
+def test_every_trial_leaves_a_record(tmp_path: Path) -> None:
+    executor = InstantExecutor()
+    todo, stopped = go(campaign(executor, tmp_path))
+    assert stopped is None
+    assert len(todo.trials()) == 2 * 3 + 2 * 2 * 3  # gates, then two rounds of two cases
+    assert len(store.load([tmp_path]).records) == len(executor.ran) == len(todo.trials())
+    assert {spec.seed for spec in executor.ran if spec.kind == "timing"} == {1, 2}
+
+
+def test_gates_come_before_every_timing_trial(tmp_path: Path) -> None:
+    executor = InstantExecutor()
+    go(campaign(executor, tmp_path))
+    kinds = [spec.kind for spec in executor.ran]
+    assert kinds == ["parity"] * 6 + ["timing"] * 12
+
+
+def test_a_failed_gate_is_never_timed(tmp_path: Path) -> None:
+    def fail(spec: TrialSpec) -> Outcome | None:
+        bad = spec.kind == "parity" and spec.contender.stack == "tensorflow"
+        return Outcome(status="not_comparable", reason="gradient conv1") if bad else None
+
+    executor, progress = InstantExecutor(fail), Silent()
+    go(campaign(executor, tmp_path), progress)
+    assert not [s for s in executor.ran if s.kind == "timing" and s.contender.stack == "tensorflow"]
+    assert progress.skips == ["tensorflow-compiled-graph: not_comparable: gradient conv1"] * 4
+
+
+def test_what_the_process_cannot_report_the_host_writes(tmp_path: Path) -> None:
+    def oom(spec: TrialSpec) -> Failure | None:
+        killed = Outcome(status="oom", reason="killed at its memory limit", exit_code=137)
+        return Failure(killed, 5_000_000_000) if spec.kind == "timing" else None
+
+    go(campaign(InstantExecutor(oom), tmp_path))
+    records = [record for _, record in store.load([tmp_path]).records if record.kind == "timing"]
+    assert len(records) == 12
+    assert {(record.written_by, record.outcome.status) for record in records} == {("host", "oom")}
+
+
+def test_ctrl_c_finishes_the_trial_and_the_same_command_carries_on(tmp_path: Path) -> None:
+    first = InstantExecutor()
+    made = campaign(first, tmp_path)
+
+    def stop_after_eight(count: int) -> None:
+        made.stop_after_trial = count >= 8
+
+    _, stopped = go(made, Silent(stop_after_eight))
+    assert stopped is not None
+    assert len(store.load([tmp_path]).records) == 8
+
+    second = InstantExecutor()
+    todo, stopped = go(campaign(second, tmp_path))
+    assert stopped is None
+    assert todo.done == 8
+    assert len(second.ran) == 10
+    done = {(s.kind, s.case.path, s.contender.slug, s.round) for s in first.ran}
+    assert not done & {(s.kind, s.case.path, s.contender.slug, s.round) for s in second.ran}
+
+
+def test_an_interrupted_trial_is_run_again(tmp_path: Path) -> None:
+    def interrupted(spec: TrialSpec) -> Failure | None:
+        last = spec.kind == "timing" and spec.round == 2
+        return Failure(Outcome(status="interrupted"), 1) if last else None
+
+    go(campaign(InstantExecutor(interrupted), tmp_path))
+    second = InstantExecutor()
+    go(campaign(second, tmp_path))
+    assert {(spec.kind, spec.round) for spec in second.ran} == {("timing", 2)}
+    assert len(second.ran) == 6
+
+
+def test_a_finished_campaign_has_nothing_left(tmp_path: Path) -> None:
+    go(campaign(InstantExecutor(), tmp_path))
+    assert plan_of(campaign(InstantExecutor(), tmp_path)).trials() == []
+
+
+def test_no_round_starts_that_would_miss_the_deadline(tmp_path: Path) -> None:
+    executor = InstantExecutor()
+    _, stopped = go(campaign(executor, tmp_path), deadline=time.monotonic() + 3.0)
+    assert stopped is not None and "budget" in stopped
+    assert {spec.round for spec in executor.ran if spec.kind == "timing"} == {1}  # whole, never half a round
+    assert len([spec for spec in executor.ran if spec.round == 1]) == 6
+
+
+@pytest.mark.parametrize("change", ["image", "work"])
+def test_another_image_or_other_work_is_not_done(tmp_path: Path, change: str) -> None:
+    go(campaign(InstantExecutor(), tmp_path))
+    again = campaign(InstantExecutor(), tmp_path)
+    if change == "image":
+        again.images["torch"] = ImageRef(name="torch-1", lock_sha256=record_factory.sha("another lock"))
+    else:
+        again._hashes["torch", "mlp"] = again._hashes["torch", "convstack"] = "another work"
+    left = plan_of(again).trials()
+    assert {trial.contender.stack for trial in left} == {"torch"}
+    assert len(left) == 6
