@@ -134,7 +134,7 @@ def _verify(links: Path, wheels: list[Wheel]) -> None:
         if wheel.sha256 in found:
             continue
         stem = wheel.pin.replace("-", "_").replace("==", "-").lower()
-        same = [got for got, name in found.items() if name.lower().startswith(stem)]
+        same = [f"{name} with {got}" for got, name in found.items() if name.lower().startswith(stem)]
         other = same[0] if same else "no such wheel"
         raise UserError(
             f"{links}: {wheel.pin} should have sha256 {wheel.sha256}, found {other};"

@@ -1,0 +1,63 @@
+"""What docker says on failure becomes one sentence with the mend; an image's identity is computed."""
+
+import copy
+
+import pytest
+
+from framebench.images import canonical, identity
+from framebench.images.engine import explain
+
+SOCKET = "dial unix /var/run/docker.sock: connect: permission denied"
+DETAILS = {
+    "Id": "sha256:whatever the engine calls it",
+    "Architecture": "amd64",
+    "Os": "linux",
+    "Created": "2026-06-01T00:00:00Z",
+    "RootFS": {"Type": "layers", "Layers": ["sha256:aa", "sha256:bb"]},
+    "Config": {
+        "User": "1000:1000",
+        "Env": ["PATH=/opt/venv/bin"],
+        "Entrypoint": ["python", "-m", "harness"],
+        "WorkingDir": "/home/bench",
+        "Labels": {"org.framebench.image": "x"},
+        "Cmd": None,
+        "Hostname": "",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (f"Got permission denied while trying to connect: {SOCKET}", "usermod -aG docker"),
+        (
+            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.",
+            "No Docker engine answers: start",
+        ),
+        ("write /opt/x: no space left on device", "disk is full: free some with `framebench prune`"),
+        ("ERROR: something else", "`docker build` failed: ERROR: something else"),
+    ],
+)
+def test_failures_of_docker_are_explained(said: str, sentence: str) -> None:
+    assert sentence in explain("build", said)
+
+
+def test_identity_is_the_digest_of_the_canonical_config() -> None:
+    layers = [canonical.Layer(digest, None, 0) for digest in ("sha256:aa", "sha256:bb")]  # type: ignore[arg-type]
+    run = {key: value for key, value in DETAILS["Config"].items() if value}  # type: ignore[attr-defined]
+    assert identity(DETAILS) == canonical.digest_of(canonical.config(layers, run, 1780272000))
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value"),
+    [
+        ("Config", "User", "0:0"),
+        ("Config", "Env", ["PATH=/evil"]),
+        ("Config", "Volumes", {"/x": {}}),
+        ("RootFS", "Layers", ["sha256:aa"]),
+    ],
+)
+def test_an_image_with_anything_changed_has_another_identity(place: str, key: str, value: object) -> None:
+    other = copy.deepcopy(DETAILS)
+    other[place][key] = value  # type: ignore[index]
+    assert identity(other) != identity(DETAILS)
