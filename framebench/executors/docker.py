@@ -5,9 +5,10 @@ Nothing of the host is mounted, so the engine may be on another machine. What a 
 ``/tmp``    a fresh tmpfs, executable (TorchInductor loads the shared objects that it compiles there)
 ``/cache``  a named volume per image, ``framebench-cache-<first 12 of its config digest>``:
             ``/cache/compile`` is a warm trial's ``cache_dir``, ``/cache/pyc`` holds Python's byte code
+``/cold``   the ``cache_dir`` of a cold start instead: a fresh tmpfs like ``/tmp``
 
-A cold start is cold for the framework's compiler: its ``cache_dir`` is in the fresh ``/tmp``. Byte code
-stays warm, because whoever installs a framework compiles it once, and not before each start.
+A cold start is cold for the framework's compiler. Byte code stays warm, because whoever installs a framework
+compiles it once, and not before each start.
 """
 
 from __future__ import annotations
@@ -125,11 +126,11 @@ class DockerExecutor:
         cold = spec.kind == "cold-start" or spec.cache_state == "cold"
         spec = msgspec.structs.replace(
             spec,
-            cache_dir="/tmp/compile" if cold else "/cache/compile",
+            cache_dir="/cold" if cold else "/cache/compile",
             cache_state="cold" if cold else "warm",
         )
         with _engine_errors():
-            container = self._create(digest, cores[: spec.case.cores])
+            container = self._create(digest, cores[: spec.case.cores], cold)
             try:
                 return self._converse(container, spec, Output(log))
             finally:
@@ -144,9 +145,10 @@ class DockerExecutor:
             return sorted(os.sched_getaffinity(0))
         return list(range(self._engine_cores))
 
-    def _create(self, digest: str, cores: list[int]) -> Container:
+    def _create(self, digest: str, cores: list[int], cold: bool) -> Container:
         volume = f"framebench-cache-{digest.removeprefix('sha256:')[:12]}"
         self._client.volumes.create(volume, labels={LABEL: "1"})
+        in_memory = f"rw,exec,nosuid,nodev,mode=1777,size={self.memory_bytes // 2}"
         container = self._client.containers.create(
             self._engine_ids[digest],
             labels={LABEL: "1", ROOT_LABEL: _root_label(self._root), OWNER_LABEL: _owner()},
@@ -154,7 +156,7 @@ class DockerExecutor:
             init=True,  # process 1 itself would not die of SIGABRT
             network_mode="none",
             read_only=True,
-            tmpfs={"/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={self.memory_bytes // 2}"},
+            tmpfs={"/tmp": in_memory, "/cold": in_memory} if cold else {"/tmp": in_memory},
             volumes={volume: {"bind": "/cache", "mode": "rw"}},
             environment={
                 "HOME": "/tmp",
