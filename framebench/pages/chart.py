@@ -40,7 +40,6 @@ class Chart(NamedTuple):
 
     label: str
     caption: str
-    baseline_short: str
     rows: list[Row]
 
 
@@ -52,7 +51,6 @@ def chart(group: Group, up: str) -> Chart:
     return Chart(
         label=f"{group.short_title}, {group.place}",
         caption=caption(group),
-        baseline_short=group.baseline or _("baseline"),
         rows=[_row(result, group, best.get(result.id), top, up) for result in [*group.timed, *group.absent]],
     )
 

@@ -18,18 +18,26 @@ def significant(value: float | None, digits: int = 3) -> str:
 
 
 def with_interval(value: float, low: float | None, high: float | None) -> tuple[str, str]:
-    """The value and its interval, both rounded where the half-width has its second digit; the latter may be empty."""
+    """The value and its 95 % interval with the same decimals; the latter is empty where there is none.
+
+    Decimals reach the first digit of the half-width, and at least the value's third digit.
+    """
     if low is None or high is None or not math.isfinite(low) or not math.isfinite(high):
         return significant(value), ""
-    half = max((high - low) / 2, abs(value) * 1e-4, 1e-12)
-    decimals = min(6, max(0, 1 - math.floor(math.log10(half))))
-    return _grouped(value, decimals), f"{_grouped(low, decimals)} – {_grouped(high, decimals)}"
+    half = (high - low) / 2
+    decimals = 2 - math.floor(math.log10(abs(value))) if value else 2
+    if half > 0:
+        decimals = max(decimals, -math.floor(math.log10(half)))
+    decimals = min(6, max(0, decimals))
+    return _grouped(value, decimals), f"{_grouped(low, decimals)}\u2009–\u2009{_grouped(high, decimals)}"
 
 
 def duration(nanoseconds: float | None) -> str:
     """Nanoseconds in the unit that suits: ``850 µs``, ``12.3 ms``, ``4.56 s``, ``3 min 20 s``."""
     if nanoseconds is None:
         return NONE
+    if nanoseconds == 0:
+        return "0 s"
     seconds = nanoseconds / 1e9
     if seconds >= 120:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"

@@ -11,6 +11,7 @@ from framebench.pages import figures
 from framebench.pages.chart import Row, caption, chart
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.words import _, contender_name, framework
+from harness.record import Contender
 
 State = Literal["answered", "too few rounds", "no quiet host", "not measured"]
 FRAMEWORKS = ("PyTorch", "TensorFlow", "Keras")
@@ -55,7 +56,6 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "busy": "answered" not in states and "no quiet host" in states,
         "results": len(evidence.dataset.results),
         "trials": len(evidence.dataset.records),
-        "hosts": len({result.host_id for result in evidence.dataset.results}),
         "problems": len(evidence.dataset.broken),
     }
 
@@ -121,17 +121,23 @@ def answer(group: Group) -> tuple[State, Markup, list[Result]]:
             continue
         times, span = figures.with_interval(1 / compared.ratio, 1 / compared.high, 1 / compared.low)
         sentence_text += Markup(" ") + Markup(
-            _("{times} times (95 % interval {span}) the speed of the best of {name}, {contender}.")
+            _("<strong>{times}×</strong> ({span}) the speed of {name} at its best, {mode}.")
         ).format(
             times=times,
             span=span,
             name=framework(other.contender.stack),
-            contender=contender_name(other.contender),
+            mode=best_form(other.contender),
         )
     missing = [name for name in FRAMEWORKS if name not in {framework(r.contender.stack) for r in ranked}]
     if missing:
         sentence_text += " " + _("Not ranked here: {names}.").format(names=", ".join(missing))
     return "answered", sentence_text, ranked
+
+
+def best_form(contender: Contender) -> str:
+    """How a framework was at its best: the backend too where it has one."""
+    name = contender_name(contender)
+    return name.removeprefix(f"{framework(contender.stack)}, ").removeprefix("Keras ")
 
 
 def _unranked(shown: list[Result], why: str) -> Markup:

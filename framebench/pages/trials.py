@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from framebench.dataset import cpu_step_ns, step_ns, wait_share
 from framebench.pages import figures
-from framebench.pages.views import Cell, Plot, Table, plot
+from framebench.pages.views import Cell, Fact, Plot, Table, plot
 from framebench.pages.words import _, phase_name, status_name
-from harness.record import Block, Record
+from harness.record import Metric, Record
 
 NUM = "fb-num"
 MAX_SHOWN = 12
@@ -24,11 +24,6 @@ def names(records: Sequence[Record]) -> dict[str, str]:
             name = {"cold-start": _("cold start"), "memory": _("memory"), "parity": _("parity")}[record.kind]
         found[record.trial_id] = name
     return found
-
-
-def step_ms(block: Block) -> float:
-    """Mean time of one step of a block, in milliseconds."""
-    return block.wall_ns / block.steps / 1e6
 
 
 def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Table:
@@ -48,8 +43,8 @@ def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Tabl
                 Cell(_(timing.steady_class) if timing else figures.NONE),
                 Cell(figures.percent(wait_share(record)), NUM),
                 Cell(figures.duration(cpu_step_ns(record)), NUM),
-                Cell(record.started_utc.replace("T", " ").removesuffix("Z")),
-                Cell(record.trial_id, href=record_links.get(record.trial_id), code=True),
+                Cell(record.started_utc.replace("T", " ")[:19], "fb-num"),
+                Cell("…" + record.trial_id[-8:], "fb-num", href=record_links.get(record.trial_id), code=True),
             ]
         )
     head = [
@@ -68,27 +63,29 @@ def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Tabl
 
 
 def blocks_plot(records: Sequence[Record]) -> Plot | None:
-    """Time per step of every timed block of every trial; the axis begins at zero so that spread is not magnified."""
+    """Time per step of every timed block, trial after trial; the axis spans at least 10 % of the longest."""
     timed = [record for record in records if record.timing and record.timing.blocks][-MAX_SHOWN:]
     if not timed:
         return None
     short = names(timed)
-    series = []
+    series, count = [], 0
     for record in timed:
         assert record.timing is not None
-        points = [
-            (float(number), step_ms(block)) for number, block in enumerate(record.timing.blocks, start=1)
-        ]
+        points = []
+        for block in record.timing.blocks:
+            count += 1
+            points.append((float(count), block.wall_ns / block.steps))
         series.append((short[record.trial_id], points, None))
-    top = max(y for _label, points, _stack in series for _x, y in points) * 1.08
-    last = max(len(points) for _label, points, _stack in series)
+    times = [y for _label, points, _stack in series for _x, y in points]
+    middle, half = (max(times) + min(times)) / 2, max((max(times) - min(times)) * 0.55, max(times) * 0.05)
+    low, high = max(0.0, middle - half), middle + half
     return plot(
-        _("Time per step of each timed block, one row of dots per trial"),
+        _("Time per step of each timed block, trial after trial"),
         series,
-        y_low=0.0,
-        y_high=top,
-        x_labels=(_("first block"), _("block {n}").format(n=last)),
-        y_labels=("0", figures.duration(top * 1e6)),
+        y_low=low,
+        y_high=high,
+        x_labels=(_("block 1"), _("block {n}").format(n=count)),
+        y_labels=(figures.duration(low), figures.duration(high)),
         dots=True,
     )
 
@@ -257,41 +254,50 @@ def parity_table(records: Sequence[Record]) -> Table | None:
 
 
 def telemetry_table(records: Sequence[Record]) -> Table | None:
-    """Each metric over the timed window, one column per trial; unsupported with its reason."""
+    """Each metric that could be read, over the timed window, one column per trial."""
     sampled = [record for record in records if record.telemetry and record.telemetry.metrics][-MAX_SHOWN:]
-    if not sampled:
-        return None
-    order = list(dict.fromkeys(name for record in sampled for name in record.telemetry.metrics))  # type: ignore[union-attr]
+    found = [record.telemetry.metrics for record in sampled if record.telemetry]
+    order = dict.fromkeys(name for metrics in found for name, m in metrics.items() if m.support == "ok")
     rows = []
     for name in order:
-        cells, unit = [], ""
-        for record in sampled:
-            metric = record.telemetry.metrics.get(name) if record.telemetry else None
-            if metric is None:
-                cells.append(Cell(figures.NONE, NUM))
-                continue
-            unit = metric.unit
-            value = metric.mean if metric.mean is not None else metric.delta
-            text = _amount(value, unit) if metric.support == "ok" else _(metric.support)
-            cells.append(Cell(text if metric.support == "ok" else figures.NONE, NUM))
-        first = next(
-            r.telemetry.metrics[name] for r in sampled if r.telemetry and name in r.telemetry.metrics
-        )
-        reason = "" if first.support == "ok" else f"{_(first.support)}: {first.reason}"
-        rows.append([Cell(name, code=True), *cells, Cell(unit), Cell(reason, "fb-reason")])
+        cells = [Cell(_metric(metrics.get(name)), NUM) for metrics in found]
+        rows.append([Cell(name.replace("_", " ")), *cells])
+    if not rows:
+        return None
     short = names(sampled)
-    head = [_("Metric"), *(short[record.trial_id] for record in sampled), _("Unit"), _("Why not")]
+    head = [_("Metric"), *(short[record.trial_id] for record in sampled)]
     return Table(head, rows, _("Mean over the timed window, or the counter's difference."))
 
 
-def _amount(value: float | None, unit: str) -> str:
+def telemetry_missing(records: Sequence[Record]) -> list[Fact]:
+    """What this machine could not report, with the reason."""
+    found: dict[str, str] = {}
+    for record in records:
+        if record.telemetry is None:
+            continue
+        if record.telemetry.reason:
+            found[_("all of it")] = record.telemetry.reason
+        for name, metric in record.telemetry.metrics.items():
+            if metric.support != "ok":
+                words = [_(metric.support), metric.reason or ""]
+                found[name.replace("_", " ")] = ": ".join(word for word in words if word)
+    return [Fact(name, reason) for name, reason in found.items()]
+
+
+def _metric(metric: Metric | None) -> str:
+    """A metric's mean, or its difference, in its unit."""
+    if metric is None or metric.support != "ok":
+        return figures.NONE
+    value = metric.mean if metric.mean is not None else metric.delta
     if value is None:
         return figures.NONE
-    if unit == "bytes":
+    if metric.unit in ("B", "bytes"):
         return figures.size(int(value))
-    if unit == "ns":
+    if metric.unit == "ns":
         return figures.duration(value)
-    return figures.significant(value)
+    if metric.unit in ("share", "1"):
+        return figures.percent(value)
+    return f"{figures.significant(value)} {metric.unit}"
 
 
 def canary_table(records: Sequence[Record]) -> Table | None:

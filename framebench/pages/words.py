@@ -25,18 +25,16 @@ def stack_name(stack: str) -> str:
 
 
 def mode_name(contender: Contender) -> str:
-    """How the stack is used, in its own community's words: ``tf.function, XLA``, ``fit / predict, eager`` …"""
+    """How the stack is used, in its community's words: ``tf.function, XLA``, ``jit, fit/predict``."""
     variant = contender.variant.split("-") if contender.variant else []
-    family = contender.stack.split("-")[0]
-    if family == "tensorflow" and contender.mode == "compiled":
+    backend = contender.stack.split("-")[-1]
+    if contender.mode == "compiled" and backend == "tensorflow":
         words = ["tf.function, XLA" if "xla" in variant else "tf.function"]
-    elif contender.stack == "torch" and contender.mode == "compiled":
-        words = ["torch.compile"]
-    elif contender.stack == "keras-tensorflow" and contender.mode == "compiled":
-        words = [_("compiled, XLA") if "xla" in variant else _("compiled, graph")]
+    elif contender.mode == "compiled":
+        words = [{"torch": "torch.compile", "jax": "jit"}.get(backend, _("compiled"))]
     else:
         words = [_(contender.mode)]
-    known = {"loop": _("fit / predict"), "direct": _("step called directly"), "graph": "", "xla": ""}
+    known = {"loop": "fit/predict", "direct": _("direct step"), "graph": "", "xla": ""}
     words += [known.get(part, part) for part in variant]
     if contender.twin:
         words.append(_("twin (A/A)"))
@@ -44,7 +42,7 @@ def mode_name(contender: Contender) -> str:
 
 
 def contender_name(contender: Contender) -> str:
-    """``PyTorch, torch.compile``; ``Keras on JAX, compiled, fit / predict``."""
+    """``PyTorch, torch.compile``; ``Keras on JAX, jit, fit/predict``."""
     return f"{stack_name(contender.stack)}, {mode_name(contender)}"
 
 

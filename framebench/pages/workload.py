@@ -52,7 +52,7 @@ def index(evidence: Evidence) -> dict[str, Any]:
         rows.append(
             [
                 Cell(name, href=f"{name}/", code=True),
-                Cell(text.splitlines()[0].partition(": ")[2] or text.splitlines()[0], "fb-reason"),
+                Cell(_summary(text), "fb-reason"),
                 Cell(str(len({group.case.path for group in groups})), "fb-num"),
                 Cell(str(len(results)), "fb-num"),
             ]
@@ -76,7 +76,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
     return {
         "name": name,
         "description": "\n".join(text.splitlines()[1:]).strip() or text,
-        "summary": text.splitlines()[0].partition(": ")[2] or text.splitlines()[0],
+        "summary": _summary(text),
         "spec": _specification(name),
         "cases": [_case(group) for group in groups],
         "sources": _sources(folder),
@@ -88,6 +88,13 @@ def description(root: Path, name: str) -> str:
     """The docstring of the workload's specification."""
     source = _read(root / "harness" / "workloads" / name / "spec.py")
     return ast.get_docstring(ast.parse(source)) or name
+
+
+def _summary(text: str) -> str:
+    """The docstring's first line without the workload's name."""
+    first = text.splitlines()[0]
+    line = first.partition(": ")[2] or first
+    return line[:1].upper() + line[1:]
 
 
 def _sources(folder: Path) -> list[Source]:
@@ -128,7 +135,7 @@ def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
         elif isinstance(value, bool) or value is None:
             found[label] = _("none") if value is None else _("yes") if value else _("no")
         else:
-            found[label] = str(value)
+            found[label] = f"{value:.6g}" if isinstance(value, float) else str(value)
     return found
 
 

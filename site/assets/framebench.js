@@ -33,7 +33,6 @@
       fill(row.querySelector(".fb-ratio-ci"), interval);
       fill(row.querySelector(".fb-verdict"), word, "fb-verdict" + (verdict ? " fb-verdict--" + verdict : ""));
     });
-    section.querySelectorAll(".fb-baseline-name").forEach((node) => { node.textContent = node.dataset[baseline.replace(/-(\w)/g, (_, c) => c.toUpperCase())] || baseline; });
   }
 
   function init() {
