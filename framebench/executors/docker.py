@@ -261,6 +261,7 @@ class DockerExecutor:
                 return "interrupted"
             if time.monotonic() > deadline:
                 return "timeout"
+            self._client.ping()  # a wait that timed out and an engine that has gone look the same
         return None
 
 

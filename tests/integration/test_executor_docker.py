@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -116,6 +118,41 @@ def make_spec(engine: docker.DockerClient, script: str = "", **changes: object) 
         timeout_s=60.0,
     )
     return msgspec.structs.replace(spec, **changes)
+
+
+class Relay:
+    """A socket that passes everything on to the engine until it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._open: list[socket.socket] = [self._listener]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self.path.unlink()
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect("/var/run/docker.sock")
+                self._open += [client, server]
+                for source, target in ((client, server), (server, client)):
+                    threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
 
 
 def failed(answer: Record | Failure) -> Outcome:
@@ -278,6 +315,23 @@ def test_an_exception_on_the_host_leaves_no_container(run: Run) -> None:
 def test_more_cores_than_there_are_is_unsupported(run: Run, engine: docker.DockerClient) -> None:
     case = msgspec.structs.replace(make_spec(engine).case, cores=4096)
     assert failed(run("print(record)", case=case)).status == "unsupported"
+
+
+def test_an_engine_that_goes_away_in_mid_trial_is_said_and_not_waited_for(
+    engine: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay(tmp_path / "relay.sock")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{relay.path}")
+    executor = DockerExecutor(tmp_path)
+    spec = make_spec(engine, "print('running', file=sys.stderr, flush=True); time.sleep(300)")
+    executor.adopt(spec.image, IMAGE)
+    try:
+        with pytest.raises(UserError, match="does not answer any more"):
+            executor.run(spec, lambda line: relay.close())
+    finally:
+        for container in engine.containers.list(all=True):
+            if container.image.tags == [IMAGE]:
+                container.remove(force=True)
 
 
 def test_docker_is_given_where_an_engine_answers(engine: docker.DockerClient, tmp_path: Path) -> None:
