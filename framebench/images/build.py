@@ -75,7 +75,7 @@ def build(root: Path, row: ImageRow, progress: Progress, source: Path | None = N
         return current
     if row.arch != "amd64":
         raise UserError(f"Image '{row.name}' is for {row.arch}; framebench builds for amd64 only.")
-    with _one_at_a_time(root):
+    with _one_at_a_time(root, progress):
         harness = harness_files(source)  # read once: what is labelled is what is in the layer
         layers, bases = _base_layers(root, source, row, progress)
         layers.append(_packages_layer(root, source, row, layers, bases, progress))
@@ -370,8 +370,14 @@ def _write(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def _one_at_a_time(root: Path) -> Iterator[None]:
-    """Two builds into one store wait for each other."""
+def _one_at_a_time(root: Path, progress: Progress) -> Iterator[None]:
+    """Two builds into one store wait for each other; what a killed build left behind is cleared."""
     with (_store(root) / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("waiting for another build of this checkout to end")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        for left in _store(root).glob("building-*"):
+            shutil.rmtree(left, ignore_errors=True)
         yield
