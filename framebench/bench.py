@@ -1,4 +1,4 @@
-"""``framebench plan`` and ``framebench run``: executor, images, plan, campaign, and what the terminal says of them."""
+"""``framebench plan`` and ``framebench run``: executor, images, plan, campaign, and what is said of them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,16 @@ from framebench.estimate import Estimator
 from framebench.executors import Executor, Unavailable
 from framebench.executors.choose import choose
 from framebench.host import cores_allowed
+from framebench.images import load_matrix, missing_wheels
+from framebench.images.lock import check_lock
 from framebench.plan import Plan, Planned
 from framebench.progress import CampaignProgress, minutes
 from framebench.suites import Suite
 from harness.record import Case, Contender, ImageRef, Record
+
+# Bytes on disk for each byte of wheels, measured on the five CPU images: an environment holds the unpacked
+# wheels, an image also its layers in the store and its copy in the engine.
+DISK_PER_WHEEL_BYTE = {"docker": 8.0, "venv": 4.5}
 
 
 class Request(NamedTuple):
@@ -82,22 +88,26 @@ def choose_suite(root: Path, wanted: str, console: Console) -> Suite:
 
 
 def show_plan(request: Request, console: Console) -> None:
-    """Print the plan without running or building anything that is not there yet."""
-    bench = _open(request, console)
+    """Print the plan without running or building anything."""
+    entry = _enter(request, console)
+    bench = _open(request, entry, _as_known(entry), console)
     for trial in bench.plan.gates:
         console.print(f"gate     {trial.kind:<10} {trial.case.path}  {trial.contender.slug}", markup=False)
     for batch in bench.plan.rounds:
         for trial in batch:
-            console.print(
-                f"round {trial.round:<2} {trial.kind:<10} {trial.case.path}  {trial.contender.slug}",
-                markup=False,
-            )
+            line = f"round {trial.round:<2} {trial.kind:<10} {trial.case.path}  {trial.contender.slug}"
+            console.print(line, markup=False)
     _announce(bench, console)
+    _announce_preparation(request.root, entry, console)
 
 
 def run(request: Request, console: Console) -> int:
     """Run the campaign; exit code 0 when it ended as planned or by the budget, 130 when stopped by hand."""
-    bench = _open(request, console)
+    entry = _enter(request, console)
+    if len(entry.ready) < len(entry.stacks):
+        _announce(_open(request, entry, _as_known(entry), console), console)
+        _announce_preparation(request.root, entry, console)
+    bench = _open(request, entry, _prepare(entry, console), console)
     _announce(bench, console)
     if not bench.plan.trials():
         console.print("everything in this plan is done already (--force runs it again)")
@@ -114,32 +124,58 @@ def run(request: Request, console: Console) -> int:
     return 130 if campaign.stop_after_trial else 0
 
 
-def _open(request: Request, console: Console) -> Bench:
-    def say(line: str) -> None:
-        console.print(line, markup=False)
+class _Entry(NamedTuple):
+    """What was asked for, resolved; ``ready`` holds the environments that are there already."""
 
-    budget_s = parse_budget(request.budget)
+    suite: Suite
+    cases: list[Case]
+    contenders: list[Contender]
+    executor: Executor
+    stacks: list[str]
+    ready: dict[str, ImageRef]
+
+
+def _enter(request: Request, console: Console) -> _Entry:
+    parse_budget(request.budget)
     suite = choose_suite(request.root, request.suite, console)
     cases = _cases(suite, request.case_glob)
     contenders = _contenders(suite, request.contender_glob)
-    executor = choose(request.root, request.executor, say)
-    images, contenders = _prepare(executor, contenders, say)
+    executor = choose(request.root, request.executor, lambda line: console.print(line, markup=False))
+    stacks = sorted({entrant.stack for entrant in contenders})
+    return _Entry(suite, cases, contenders, executor, stacks, executor.ready(stacks))
+
+
+def _as_known(entry: _Entry) -> dict[str, ImageRef]:
+    """Before anything is built: a stack without its environment has an image that nothing was done in."""
+    return {stack: entry.ready.get(stack, ImageRef(name=None)) for stack in entry.stacks}
+
+
+def _open(request: Request, entry: _Entry, images: dict[str, ImageRef], console: Console) -> Bench:
+    """Campaign and plan in these environments; stacks without one take no part."""
+    budget_s = parse_budget(request.budget)
     source = Source.of(request.root)
     campaign = Campaign(
-        suite, executor, images, source, request.results, _campaign_id(suite, executor, source, request.force)
+        entry.suite,
+        entry.executor,
+        images,
+        source,
+        request.results,
+        _campaign_id(entry.suite, entry.executor, source, request.force),
     )
-    loaded = store.load([request.results]) if request.results.exists() else store.Loaded([], [])
-    for fault in loaded.broken:
-        say(f"warning: skipped {fault.path}: {fault.reason}")
-    records = [record for _, record in loaded.records]
+    records: list[Record] = []
+    if request.results.exists():
+        loaded = store.load([request.results])
+        records = [record for _, record in loaded.records]
+        for fault in loaded.broken:
+            console.print(f"warning: skipped {fault}", markup=False)
     if not request.force:
         campaign.remember(records)
-    estimator = Estimator(_like_this(records, source, executor))
-    bench = Bench(suite, campaign, Plan([], [], 0, [], 0.0), estimator, budget_s)
+    estimator = Estimator(_like_this(records, source, entry.executor))
+    bench = Bench(entry.suite, campaign, Plan([], [], 0, [], 0.0), estimator, budget_s)
     plan = planning.make(
-        suite,
-        cases,
-        contenders,
+        entry.suite,
+        entry.cases,
+        [entrant for entrant in entry.contenders if entrant.stack in campaign.images],
         seconds=bench.seconds,
         done=campaign.done,
         budget_s=budget_s,
@@ -170,21 +206,40 @@ def _contenders(suite: Suite, glob: str | None) -> list[Contender]:
     return [entrant for entrant in entrants if entrant.slug in chosen]
 
 
-def _prepare(
-    executor: Executor, contenders: list[Contender], say: Callable[[str], None]
-) -> tuple[dict[str, ImageRef], list[Contender]]:
+def _prepare(entry: _Entry, console: Console) -> dict[str, ImageRef]:
+    """Build or fetch what is missing; a stack that cannot be had is left out, and said."""
+
+    def say(line: str) -> None:
+        console.print(line, markup=False)
+
     started = time.monotonic()
-    found = executor.prepare(sorted({entrant.stack for entrant in contenders}), say)
     images: dict[str, ImageRef] = {}
-    for stack, image in found.items():
-        if isinstance(image, Unavailable):
-            say(f"{stack} is left out: {image.reason}" + (f"; {image.mend}" if image.mend else ""))
+    for stack, found in entry.executor.prepare(entry.stacks, say).items():
+        if isinstance(found, Unavailable):
+            say(f"{stack} is left out: {found.reason}" + (f"; {found.mend}" if found.mend else ""))
         else:
-            images[stack] = image
+            images[stack] = found
     if not images:
         raise UserError("no stack can run here; the lines above say why")
     say(f"environments ready after {minutes(time.monotonic() - started)}")
-    return images, [entrant for entrant in contenders if entrant.stack in images]
+    return images
+
+
+def _announce_preparation(root: Path, entry: _Entry, console: Console) -> None:
+    """Download and disk that the environments still need, before anything is fetched."""
+    missing = [stack for stack in entry.stacks if stack not in entry.ready]
+    if not missing or entry.executor.name == "system":
+        return
+    matrix = load_matrix(root)
+    rows = [matrix.default(stack) for stack in missing]
+    download = {wheel.sha256: wheel.size for row in rows for wheel in missing_wheels(root, row)}
+    packages = sum(wheel.size for row in rows for wheel in check_lock(root, row))
+    disk = packages * DISK_PER_WHEEL_BYTE[entry.executor.name]
+    console.print(
+        f"to prepare: {', '.join(missing)}; download about {sum(download.values()) / 1e6:,.0f} MB, "
+        f"disk about {disk / 1e9:.1f} GB",
+        markup=False,
+    )
 
 
 def _campaign_id(suite: Suite, executor: Executor, source: Source, fresh: bool) -> str:

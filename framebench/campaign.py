@@ -107,7 +107,7 @@ class Campaign:
         seconds: Callable[[Planned], float],
         deadline: float | None,
     ) -> Summary:
-        """Gates, then whole rounds. ``deadline`` is a ``time.monotonic`` value: no round starts that would miss it."""
+        """Gates, then whole rounds; none starts that would miss ``deadline`` (a ``time.monotonic`` value)."""
         started = time.monotonic()
         outcomes: dict[str, int] = {}
         skipped = 0

@@ -1,4 +1,4 @@
-"""The command line: arguments in, sentences out. Each command is a few lines over the module that does the work."""
+"""The command line: arguments in, sentences out; each command is a few lines over the module behind it."""
 
 from __future__ import annotations
 
@@ -41,14 +41,21 @@ def build(images: tuple[str, ...]) -> None:
 
 
 @cli.command()
-@click.argument("images", nargs=-1, metavar="[IMAGE...]")
+@click.argument("images", nargs=-1, metavar="[IMAGE...|base]")
 def lock(images: tuple[str, ...]) -> None:
-    """Resolve the hash-locked requirements of images anew."""
-    from framebench import images as factory
+    """Resolve the locks of images anew (needs uv), or with `base` the Debian packages of the bases."""
+    from framebench.images import load_matrix
+    from framebench.images.debs import remake_base_lock
+    from framebench.images.lock import compile_lock, lock_path
 
-    matrix = factory.load_matrix(ROOT)
+    if images == ("base",):
+        for name in ("cpu", "cpu-cxx"):
+            _say(str(remake_base_lock(ROOT, name)))
+        return
+    matrix = load_matrix(ROOT)
     for row in [matrix.find(name) for name in images] if images else matrix.rows:
-        factory.lock(ROOT, row, _say)
+        compile_lock(ROOT, row)
+        _say(str(lock_path(ROOT, row)))
 
 
 _suite = click.option("--suite", default="auto", show_default=True, help="A file of suites/, or auto.")

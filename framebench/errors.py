@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """Bad input or a missing part of the machine: one sentence that names the file, the field and the mend."""
+    """Bad input or a missing part of the machine: one sentence with file, field and mend."""

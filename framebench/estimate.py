@@ -1,4 +1,4 @@
-"""How long a trial will take: from records of the same trial, else of similar ones, else from the protocol."""
+"""How long a trial will take: from records of the same or similar trials, else from the protocol."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def cores_allowed() -> int:
 
 
 def host_id() -> str:
-    """E.g. ``amd-epyc-2c-24g-x86-64-3f2a91``: equal for equal hardware, without name, address or serial number.
+    """E.g. ``amd-epyc-2c-24g-x86-64-3f2a91``: equal for equal hardware, no name or serial number in it.
 
     Two machines of one type share an id on purpose: their trials are replications on the same hardware.
     """

@@ -42,9 +42,7 @@ class Pair(NamedTuple):
     def log_ratios(self) -> np.ndarray:
         """ln(time of contender / time of baseline) of every round that both have, shape (rounds,)."""
         shared = sorted(self.contender.keys() & self.baseline.keys())
-        return np.array(
-            [math.log(_step_ns(self.contender[r]) / _step_ns(self.baseline[r])) for r in shared]
-        )
+        return np.array([math.log(_step_ns(self.contender[r]) / _step_ns(self.baseline[r])) for r in shared])
 
     def any(self) -> tuple[Record, Record]:
         """One trial of each: what was measured, and in what."""
@@ -70,7 +68,9 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
     here = host.host_id()
     same_hardware = here == contender.provenance.host_id
     if not same_hardware:
-        say(f"other hardware: recorded on {contender.provenance.host_id}, this is {here}; only ratios compare")
+        say(
+            f"other hardware: recorded on {contender.provenance.host_id}, this is {here}; only ratios compare"
+        )
     if host.cores_allowed() < contender.case.cores:
         raise UserError(
             f"this result used {contender.case.cores} cores, this machine allows {host.cores_allowed()}: "
@@ -82,7 +82,9 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
     if not len(new.log_ratios()):
         say("no round could be timed, so there is no verdict; the lines above say why")
         return 1
-    verdict = reproduced(recorded, new.log_ratios(), dataset.host_noise(records, contender.provenance.host_id))
+    verdict = reproduced(
+        recorded, new.log_ratios(), dataset.host_noise(records, contender.provenance.host_id)
+    )
     document = Reproduction(
         reproduction_id=store.new_trial_id(),
         result_id=wanted_id,
@@ -137,7 +139,9 @@ def find_pair(root: Path, records: list[Record], wanted_id: str) -> Pair:
     timed = [r for r in records if r.kind == "timing" and r.outcome.status == "ok" and r.timing]
     mine = [record for record in timed if result_id(record) == wanted_id]
     if not mine:
-        raise UserError(f"result {wanted_id} has no timed trial that ended well; there is nothing to reproduce")
+        raise UserError(
+            f"result {wanted_id} has no timed trial that ended well; there is nothing to reproduce"
+        )
     sample = mine[0]
     preferred = _baseline_slug(root, sample)
     pairs: list[tuple[bool, int, str, Pair]] = []
@@ -183,7 +187,9 @@ def _prepare(root: Path, executor: Executor, trials: list[Record], say: Say) -> 
     _same_files(root, trials)
     for stack, found in executor.prepare([trial.contender.stack for trial in trials], say).items():
         if isinstance(found, Unavailable):
-            raise UserError(f"{stack} cannot run here: {found.reason}" + (f"; {found.mend}" if found.mend else ""))
+            raise UserError(
+                f"{stack} cannot run here: {found.reason}" + (f"; {found.mend}" if found.mend else "")
+            )
         for trial in trials:
             if trial.contender.stack == stack and trial.image.lock_sha256 != found.lock_sha256:
                 raise UserError(

@@ -41,7 +41,9 @@ def compare(results: Path, a: str, b: str, console: Console) -> None:
     )
     for result in (one, other):
         if not result.ranked:
-            console.print(f"note: {result.contender.slug} is unranked ({result.unranked_because})", markup=False)
+            console.print(
+                f"note: {result.contender.slug} is unranked ({result.unranked_because})", markup=False
+            )
 
 
 def _list(data: Dataset, console: Console) -> None:
@@ -50,7 +52,9 @@ def _list(data: Dataset, console: Console) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("id", "case", "contender", "image", "samples/s", "rounds", "status"):
-        table.add_column(heading, justify="right" if heading in ("samples/s", "rounds") else "left", no_wrap=True)
+        table.add_column(
+            heading, justify="right" if heading in ("samples/s", "rounds") else "left", no_wrap=True
+        )
     for result in data.results:
         table.add_row(
             result.id,

@@ -29,6 +29,9 @@ Progress = Callable[[str], None]
 class Executor(Protocol):
     name: str  # "docker", "venv" or "system": goes into the record
 
+    def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
+        """Those of the stacks whose environment is there already; builds and fetches nothing."""
+
     def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
         """Build, fetch or find what each stack needs; idempotent and quick the second time."""
 

@@ -70,6 +70,11 @@ class DockerExecutor:
         self._engine_cores = int(information["NCPU"])
         self.memory_bytes = memory_limit(int(information["MemTotal"]))
 
+    def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
+        matrix = images.load_matrix(self._root)
+        found = {stack: images.built(self._root, matrix.default(stack)) for stack in stacks}
+        return {stack: self._adopt_built(built) for stack, built in found.items() if built}
+
     def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
         self.remove_leftovers()
         matrix = images.load_matrix(self._root)
@@ -82,16 +87,17 @@ class DockerExecutor:
             except UserError as error:
                 prepared[stack] = Unavailable(str(error))
                 continue
-            prepared[stack] = self.adopt(
-                ImageRef(
-                    name=built.name,
-                    config_digest=built.config_digest,
-                    lock_sha256=built.lock_sha256,
-                    compiler=built.compiler,
-                ),
-                built.tag,
-            )
+            prepared[stack] = self._adopt_built(built)
         return prepared
+
+    def _adopt_built(self, built: images.BuiltImage) -> ImageRef:
+        reference = ImageRef(
+            name=built.name,
+            config_digest=built.config_digest,
+            lock_sha256=built.lock_sha256,
+            compiler=built.compiler,
+        )
+        return self.adopt(reference, built.tag)
 
     def adopt(self, image: ImageRef, engine_name: str) -> ImageRef:
         """From now on run trials of ``image`` in what the engine has under ``engine_name`` at this moment.

@@ -23,6 +23,10 @@ class SystemExecutor:
         self._root = root
         self._process = TrialProcess()
 
+    def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
+        prepared = self.prepare(stacks, lambda line: None)
+        return {stack: image for stack, image in prepared.items() if isinstance(image, ImageRef)}
+
     def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
         """A stack's name is made of the modules that it needs; they are looked for, not imported."""
         prepared: dict[str, ImageRef | Unavailable] = {}

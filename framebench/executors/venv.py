@@ -29,6 +29,16 @@ class VenvExecutor:
         self._root = root
         self._process = TrialProcess()
 
+    def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
+        matrix = load_matrix(self._root)
+        found: dict[str, ImageRef] = {}
+        for stack in stacks:
+            row = matrix.default(stack)
+            lock_hash = lock_sha256(self._root, row)
+            if _is_ready(self._folder(row.name), lock_hash):
+                found[stack] = _reference(row, lock_hash)
+        return found
+
     def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
         matrix = load_matrix(self._root)
         prepared: dict[str, ImageRef | Unavailable] = {}
@@ -48,7 +58,7 @@ class VenvExecutor:
             fcntl.flock(guard, fcntl.LOCK_EX)  # two runs of one clone make it once
             if not _is_ready(folder, lock_hash):
                 self._make(row, folder, lock_hash, progress)
-        return ImageRef(name=row.name, lock_sha256=lock_hash, compiler=compiler_version())
+        return _reference(row, lock_hash)
 
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
         if spec.image.name is None:
@@ -105,6 +115,10 @@ def find_interpreter(version: str) -> Path:
         f" install it (for example `uv python install {version}`, or apt install python{version}-venv)"
         " or start a Docker engine."
     )
+
+
+def _reference(row: ImageRow, lock_hash: str) -> ImageRef:
+    return ImageRef(name=row.name, lock_sha256=lock_hash, compiler=compiler_version())
 
 
 def _is_ready(folder: Path, lock_hash: str) -> bool:
