@@ -22,7 +22,7 @@ BASELINES = "data/baselines.json"
 class SiteReport(NamedTuple):
     """What was built, for the command line."""
 
-    index: Path
+    folder: Path
     results: int
     trials: int
     pages: int
@@ -33,7 +33,7 @@ class SiteReport(NamedTuple):
         """One paragraph: how much, where, and what was skipped."""
         lines = [
             f"{self.results} results from {self.trials} trials: {self.pages} pages "
-            f"({self.written} files changed) in {self.index.parent}"
+            f"({self.written} files changed) in {self.folder}"
         ]
         if self.broken:
             lines.append(f"{len(self.broken)} record files could not be used; the site lists them:")
@@ -42,7 +42,7 @@ class SiteReport(NamedTuple):
 
 
 def build_site(root: Path, results_dirs: Sequence[Path], out: Path, strict: bool = True) -> SiteReport:
-    """Render the records below ``results_dirs`` into the folder ``out``; pages go to its sibling ``docs`` first.
+    """Render the records below ``results_dirs`` into the folder ``out``, by way of its sibling ``docs``.
 
     A folder that does not exist holds no records. ``UserError`` when MkDocs finds a fault (``strict``: any
     warning is one).
@@ -54,7 +54,7 @@ def build_site(root: Path, results_dirs: Sequence[Path], out: Path, strict: bool
     written = write_tree(docs, files)
     _mkdocs(root, docs, out, strict)
     return SiteReport(
-        index=out / "index.html",
+        folder=out,
         results=len(found.results),
         trials=len(found.records),
         pages=sum(name.endswith(".md") for name in files),

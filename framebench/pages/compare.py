@@ -1,4 +1,4 @@
-"""Compare: by how much, for my case? One table per case and place, and the data behind the baseline choice."""
+"""Compare: by how much, for my case? One table per case and place, and the data behind each baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as a reader should see them: as many digits as their uncertainty carries, and never a made-up zero."""
+"""Numbers as a reader should see them: as many digits as their uncertainty carries, never a made-up zero."""
 
 from __future__ import annotations
 

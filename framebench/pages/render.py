@@ -1,4 +1,4 @@
-"""From templates to text: one strict Jinja environment, and the filters that keep HTML whole inside Markdown."""
+"""From templates to text: one strict Jinja environment, and filters that keep HTML whole inside Markdown."""
 
 from __future__ import annotations
 

@@ -122,12 +122,12 @@ def _identity(result: Result) -> str:
     digest = result.image.config_digest
     if digest:
         return _(
-            "The command runs the same trials again in the image with the config digest `{digest}`: the local one, "
-            "one pulled by its digest, or one rebuilt and accepted only if that digest comes out."
+            "The command runs the same trials again in the image with the config digest `{digest}`: the "
+            "local one, one pulled by its digest, or one rebuilt and accepted only if that digest comes out."
         ).format(digest=digest)
     return _(
-        "This result was measured outside a container ({where}), so there is no image to pull: the command runs the "
-        "same trials again {where}, and the environment below is as much as is known about the original."
+        "This result was measured outside a container ({where}), so there is no image to pull: the command "
+        "runs the same trials again {where}; the environment below is all that is known about the original."
     ).format(where=executor_name(result.executor).removeprefix(_("outside a container, ")))
 
 

@@ -15,14 +15,14 @@ from harness import frameworks
 ABOUT = {
     "torch": _(
         "Eager by default: each operation runs as Python reaches it, and the graph for the gradient is "
-        "recorded on the way (a dynamic graph). `torch.compile` traces the forward pass and the loss into one "
-        "graph, derives the backward pass from it ahead of time, and generates code for both; the optimizer's "
-        "step is compiled apart, because this version does not accept it inside the same graph."
+        "recorded on the way (a dynamic graph). `torch.compile` traces the forward pass and the loss into "
+        "one graph, derives the backward pass from it ahead of time, and generates code for both; the "
+        "optimizer's step is compiled apart, because this version does not accept it inside the same graph."
     ),
     "tensorflow": _(
-        "Eager by default since version 2; the gradient comes from a tape that records operations as they run. "
-        "`tf.function` traces Python into a static graph; with `jit_compile=True` XLA compiles that graph "
-        "into fused kernels."
+        "Eager by default since version 2; the gradient comes from a tape that records operations as they "
+        "run. `tf.function` traces Python into a static graph; with `jit_compile=True` XLA compiles that "
+        "graph into fused kernels."
     ),
     "keras-tensorflow": _(
         "Keras writes the model and the training loop; TensorFlow runs them. `fit` always runs a "

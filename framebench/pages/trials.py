@@ -1,4 +1,4 @@
-"""What the trials of one result look like on its page: raw figures of each trial side by side, no statistic."""
+"""The trials of one result on its page: raw figures of each trial side by side, no statistic."""
 
 from __future__ import annotations
 

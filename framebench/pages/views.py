@@ -1,12 +1,13 @@
-"""What templates receive: shaped facts, tables, marks and plots. Nothing here is computed from measurements."""
+"""What templates receive: shaped facts, tables, marks and plots. No figure is computed here."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class Cell(NamedTuple):
-    """One cell of a table. ``css`` is ``fb-num`` for figures, ``fb-yes`` / ``fb-no`` for a check's outcome."""
+    """One cell of a table. ``css``: ``fb-num`` for figures, ``fb-yes`` / ``fb-no`` for a check's outcome."""
 
     text: str
     css: str = ""
@@ -64,7 +65,7 @@ class Plot(NamedTuple):
 
 def plot(
     title: str,
-    series: list[tuple[str, list[tuple[float, float]], str | None]],
+    series: Sequence[tuple[str, list[tuple[float, float]], str | None]],
     *,
     y_low: float,
     y_high: float,
@@ -73,7 +74,7 @@ def plot(
     dots: bool = False,
     rule: tuple[float, str] | None = None,
 ) -> Plot:
-    """Scale ``(label, [(x, y)], stack)`` into the drawing's box, x from the least to the greatest of all series."""
+    """Scale ``(label, [(x, y)], stack)`` into the drawing's box, x from the least to the greatest of all."""
     xs = [x for _label, points, _stack in series for x, _y in points]
     x_low, x_high = min(xs), max(xs)
     width = (x_high - x_low) or 1.0

@@ -6,7 +6,7 @@ from harness.record import Contender
 
 
 def _(text: str) -> str:
-    """The text in the page's language. English only for now: every string passes here so that one place changes."""
+    """The text in the page's language: English only for now, but every string passes here."""
     return text
 
 

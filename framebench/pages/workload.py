@@ -60,8 +60,8 @@ def index(evidence: Evidence) -> dict[str, Any]:
     return {
         "title": _("Workloads"),
         "lead": _(
-            "A workload is a model with its data, loss and optimizer, specified once and implemented once per "
-            "framework, as that framework's community would write it."
+            "A workload is a model with its data, loss and optimizer, specified once and implemented once "
+            "per framework, as that framework's community would write it."
         ),
         "table": Table([_("Workload"), _("What it is"), _("Cases measured"), _("Results")], rows),
         "empty": _("There is no workload."),
@@ -142,7 +142,7 @@ def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
 def _case(group: Group) -> CaseView:
     learned = accuracy_table(group, "../../")
     return CaseView(
-        title=f"{task_name(group.case.task).capitalize()}, {_('preset')} {group.case.preset}, {group.place}",
+        title=f"{task_name(group.case.task).capitalize()}, {_('preset')} {group.case.preset}",
         note=compare.note(group),
         chart=chart(group, "../../"),
         loop=loop_table(group, "../../"),

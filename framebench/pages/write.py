@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_tree(target: Path, files: Mapping[str, str | bytes | Path]) -> int:
-    """Make ``target`` hold exactly ``files`` (relative path → text, bytes, or a file to copy); the number written.
+    """Make ``target`` hold exactly ``files`` (path → text, bytes, or a file to copy); the number written.
 
     Unchanged files keep their time, so that a rebuild is incremental for whoever watches the folder.
     """

@@ -1,0 +1,86 @@
+"""Home's sentences: an answer with its uncertainty, or the plain word that there is none."""
+
+from pathlib import Path
+
+import pytest
+
+from framebench import dataset, store
+from framebench.pages import home
+from framebench.pages.evidence import gather
+from harness.flags import UNRANKED
+from harness.record import Case, Contender
+from tests.record_factory import CONTENDERS, make_trials
+
+ROOT = Path(__file__).resolve().parents[2]
+QUESTION = home.QUESTIONS[0]
+
+
+def answer(tmp_path, records):
+    for record in records:
+        store.write(record, tmp_path)
+    evidence = gather(ROOT, dataset.load([tmp_path]))
+    return home.scenario(QUESTION, evidence), home.view(evidence)
+
+
+def trials(**changes):
+    return make_trials(kinds=("parity", "timing"), **changes)
+
+
+def test_a_quiet_host_gives_an_answer_with_its_uncertainty(tmp_path):
+    found, view = answer(tmp_path, trials())
+    assert found.state == "answered" and view["answered"] and not view["busy"]
+    assert "<strong>PyTorch, torch.compile</strong> is the fastest" in found.sentence
+    assert "(95 % interval " in found.sentence
+    assert "1.4" in found.sentence and "TensorFlow at its best" in found.sentence  # 88 / 60
+    assert [row.stack for row in found.rows] == ["torch", "tensorflow", "keras-jax"]
+
+
+def test_a_busy_host_gives_figures_and_no_rank(tmp_path):
+    found, view = answer(tmp_path, trials(flags=[UNRANKED]))
+    assert found.state == "no quiet host" and view["busy"] and not view["answered"]
+    assert "No quiet host has measured this yet." in found.sentence
+    assert "busy" in found.sentence and "fastest" not in found.sentence
+    assert "samples/s" in found.sentence and len(found.rows) == 3
+    assert all(not row.ranked for row in found.rows)
+
+
+def test_equal_frameworks_are_not_told_apart(tmp_path):
+    level = dict.fromkeys((contender.slug for contender in CONTENDERS), 80e6)
+    found, _view = answer(tmp_path, trials(step_ns=level, spread=0.03))
+    assert found.state == "answered"
+    assert "too close to call" in found.sentence and "fastest" not in found.sentence
+
+
+def test_indistinguishable_frameworks_are_level(tmp_path):
+    level = dict.fromkeys((contender.slug for contender in CONTENDERS), 80e6)
+    found, _view = answer(tmp_path, trials(step_ns=level, spread=0.0005))
+    assert "are level" in found.sentence
+
+
+def test_one_round_is_no_answer(tmp_path):
+    found, view = answer(tmp_path, trials(rounds=1))
+    assert found.state == "too few rounds" and not view["answered"] and not view["busy"]
+    assert "too few rounds" in found.sentence and "fastest" not in found.sentence
+
+
+def test_a_framework_that_is_not_ranked_is_named(tmp_path):
+    noisy = Contender(stack="tensorflow", mode="compiled", variant="graph")
+    quiet = [contender for contender in CONTENDERS if contender != noisy]
+    records = trials(contenders=quiet) + trials(contenders=[noisy], seed=8, flags=[UNRANKED])
+    found, _view = answer(tmp_path, records)
+    assert found.state == "answered" and "Not ranked here: TensorFlow." in found.sentence
+
+
+def test_nothing_measured_says_so(tmp_path):
+    found, view = answer(tmp_path, [])
+    assert found.state == "not measured" and not found.rows and not view["measured"]
+
+
+@pytest.mark.parametrize("presets", [("smoke", "cpu"), ("cpu", "smoke")])
+def test_the_larger_preset_answers(tmp_path, presets):
+    records = []
+    for number, preset in enumerate(presets):
+        case = Case(workload="convstack", preset=preset, task="train", batch=16, cores=2)
+        records += trials(cases=[case], seed=20 + number)
+    found, _view = answer(tmp_path, records)
+    assert "preset cpu" in found.where
