@@ -37,6 +37,11 @@ class KerasWork:
         self.model = model
         self.train = job.case.task == "train"
         self.job, self.stack = job, stack
+        self.variables = {
+            f"{layer.name}.{variable.name}": variable
+            for layer in model.layers
+            for variable in layer.trainable_variables
+        }
         if self.train:
             model.optimizer.build(model.trainable_variables)
         self.prepare()
@@ -55,17 +60,17 @@ class KerasWork:
 
     def weights(self) -> dict[str, np.ndarray]:
         return {
-            variable.path.replace("/", "."): np.array(keras.ops.convert_to_numpy(variable.value))
-            for variable in self.model.trainable_variables
+            name: np.array(keras.ops.convert_to_numpy(variable.value))
+            for name, variable in self.variables.items()
         }
 
     def reset(self, weights: Weights) -> None:
-        for variable in self.model.trainable_variables:
-            variable.assign(weights[variable.path.replace("/", ".")])
+        for name, variable in self.variables.items():
+            variable.assign(weights[name])
         if self.train:
             self.model.optimizer.iterations.assign(0)
             for momentum in self.model.optimizer.momentums:
-                momentum.assign(keras.ops.zeros_like(momentum))
+                momentum.assign(np.zeros(momentum.shape, np.float32))
         self.cursor = 0
         self.stream = itertools.cycle(self.batches)
 
@@ -127,6 +132,9 @@ class DirectTensorFlow(KerasWork):
     def prepare(self) -> None:
         super().prepare()
         if self.train:
+            x, y = self.batches[0]
+            no_logits = keras.ops.zeros((self.job.case.batch, self.model.output_shape[-1]))
+            self.model.compute_loss(x, y, no_logits)  # builds the loss, as fit does before its first step
             self.model.make_train_function()
         else:
             self.model.make_predict_function()

@@ -48,7 +48,8 @@ class TorchWork:
         self.batches = list(zip(stack.to_device(images), stack.to_device(job.batches.y), strict=True))
         self.forward = stack.compile(self.model)
         self.forward_loss = stack.compile(self.loss)
-        self.update = stack.compile(self.optimizer.step)
+        # optimizer.step holds a graph break of its own, so it is compiled apart and not as one graph
+        self.update = stack.compile(self.optimizer.step, fullgraph=False)
         self.step = self.train_step if job.case.task == "train" else self.infer_step
         self.reset(job.weights)
 
