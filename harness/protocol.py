@@ -35,7 +35,6 @@ class BlockSize(NamedTuple):
     """
 
     steps: int
-    step_ns: float
     barrier_ns: int
     call_overhead_ns: int | None
     overhead_is_sure: bool
@@ -115,13 +114,13 @@ def agree(times: Sequence[float], window: int, tolerance: float) -> bool:
 
 
 def block_size(
-    run: Run, barrier: Barrier, protocol: Protocol, clock: Clock = time.perf_counter_ns
+    run: Run, barrier: Barrier, protocol: Protocol, warm_steps: int, clock: Clock = time.perf_counter_ns
 ) -> BlockSize:
-    """Steps per block: at least ``block_ms``, barrier and call overhead below 1 %, at most ``block_max_ms``.
+    """Steps per block: at least ``block_ms``, barrier and call overhead below 1 %, up to ``block_max_ms``.
 
-    The overhead of a call is the intercept of time against n. Each repetition times n = 1, 2, 4 (1, 2
-    where steps are long) and gives one intercept; the median counts, and only when all repetitions agree on
-    its sign: noise of one step is no overhead.
+    ``warm_steps`` is the size of a warm-up block. The overhead of a call is the intercept of time against n:
+    each repetition times a quarter, a half and a whole warm-up block and gives one intercept. Their median
+    counts, and only if all repetitions agree on its sign: one step's noise is no overhead.
     """
     output = barrier(run(1))
     barriers = []
@@ -131,40 +130,36 @@ def block_size(
         barriers.append(clock() - start)
     barrier_ns = int(median(barriers))
 
-    single = min(timed(run, barrier, 1, clock) for _ in range(2))
-    if 35 * single <= _CALIBRATION_BUDGET_NS / 4:
-        counts, repetitions = [1, 2, 4], 5
-    elif 9 * single <= _CALIBRATION_BUDGET_NS:
-        counts, repetitions = [1, 2], 3
-    else:
-        counts, repetitions = [1], 1
-    fits = [
-        line(counts, [timed(run, barrier, n, clock) for n in counts]) if len(counts) > 1 else (0.0, single)
-        for _ in range(repetitions)
-    ]
-    intercepts = [intercept for intercept, _ in fits]
-    step_ns = max(1.0, median(slope for _, slope in fits))
-    overhead = max(0, int(median(intercepts)))
-    real = overhead if min(intercepts) > 0 else 0
+    intercepts = _intercepts(run, barrier, max(1, warm_steps // 4), clock)
+    overhead = max(0, int(median(intercepts))) if intercepts else None
+    real = overhead if overhead is not None and min(intercepts) > 0 else 0
 
-    longest = max(1, int(protocol.block_max_ms * 1e6 / step_ns))
-    steps = max(
-        math.ceil(protocol.block_ms * 1e6 / step_ns),
-        math.ceil(barrier_ns / BARRIER_SHARE / step_ns),
-        math.ceil(real / CALL_OVERHEAD_SHARE / step_ns),
-    )
-    steps = max(1, min(steps, longest))
-    # once at full size: a few steps may have been slower than many, and no block may be the first of its size
-    whole = timed(run, barrier, steps, clock)
-    if whole < protocol.block_ms * 1e6:
-        steps = math.ceil(steps * protocol.block_ms * 1e6 / max(1, whole))
+    longest = protocol.block_max_ms * 1e6
+    wanted = max(protocol.block_ms * 1e6, barrier_ns / BARRIER_SHARE, real / CALL_OVERHEAD_SHARE)
+    wanted = min(wanted, longest)
+    steps = max(1, warm_steps)
+    while (block_ns := timed(run, barrier, steps, clock)) < wanted:
+        steps = min(4 * steps, math.ceil(1.02 * steps * wanted / max(1, block_ns)))
+    if block_ns > 2 * longest:  # one warm-up block of steps that have become slower
+        steps = max(1, int(steps * longest / block_ns))
     return BlockSize(
         steps=steps,
-        step_ns=step_ns,
         barrier_ns=barrier_ns,
-        call_overhead_ns=overhead if len(counts) > 1 else None,
-        overhead_is_sure=min(intercepts) > CALL_OVERHEAD_SHARE * steps * step_ns,
+        call_overhead_ns=overhead,
+        overhead_is_sure=bool(intercepts) and min(intercepts) > CALL_OVERHEAD_SHARE * block_ns,
     )
+
+
+def _intercepts(run: Run, barrier: Barrier, base: int, clock: Clock) -> list[float]:
+    """Intercepts of time against n at base, 2 base, 4 base steps (the first two where steps are long)."""
+    single = min(timed(run, barrier, base, clock) for _ in range(2))
+    if 35 * single <= _CALIBRATION_BUDGET_NS / 4:
+        counts, repetitions = [base, 2 * base, 4 * base], 5
+    elif 9 * single <= _CALIBRATION_BUDGET_NS:
+        counts, repetitions = [base, 2 * base], 3
+    else:
+        return []
+    return [line(counts, [timed(run, barrier, n, clock) for n in counts])[0] for _ in range(repetitions)]
 
 
 def line(counts: Sequence[int], times: Sequence[int]) -> tuple[float, float]:

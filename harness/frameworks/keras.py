@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class KerasStack:
         keras.config.set_floatx("float32")
         keras.config.set_dtype_policy("float32")
         keras.config.disable_interactive_logging()
-        keras.utils.set_random_seed(seed)
+        random.seed(seed)  # Keras draws its seeds here; its own function would import TensorFlow if it can
         graph_only = contender.variant.startswith("graph")
         self.jit_compile = contender.mode == "compiled" and not graph_only
         self.loop = not contender.variant.endswith("direct")

@@ -40,7 +40,7 @@ def timing_trial(draft: Draft) -> Outcome:
         with draft.phase("warm_up"):
             warmup = protocol.warm_up(run, barrier, rules, stack.compile_events)
         with draft.phase("block_size"):
-            size = protocol.block_size(run, barrier, rules)
+            size = protocol.block_size(run, barrier, rules, warmup.steps_per_block)
         with draft.phase("blocks"), telemetry.window():
             blocks, output = protocol.measure(run, barrier, rules, size.steps)
         latencies: list[int] = []

@@ -113,28 +113,28 @@ def test_short_steps_are_gathered_into_blocks() -> None:
     assert result.steady
 
 
-def size(machine: Machine, rules: Protocol = RULES) -> protocol.BlockSize:
-    return protocol.block_size(machine.run, machine.barrier, rules, machine.clock)
+def size(machine: Machine, warm_steps: int = 1, rules: Protocol = RULES) -> protocol.BlockSize:
+    return protocol.block_size(machine.run, machine.barrier, rules, warm_steps, machine.clock)
 
 
 def test_block_is_long_enough() -> None:
-    found = size(Machine(lambda i: 3 * MS))
-    assert found.steps == 34  # 100 ms / 3 ms, rounded up
+    found = size(Machine(lambda i: 3 * MS), warm_steps=9)
+    assert 100 <= 3 * found.steps <= 105
     assert found.call_overhead_ns == 0
     assert not found.overhead_is_sure
 
 
 def test_call_overhead_makes_blocks_longer() -> None:
     """An overhead of 5 ms per call needs blocks of 500 ms to stay below 1 %."""
-    found = size(Machine(lambda i: 2 * MS, call_ns=5 * MS))
+    found = size(Machine(lambda i: 2 * MS, call_ns=5 * MS), warm_steps=10)
     assert found.call_overhead_ns == pytest.approx(5 * MS, rel=1e-3)
-    assert found.steps == 250
+    assert 500 <= 5 + 2 * found.steps <= 520
     assert not found.overhead_is_sure
 
 
 def test_call_overhead_beyond_the_longest_block_is_flagged() -> None:
     found = size(Machine(lambda i: 2 * MS, call_ns=50 * MS))
-    assert found.steps == 500  # block_max_ms
+    assert 1000 <= 50 + 2 * found.steps <= 1050  # block_max_ms
     assert found.overhead_is_sure
 
 
@@ -148,10 +148,19 @@ def test_noise_of_a_step_is_no_overhead() -> None:
     assert flagged <= 3
 
 
+def test_stalls_do_not_make_blocks_endless() -> None:
+    """Steps of 0.1 ms on a host that takes the core away for 8 ms now and then."""
+    random = np.random.default_rng(2)
+    for _ in range(20):
+        stalling = Machine(lambda i: 0.1 * MS + (8 * MS if random.random() < 0.05 else 0))
+        found = size(stalling, warm_steps=250)
+        assert 100 <= found.steps <= 2500
+
+
 def test_slow_barrier_makes_blocks_longer() -> None:
-    found = size(Machine(lambda i: 2 * MS, barrier_ns=4 * MS))
+    found = size(Machine(lambda i: 2 * MS, barrier_ns=4 * MS), warm_steps=10)
     assert found.barrier_ns == 4 * MS
-    assert found.steps >= 200
+    assert 400 <= 4 + 2 * found.steps <= 420
 
 
 def test_steps_too_long_to_calibrate() -> None:
