@@ -14,6 +14,7 @@ from framebench.pages.words import _, contender_name, executor_name, status_name
 class Row(NamedTuple):
     """One contender. ``v``, ``lo``, ``hi`` are per cent of the chart's width, as CSS reads them."""
 
+    id: str
     contender: str
     name: str
     stack: str
@@ -115,6 +116,7 @@ def _row(result: Result, group: Group, time_to_best: float | None, top: float, u
         ratio, ratio_interval, verdict, word = "1", "", "", _("baseline")
     middle = estimate.value if estimate is not None else None
     return Row(
+        id=result.id,
         contender=result.contender.slug,
         name=contender_name(result.contender),
         stack=result.contender.stack,

@@ -22,11 +22,10 @@
   }
 
   function rebase(section, table, baseline) {
-    const byContender = table[section.dataset.group] || {};
-    const against = byContender[baseline] || {};
+    const against = (table[section.dataset.group] || {})[baseline] || {};
     section.querySelectorAll("tbody tr[data-contender]").forEach((row) => {
-      const own = row.dataset.contender === baseline;
-      const found = against[row.dataset.contender];
+      const found = against[row.dataset.result];
+      const own = row.dataset.contender === baseline && !found;
       row.classList.toggle("fb-baseline", own);
       const [ratio, interval, verdict, word] = own ? ["1", "", "", row.dataset.baselineWord] : found || ["–", "", "", "–"];
       fill(row.querySelector(".fb-ratio"), ratio);
