@@ -88,8 +88,9 @@ def threads(stack: Stack, settings: Settings, cores: int) -> Canary:
     """Threads read back, and how many of this process's threads want a core during a product.
 
     Time on a core and time waiting for one, over wall time, is the mean number of threads that want to run: at
-    most the team's size, however busy the host. A pool's caller and one dispatching thread may work beside its ``cores`` workers. More is
-    a team made for another machine; about one, where there are two cores, is a pool that was never started.
+    most the team's size, however busy the host. A pool's caller and one dispatching thread may work beside its
+    ``cores`` workers. More is a team made for another machine; about one, where there are two cores, is a pool
+    that was never started.
     """
     product = stack.matmul(MIDDLE)
     stack.barrier(product())
