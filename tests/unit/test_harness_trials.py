@@ -1,0 +1,219 @@
+"""Whole trials in this process, with NumPy as the framework: what the record holds, and every outcome."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from harness import __main__ as harness
+from harness import frameworks, workloads
+from harness.frameworks import Unsupported
+from harness.record import (
+    Canary,
+    Case,
+    Contender,
+    ImageRef,
+    Protocol,
+    Provenance,
+    Record,
+    TrialSpec,
+    decode_record,
+    encode,
+)
+from tests.unit.numpy_stack import NumpyMlp, NumpyStack
+
+QUICK = Protocol(
+    name="quick",
+    warmup_block_ms=1.0,
+    warmup_window=2,
+    warmup_tolerance=0.5,
+    warmup_agreements=1,
+    warmup_min_s=0.0,
+    warmup_max_s=0.5,
+    block_ms=5.0,
+    block_max_ms=50.0,
+    measure_blocks=5,
+    measure_s=0.1,
+    latency_steps=20,
+    telemetry_hz=50.0,
+)
+
+
+@pytest.fixture(autouse=True)
+def _leave_the_process_as_it_was() -> Iterator[None]:
+    affinity, environ = os.sched_getaffinity(0), dict(os.environ)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    os.sched_setaffinity(0, affinity)
+    os.environ.clear()
+    os.environ.update(environ)
+    signal.signal(signal.SIGTERM, handler)
+
+
+def spec(kind: str = "timing", task: str = "train", cores: int = 1, **protocol: Any) -> TrialSpec:
+    return TrialSpec(
+        kind=kind,  # type: ignore[arg-type]
+        trial_id="t",
+        campaign_id="c",
+        round=1,
+        seed=3,
+        case=Case(workload="mlp", preset="smoke", task=task, batch=32, cores=cores),  # type: ignore[arg-type]
+        contender=Contender(stack="numpy", mode="eager"),
+        protocol=msgspec.structs.replace(QUICK, **protocol),
+        image=ImageRef(name=None),
+        provenance=Provenance(
+            executor="system",
+            host_id="h",
+            git_commit=None,
+            dirty=None,
+            harness_tree_sha256="0",
+            work_hash="0",
+        ),
+    )
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a spec with NumPy; ``fault`` is the work's, ``stack`` another stack or an error to raise."""
+
+    def _run(trial: TrialSpec, fault: str = "", stack: Any = None, canary: bool | None = True) -> Record:
+        def load(name: str) -> Any:
+            if isinstance(stack, BaseException):
+                raise stack
+            return stack or NumpyStack()
+
+        monkeypatch.setattr(frameworks, "load", load)
+        monkeypatch.setattr(workloads, "build", lambda job, stack: NumpyMlp(job, fault))
+        answer = [Canary(name="sync", passed=canary, expected="", observed="")]
+        monkeypatch.setattr("harness.canaries.check", lambda *_: answer)
+        return decode_record(encode(harness.run(trial)))  # what arrives at the host
+
+    return _run
+
+
+def test_timing_trial_fills_the_record(run: Any) -> None:
+    record = run(spec(learning_epochs=3))
+    assert record.outcome.status == "ok", record.outcome
+    names = [phase.name for phase in record.phases]
+    assert names[:7] == [
+        "import",
+        "configure",
+        "data",
+        "build",
+        "load_weights",
+        "first_step",
+        "second_step",
+    ]
+    assert names[-4:] == ["warm_up", "block_size", "blocks", "learning"]
+    assert record.first_output_check is not None and record.first_output_check.passed
+    timing = record.timing
+    assert timing is not None and timing.samples_per_step == 32
+    assert timing.flops_per_step == workloads.get("mlp").flops("smoke", 32, "train")
+    assert len(timing.blocks) >= 5
+    assert len({block.steps for block in timing.blocks}) == 1
+    assert timing.latency is None
+    assert record.settings is not None and record.settings.compile == {"mode": "eager", "graph_breaks": 0}
+    assert record.telemetry is not None and record.telemetry.metrics["cpu_time"].support == "ok"
+    assert record.hardware is not None and record.hardware.cores_allowed == 1  # pinned
+    assert record.software is not None and record.software.packages["numpy"]
+    assert record.workload_config_sha256 is not None
+    assert record.learning is not None
+    assert record.learning.epochs_to_target == 2
+    assert record.learning.wall_ns_to_target == sum(
+        point.train_wall_ns for point in record.learning.curve[:2]
+    )
+    whole = encode(msgspec.structs.replace(record, sidecar=None))
+    assert len(whole) <= 8000
+
+
+def test_inference_has_latencies_in_the_sidecar(run: Any) -> None:
+    record = run(spec(task="infer", learning_epochs=3))
+    assert record.outcome.status == "ok", record.outcome
+    assert record.learning is None
+    assert record.timing is not None and record.timing.latency is not None
+    assert record.timing.latency.steps == 20
+    assert record.sidecar is not None and record.sidecar.inline is not None
+    series = json.loads(gzip.decompress(base64.b64decode(record.sidecar.inline)))
+    assert len(series["latencies_ns"]) == 20
+    assert min(series["latencies_ns"]) <= record.timing.latency.p50_ns <= max(series["latencies_ns"])
+
+
+def test_wrong_work_is_not_timed(run: Any) -> None:
+    record = run(spec(), fault="wrong flatten order")
+    assert record.outcome.status == "not_comparable"
+    assert record.first_output_check is not None and not record.first_output_check.passed
+    assert record.timing is None
+
+
+def test_failed_canary_is_invalid_and_named(run: Any) -> None:
+    record = run(spec(), canary=False)
+    assert (record.outcome.status, record.outcome.reason) == ("invalid", "canary failed: sync")
+    assert record.timing is None
+    assert run(spec(), canary=None).outcome.status == "ok"  # could not be asked here
+
+
+def test_output_that_is_not_finite_is_invalid(run: Any) -> None:
+    record = run(spec(), fault="not finite")
+    assert record.outcome.status == "invalid"
+    assert "not finite" in (record.outcome.reason or "")
+
+
+def test_parity_trial(run: Any) -> None:
+    record = run(spec("parity"))
+    assert record.outcome.status == "ok", record.outcome
+    assert record.parity is not None and record.parity.passed and record.parity.steps == 3
+    wrong = run(spec("parity"), fault="learning rate 1 % off")
+    assert wrong.outcome.status == "not_comparable"
+    assert "update dense1.kernel" in (wrong.outcome.reason or "")
+    assert wrong.parity is not None and not wrong.parity.passed
+
+
+def test_memory_trial_says_why_a_figure_is_missing(run: Any) -> None:
+    memory = run(spec("memory")).memory
+    assert memory is not None
+    assert memory.host_rss_peak >= memory.host_rss_after_import > 1 << 20
+    assert memory.allocator_peak is None and memory.reasons["allocator_peak"] == "NumPy keeps no peak"
+    assert memory.device_delta is None and memory.reasons["device_delta"]
+
+
+def test_cold_start_has_phases_and_no_blocks(run: Any) -> None:
+    record = run(spec("cold-start"))
+    assert record.outcome.status == "ok"
+    assert record.cache_state == "cold"
+    assert record.timing is None
+    assert [phase.name for phase in record.phases][-2:] == ["first_step", "second_step"]
+
+
+def test_unsupported_carries_reason_and_mend(run: Any) -> None:
+    outcome = run(spec(), stack=Unsupported("no C++ compiler", "install g++")).outcome
+    assert (outcome.status, outcome.reason, outcome.mend) == (
+        "unsupported",
+        "no C++ compiler",
+        "install g++",
+    )
+
+
+def test_more_cores_than_allowed_is_unsupported(run: Any) -> None:
+    outcome = run(spec(cores=4096)).outcome
+    assert outcome.status == "unsupported"
+    assert "4096 cores" in (outcome.reason or "")
+
+
+def test_out_of_memory(run: Any) -> None:
+    assert run(spec(), stack=MemoryError()).outcome.status == "oom"
+
+
+def test_crash_keeps_the_traceback(run: Any) -> None:
+    record = run(spec(), stack=RuntimeError("the framework is broken"))
+    assert record.outcome.status == "crashed"
+    assert record.outcome.reason == "RuntimeError: the framework is broken"
+    assert any("harness/trials/stage.py" in row for row in record.outcome.stderr_tail)
+    assert [phase.name for phase in record.phases] == ["import"]  # what was learnt so far is kept
