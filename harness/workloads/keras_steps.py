@@ -17,7 +17,6 @@ Batches are the backend's own tensors, made once; no step converts or copies the
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import keras

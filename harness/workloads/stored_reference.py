@@ -48,10 +48,9 @@ def current_digests(workload: str, preset: str) -> dict[str, str]:
     }
 
 
-def compute(workload: str, preset: str) -> dict[str, parity.Reference]:
+def compute(spec: Any, preset: str) -> dict[str, parity.Reference]:
     """``{"<preset>/train": ..., "<preset>/infer": ...}`` from the workload's own fp64 NumPy code."""
-    spec: Any = workloads.get(workload)
-    module = importlib.import_module(f"harness.workloads.{workload}.reference")
+    module = importlib.import_module(f"harness.workloads.{spec.name}.reference")
     weights, batches = spec.weights(preset, SEED), spec.parity_batches(preset)
     logits = module.forward(weights, batches.x[0]).logits
     training = module.train(weights, batches, parity.STEPS, spec.learning_rate, spec.momentum)
@@ -82,11 +81,11 @@ def compute(workload: str, preset: str) -> dict[str, parity.Reference]:
 
 def regenerate(workload: str) -> None:
     """Write both files of a workload, all its presets."""
-    presets = workloads.get(workload).presets
+    spec = workloads.get(workload)
     references: dict[str, parity.Reference] = {}
-    for preset in presets:
+    for preset in spec.presets:
         print(f"{workload}/{preset} ...", file=sys.stderr)
-        references |= compute(workload, preset)
+        references |= compute(spec, preset)
     parity.write_references(FOLDER / workload / "reference.json", references)
-    found = {preset: current_digests(workload, preset) for preset in presets}
+    found = {preset: current_digests(workload, preset) for preset in spec.presets}
     (FOLDER / workload / "digests.json").write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")

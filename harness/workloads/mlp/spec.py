@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import math
 from collections.abc import Mapping
 from functools import cache
@@ -91,7 +92,7 @@ class Mlp:
         """Canonical names and shapes: kernels (in, out)."""
         widths = self.presets[preset].widths
         shapes: dict[str, tuple[int, ...]] = {}
-        for layer, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+        for layer, (n_in, n_out) in enumerate(itertools.pairwise(widths), start=1):
             shapes[f"dense{layer}.kernel"] = (n_in, n_out)
             shapes[f"dense{layer}.bias"] = (n_out,)
         return shapes
@@ -137,7 +138,7 @@ class Mlp:
         much again, except for the images, which need none).
         """
         widths = self.presets[preset].widths
-        layers = [2 * batch * n_in * n_out for n_in, n_out in zip(widths, widths[1:], strict=False)]
+        layers = [2 * batch * n_in * n_out for n_in, n_out in itertools.pairwise(widths)]
         return sum(layers) if task == "infer" else 3 * sum(layers) - layers[0]
 
     def first_loss(self, preset: str, batch: int, seed: int) -> float | None:

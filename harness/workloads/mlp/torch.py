@@ -17,9 +17,7 @@ from harness.workloads import Job, Weights
 class Mlp(nn.Module):
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
-        self.dense = nn.ModuleList(
-            nn.Linear(n_in, n_out) for n_in, n_out in zip(widths, widths[1:], strict=False)
-        )
+        self.dense = nn.ModuleList(nn.Linear(n_in, n_out) for n_in, n_out in itertools.pairwise(widths))
 
     def forward(self, images: Tensor) -> Tensor:  # (B, 8, 8)
         x = images.flatten(1)  # (B, 64), row by row
