@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from framebench import dataset
 from framebench.dataset import Dataset, Result
@@ -50,22 +49,16 @@ def _list(data: Dataset, console: Console) -> None:
     if not data.results:
         console.print("no results yet; `framebench run` makes some")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "case", "contender", "image", "samples/s", "rounds", "status"):
-        table.add_column(
-            heading, justify="right" if heading in ("samples/s", "rounds") else "left", no_wrap=True
-        )
+    place = None
     for result in data.results:
-        table.add_row(
-            result.id,
-            result.case.path,
-            result.contender.slug,
-            result.image.name or result.executor,
-            f"{result.throughput.value:,.0f}" if result.throughput else "",
-            str(len(result.timed)),
-            result.status if result.ranked else f"{result.status} ({result.unranked_because})",
-        )
-    console.print(table)
+        if place != (result.host_id, result.case.path):
+            place = (result.host_id, result.case.path)
+            console.print(f"\n{result.case.path} on {result.host_id}", markup=False)
+        speed = f"{result.throughput.value:>11,.0f} samples/s" if result.throughput else f"{result.status:>21}"
+        where = "" if result.container else f", {result.executor}"
+        rank = "" if result.ranked else f", unranked: {result.unranked_because}"
+        line = f"  {result.id}  {result.contender.slug:<40} {speed}  {len(result.timed)} rounds{where}{rank}"
+        console.print(line, markup=False)
 
 
 def _one(data: Dataset, result: Result, console: Console) -> None:
