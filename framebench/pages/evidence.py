@@ -74,7 +74,11 @@ class Group:
     @property
     def against_baseline(self) -> dict[str, Compared]:
         """Result id → comparison with the baseline."""
-        return {row.result.id: _compared(row) for row in self.comparison.rows if row.time_ratio is not None}
+        return {
+            row.result.id: _compared(row, self.comparison)
+            for row in self.comparison.rows
+            if row.time_ratio is not None
+        }
 
     @property
     def rows(self) -> list[Row]:
@@ -127,20 +131,24 @@ def gather(root: Path, dataset: Dataset) -> Evidence:
     for slug in slugs:
         for case in comparisons(dataset.results, slug):
             if case.declared:
-                found = {row.result.id: _compared(row) for row in case.rows if row.time_ratio is not None}
+                found = {
+                    row.result.id: _compared(row, case) for row in case.rows if row.time_ratio is not None
+                }
                 against.setdefault(Group(case).key, {})[slug] = found
     groups = [Group(case, against.get(Group(case).key, {})) for case in dataset.comparisons]
     return Evidence(root, dataset, sorted(groups, key=_in_reading_order))
 
 
-def _compared(row: Row) -> Compared:
-    ratio = row.time_ratio
-    assert ratio is not None
+def _compared(row: Row, case: CaseComparison) -> Compared:
+    """Times to speeds; no verdict where one of the two may not be ranked."""
+    ratio, baseline = row.time_ratio, case.baseline
+    assert ratio is not None and baseline is not None
+    ranked = row.result.ranked and baseline.ranked
     return Compared(
         1 / ratio.value,
         1 / ratio.high if ratio.high else None,
         1 / ratio.low if ratio.low else None,
-        row.verdict or "no verdict",
+        (row.verdict or "no verdict") if ranked else "not ranked",
     )
 
 

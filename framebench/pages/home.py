@@ -86,16 +86,16 @@ def answer(group: Group) -> tuple[State, Markup, list[Result]]:
         return "not measured", Markup(sentence), []
     if not ranked:
         shown = _champions(group.timed)
-        return "no quiet host", _unranked(shown, _why(group)), shown
+        return "no quiet host", _unranked(_why(group)), shown
     if len(ranked) < 2:
         shown = _champions(group.timed)
-        return "no quiet host", _unranked(shown, _("Only one framework could be ranked.")), shown
+        return "no quiet host", _unranked(_("Only one framework could be ranked.")), shown
     first, *others = ranked
     against = group.against.get(first.contender.slug, {})
     pairs = [(other, against.get(other.id)) for other in others]
     if any(pair is None or pair.low is None for _other, pair in pairs):
-        sentence = _("Measured in too few rounds for an answer with an uncertainty. So far: {figures}.")
-        return "too few rounds", Markup(sentence).format(figures=_listed(ranked)), ranked
+        sentence = _("Measured in too few rounds for an answer with an uncertainty. So far:")
+        return "too few rounds", Markup(sentence), ranked
     runner, pair = pairs[0]
     assert pair is not None
     if pair.verdict == "slower":
@@ -140,10 +140,10 @@ def best_form(contender: Contender) -> str:
     return name.removeprefix(f"{framework(contender.stack)}, ").removeprefix("Keras ")
 
 
-def _unranked(shown: list[Result], why: str) -> Markup:
+def _unranked(why: str) -> Markup:
     return Markup(
-        _("<strong>No quiet host has measured this yet.</strong> {why} Measured, but not ranked: {figures}.")
-    ).format(why=why, figures=_listed(shown))
+        _("<strong>No quiet host has measured this yet.</strong> {why} Measured, not ranked:")
+    ).format(why=why)
 
 
 def _why(group: Group) -> str:
@@ -152,18 +152,6 @@ def _why(group: Group) -> str:
     if all(reason.startswith("noisy") for reason in reasons):
         return _("The machine was busy with other work while it measured.")
     return _("Reasons: {reasons}.").format(reasons=", ".join(sorted(reasons)))
-
-
-def _listed(results: list[Result]) -> Markup:
-    parts = []
-    for result in results:
-        rate, interval = _rate(result)
-        parts.append(
-            Markup("{name} {rate} samples/s{interval}").format(
-                name=contender_name(result.contender), rate=rate, interval=interval
-            )
-        )
-    return Markup("; ").join(parts)
 
 
 def _rate(result: Result) -> tuple[str, str]:

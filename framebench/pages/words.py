@@ -74,6 +74,8 @@ VERDICTS = {
     "slower": _("slower"),
     "tied": _("tied"),
     "undecided": _("undecided"),
+    "no verdict": _("no verdict"),
+    "not ranked": _("not ranked"),
 }
 
 
