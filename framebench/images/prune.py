@@ -31,7 +31,7 @@ def prune(root: Path) -> list[str]:
 def _prune_engine() -> list[str]:
     lines = []
     for reference in [*engine.references(LABEL), *engine.references("org.framebench.base")]:
-        done = engine.docker("image", "rm", "--force", reference, check=False)
+        done = engine.docker("image", "rm", reference, check=False)
         lines.append(
             f"removed image {reference}" if done.returncode == 0 else f"kept image {reference}, in use"
         )
@@ -41,10 +41,6 @@ def _prune_engine() -> list[str]:
             lines.append(
                 f"removed volume {volume}" if done.returncode == 0 else f"kept volume {volume}, in use"
             )
-    if lines:
-        lines.append(
-            "the engine's build cache is shared with others and kept: `docker builder prune` frees it"
-        )
     return lines
 
 
