@@ -69,6 +69,7 @@ def build(root: Path, row: ImageRow, progress: Progress, source: Path | None = N
     UserError
         when a lock, the engine or the disk is not in order; the sentence holds the mend.
     """
+    engine.require_engine()
     own = source is None or source == root
     source = source or root
     if own and (current := built(root, row)):

@@ -43,6 +43,11 @@ def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[s
     return done
 
 
+def require_engine() -> None:
+    """``UserError`` with the mend when no engine answers, or refuses this user."""
+    docker("version", "--format", "{{.Server.Version}}")
+
+
 def explain(what: str, said: str) -> str:
     """One sentence for a failed docker command, with the mend where the cause is known."""
     if "permission denied" in said and "docker.sock" in said:

@@ -29,6 +29,7 @@ def prune(root: Path) -> list[str]:
 
 
 def _prune_engine() -> list[str]:
+    engine.require_engine()
     lines = []
     for reference in [*engine.references(LABEL), *engine.references("org.framebench.base")]:
         done = engine.docker("image", "rm", reference, check=False)

@@ -22,7 +22,7 @@ HARDENED += ["--security-opt", "no-new-privileges"]
 @pytest.fixture(scope="module")
 def image() -> BuiltImage:
     try:
-        engine.docker("info")
+        engine.require_engine()
     except UserError as error:
         require("docker", False, str(error))
     return images.build(ROOT, images.load_matrix(ROOT).find("keras-jax-cpu"), print)
