@@ -39,7 +39,7 @@ def lock_sha256(root: Path, row: ImageRow) -> str:
 def check_lock(root: Path, row: ImageRow) -> list[Wheel]:
     """The wheels of the row's lock; ``UserError`` when it is missing, malformed or does not fit the row."""
     path = lock_path(root, row)
-    mend = f"run `python -m framebench.images lock {row.alias}` and commit the result"
+    mend = f"run `framebench lock {row.alias}` and commit the result"
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from framebench.errors import UserError
 from framebench.images import engine
 from framebench.images.build import LABEL
 
-_FOLDERS = ("store", "venvs", "images")
+_FOLDERS = ("store", "venvs", "cache", "images")
 
 
 def prune(root: Path) -> list[str]:

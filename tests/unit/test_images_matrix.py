@@ -102,7 +102,7 @@ def test_malformed_matrix_names_file_key_and_what_was_expected(
 @pytest.mark.parametrize(
     ("lock", "said"),
     [
-        (None, "has no lock; run `python -m framebench.images lock torch-cpu`"),
+        (None, "has no lock; run `framebench lock torch-cpu`"),
         (WHEEL.replace("1.0", "1.1"), "does not hold torch==1.0 that images.toml asks for"),
         (WHEEL + "numpy==2.4.6\n", "line 2: expected `name==version --hash=.*found 'numpy==2.4.6'"),
     ],
