@@ -40,7 +40,7 @@ def compiling_table(group: Group, up: str, stack: str | None = None) -> Table:
 
 
 def loop_table(group: Group, up: str) -> Table:
-    """Keras ``fit`` / ``predict`` beside the same compiled step called directly."""
+    """Keras ``fit`` and ``predict`` beside the same compiled step called directly."""
     by_slug = {result.contender.slug: result for result in group.timed}
     rows = []
     for result in group.timed:

@@ -34,7 +34,20 @@
     });
   }
 
+  // Material adds a landmark to each code block when it comes into view; tell them apart.
+  function nameCopyButtons() {
+    document.querySelectorAll(".md-code__nav:not([aria-label])").forEach((node, number) => {
+      const code = node.parentElement.querySelector("code");
+      node.setAttribute("aria-label", "Copy: " + (code ? code.textContent.trim().slice(0, 60) : number));
+    });
+  }
+
   function init() {
+    nameCopyButtons();
+    if (!document.body.dataset.fbWatched) {
+      document.body.dataset.fbWatched = "yes";
+      new MutationObserver(nameCopyButtons).observe(document.body, { childList: true, subtree: true });
+    }
     const search = document.querySelector(".md-search[role=dialog]");
     if (search && !search.hasAttribute("aria-label")) search.setAttribute("aria-label", "Search");
     const controls = document.querySelector("form.fb-controls");
