@@ -55,7 +55,7 @@ class JaxBackend:
             compile={
                 "mode": contender.mode,
                 "compiler": "xla" if self.compiled else None,
-                "cache": config.jax_compilation_cache_dir,
+                "cache": "jax" if config.jax_compilation_cache_dir else None,
             },
         )
 

@@ -87,9 +87,14 @@ class KerasStack:
         return self.backend.compile(function, **options)  # type: ignore[no-any-return]
 
     def compile_events(self) -> int | None:
+        """TensorFlow counts traces per function, and Keras makes its functions itself: unknown there."""
+        if self.keras.backend.backend() == "tensorflow":
+            return None
         return self.backend.compile_events()  # type: ignore[no-any-return]
 
     def compile_facts(self) -> dict[str, str | bool | int | None]:
+        if self.keras.backend.backend() == "tensorflow":
+            return {}
         return self.backend.compile_facts()  # type: ignore[no-any-return]
 
     def allocator_peak(self) -> tuple[int | None, str | None]:

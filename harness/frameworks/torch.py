@@ -64,7 +64,7 @@ class TorchStack:
             compile={
                 "mode": contender.mode,
                 "compiler": "inductor" if self.compiled else None,
-                "cache": os.environ.get("TORCHINDUCTOR_CACHE_DIR") if self.compiled else None,
+                "cache": "inductor" if self.compiled and "TORCHINDUCTOR_CACHE_DIR" in os.environ else None,
             },
         )
 

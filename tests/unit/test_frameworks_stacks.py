@@ -1,0 +1,93 @@
+"""Framework files: discovery without importing a framework, environment, and refusals that need none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from harness import frameworks
+from harness.frameworks import Unsupported
+from harness.frameworks.torch import require_cpp_compiler
+
+STACKS = {"torch", "tensorflow", "keras-tensorflow", "keras-torch", "keras-jax"}
+
+
+def test_five_stacks_and_no_broken_file() -> None:
+    assert set(frameworks.stacks()) == STACKS
+    assert frameworks.broken() == {}
+
+
+def test_discovery_imports_no_framework() -> None:
+    code = (
+        "import sys; from harness import frameworks; frameworks.stacks(); "
+        "print(sorted({'torch', 'tensorflow', 'keras', 'jax'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_a_broken_file_is_named_and_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wrecked.py").write_text("import a_module_that_does_not_exist\n")
+    monkeypatch.setattr(frameworks, "__path__", [*frameworks.__path__, str(tmp_path)])
+    assert frameworks.broken() == {
+        "wrecked": "ModuleNotFoundError: No module named 'a_module_that_does_not_exist'"
+    }
+    assert set(frameworks.stacks()) == STACKS
+
+
+@pytest.mark.parametrize("stack", sorted(STACKS))
+def test_environment_sets_threads_and_caches(stack: str) -> None:
+    variables = frameworks.environment(stack, 3, "/cache")
+    assert variables["OMP_NUM_THREADS"] == variables["MKL_NUM_THREADS"] == "3"
+    expected = {
+        "torch": {"TORCHINDUCTOR_CACHE_DIR": "/cache/inductor"},
+        "tensorflow": {"TF_NUM_INTRAOP_THREADS": "3", "NPROC": "3"},
+        "jax": {"JAX_COMPILATION_CACHE_DIR": "/cache/jax", "NPROC": "3"},
+    }[stack.removeprefix("keras-")]
+    assert variables.items() >= expected.items()
+    if stack.startswith("keras-"):
+        assert variables["KERAS_BACKEND"] == stack.removeprefix("keras-")
+        assert variables["KERAS_HOME"] == "/cache/keras"
+    assert not any("/cache" in value for value in frameworks.environment(stack, 3, None).values())
+
+
+def test_unknown_stack_names_the_known_ones() -> None:
+    with pytest.raises(Unsupported) as refusal:
+        frameworks.load("theano")
+    assert refusal.value.mend == "known stacks: keras-jax, keras-tensorflow, keras-torch, tensorflow, torch"
+
+
+def test_no_cpp_compiler_is_unsupported_with_a_mend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(Unsupported) as refusal:
+        require_cpp_compiler()
+    assert refusal.value.reason == "no C++ compiler"
+    assert "g++" in (refusal.value.mend or "")
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\n")
+    compiler.chmod(0o755)
+    require_cpp_compiler()
+
+
+def test_cache_on_a_noexec_mount_is_unsupported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "not" / "made" / "yet"))
+    asked = []
+
+    def statvfs(path: Path) -> SimpleNamespace:
+        asked.append(path)
+        return SimpleNamespace(f_flag=os.ST_NOEXEC)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    with pytest.raises(Unsupported, match="noexec"):
+        require_cpp_compiler()
+    assert asked == [tmp_path]  # the nearest folder that exists
