@@ -18,7 +18,11 @@ faults = []
 for workload in ("convstack", "mlp"):
     for slug in wanted:
         mine = [r for r in records if r.case.workload == workload and r.contender.slug == slug]
-        bad = [f"{r.kind} {r.outcome.status}: {r.outcome.reason}" for r in mine if r.outcome.status not in EXPLAINED]
+        bad = [
+            f"{r.kind} {r.outcome.status}: {r.outcome.reason}"
+            for r in mine
+            if r.outcome.status not in EXPLAINED
+        ]
         gate = [r for r in mine if r.kind == "parity"]
         timed = [r for r in mine if r.kind == "timing"]
         if not gate:
@@ -26,5 +30,7 @@ for workload in ("convstack", "mlp"):
         elif gate[0].outcome.status == "ok" and not timed:
             bad.append("no timing record")
         faults += [f"{workload} {slug}: {fault}" for fault in bad]
-print("\n".join(faults) or f"{len(records)} records: {len(wanted)} contenders of both workloads ok or explained")
+print(
+    "\n".join(faults) or f"{len(records)} records: {len(wanted)} contenders of both workloads ok or explained"
+)
 sys.exit(1 if faults else 0)

@@ -109,7 +109,9 @@ def plan_of(made: Campaign) -> Plan:
     )
 
 
-def go(made: Campaign, progress: Silent | None = None, deadline: float | None = None) -> tuple[Plan, str | None]:
+def go(
+    made: Campaign, progress: Silent | None = None, deadline: float | None = None
+) -> tuple[Plan, str | None]:
     todo = plan_of(made)
     summary = made.run(todo, progress or Silent(), lambda trial: 1.0, deadline)
     return todo, summary.stopped

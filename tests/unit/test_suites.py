@@ -40,7 +40,11 @@ def test_contender_slugs_come_back() -> None:
         ("rounds = 1", 'rounds = "one"', "rounds"),
         ("rounds = 1", "rounds = 1\nround = 2", "round"),
         ('workload = "mlp"', 'workload = "mpl"', "the nearest: mlp"),
-        ('preset = "smoke"\ntasks = ["train"]\nbatch = 32', 'preset = "huge"\ntasks = ["train"]\nbatch = 32', "huge"),
+        (
+            'preset = "smoke"\ntasks = ["train"]\nbatch = 32',
+            'preset = "huge"\ntasks = ["train"]\nbatch = 32',
+            "huge",
+        ),
         ('baseline = "torch-eager"', 'baseline = "torch-lazy"', "torch-lazy"),
         ('name = "smoke"\ntitle', 'name = "smoke\ntitle', "smoke.toml"),
     ],

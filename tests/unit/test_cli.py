@@ -1,0 +1,120 @@
+"""The command line as a stranger uses it: one sentence, the nearest names, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from framebench import store
+from tests import record_factory
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def framebench(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "framebench.cli", *arguments],
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    for record in record_factory.make_trials(rounds=3):
+        store.write(record, tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["build", "torch-cpo"], "torch-cpu"),
+        (["plan", "--suite", "smok"], "smoke"),
+        (["plan", "--suite", "smoke", "--budget", "soon"], "20m, 2h or none"),
+        (["plan", "--suite", "smoke", "--executor", "venv", "--case", "convstak*"], "convstack/"),
+        (["plan", "--suite", "smoke", "--executor", "venv", "--contender", "pytorch*"], "torch-eager"),
+        (["plan", "--suite", "smoke", "--executor", "cloud"], "docker"),
+        (["check", "no/such/folder"], "no/such/folder"),
+        (["reproduce"], "RESULT"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments: list[str], says: str) -> None:
+    done = framebench(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_an_unknown_result_names_the_nearest(results: Path) -> None:
+    known = record_factory.make_trials(rounds=1)[0]
+    from harness.record import result_id
+
+    wanted = result_id(known)
+    done = framebench("show", wanted[:-1] + "0", "--results", str(results))
+    assert done.returncode == 2
+    assert wanted in done.stderr
+
+
+def test_no_engine_is_one_sentence_with_the_mend(results: Path) -> None:
+    done = framebench(
+        *("plan", "--suite", "smoke", "--executor", "docker", "--results", str(results)),
+        DOCKER_HOST="unix:///nonexistent/docker.sock",
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "start it" in done.stderr and "--executor venv" in done.stderr
+
+
+def test_without_an_engine_auto_takes_environments_and_says_so(results: Path) -> None:
+    done = framebench(
+        *("plan", "--suite", "smoke", "--results", str(results)),
+        DOCKER_HOST="unix:///nonexistent/docker.sock",
+    )
+    assert done.returncode == 0
+    assert "executor: venv" in done.stdout and "No Docker engine answers" in done.stdout
+
+
+def test_debug_shows_the_traceback() -> None:
+    done = framebench("--debug", "plan", "--suite", "smok")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_check_is_silent_about_sound_records_and_names_a_truncated_one(results: Path) -> None:
+    assert framebench("check", str(results)).returncode == 0
+    broken = next(results.rglob("*.json"))
+    broken.write_bytes(broken.read_bytes()[:500])
+    done = framebench("check", str(results))
+    assert done.returncode == 1
+    assert str(broken) in done.stdout
+    assert len(done.stdout.strip().splitlines()) == 1
+
+
+def test_compare_says_ratio_interval_and_verdict(results: Path) -> None:
+    listed = framebench("show", "--results", str(results)).stdout
+    ids = {line.split()[1]: line.split()[0] for line in listed.splitlines() if line.startswith("  ")}
+    done = framebench("compare", ids["torch-compiled"], ids["torch-eager"], "--results", str(results))
+    assert done.returncode == 0
+    assert "time of torch-compiled / time of torch-eager: 0.7" in done.stdout
+    assert "over 3 rounds" in done.stdout
+
+
+def test_bare_make_prints_its_targets() -> None:
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    for target in "bench-all images site serve reproduce test lint bench clean".split():
+        assert f"make {target} " in done.stdout
+
+
+def test_make_reproduce_without_a_result_says_what_is_missing() -> None:
+    done = subprocess.run(["make", "reproduce"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "RESULT=<id>" in done.stdout
