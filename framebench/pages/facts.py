@@ -110,13 +110,13 @@ def protocol(record: Record) -> list[Fact]:
                 "blocks of {block} ms; {agreements} × medians of two windows of {window} within {tolerance}; "
                 "at least {least} s, at most {blocks} blocks or {most} s"
             ).format(
-                block=figures.significant(p.warmup_block_ms),
+                block=f"{p.warmup_block_ms:g}",
                 agreements=p.warmup_agreements,
                 window=p.warmup_window,
                 tolerance=figures.percent(p.warmup_tolerance),
-                least=figures.significant(p.warmup_min_s),
+                least=f"{p.warmup_min_s:g}",
                 blocks=p.warmup_max_blocks,
-                most=figures.significant(p.warmup_max_s),
+                most=f"{p.warmup_max_s:g}",
             ),
         ),
         Fact(
@@ -125,11 +125,11 @@ def protocol(record: Record) -> list[Fact]:
                 "{blocks} blocks of {low}–{high} ms or {seconds} s, whichever is longer, at most {most} s"
             ).format(
                 blocks=p.measure_blocks,
-                low=figures.significant(p.block_ms),
-                high=figures.significant(p.block_max_ms),
-                seconds=figures.significant(p.measure_s),
-                most=figures.significant(p.measure_max_s),
+                low=f"{p.block_ms:g}",
+                high=f"{p.block_max_ms:g}",
+                seconds=f"{p.measure_s:g}",
+                most=f"{p.measure_max_s:g}",
             ),
         ),
-        Fact(_("Telemetry"), _("{hz} samples per second").format(hz=figures.significant(p.telemetry_hz))),
+        Fact(_("Telemetry"), _("{hz} samples per second").format(hz=f"{p.telemetry_hz:g}")),
     ]

@@ -36,28 +36,26 @@ def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Tabl
         rows.append(
             [
                 Cell(names([record])[record.trial_id]),
+                Cell("…" + record.trial_id[-8:], href=record_links.get(record.trial_id), code=True),
                 Cell(status_name(record.outcome.status), "" if record.outcome.status == "ok" else "fb-no"),
                 Cell(figures.duration(step_ns(record)), NUM),
-                Cell(str(len(blocks)) if blocks else figures.NONE, NUM),
-                Cell(str(steps) if steps else figures.NONE, NUM),
+                Cell(f"{steps} / {len(blocks)}" if blocks else figures.NONE, NUM),
                 Cell(_(timing.steady_class) if timing else figures.NONE),
                 Cell(figures.percent(wait_share(record)), NUM),
                 Cell(figures.duration(cpu_step_ns(record)), NUM),
-                Cell(record.started_utc.replace("T", " ")[:19], "fb-num"),
-                Cell("…" + record.trial_id[-8:], "fb-num", href=record_links.get(record.trial_id), code=True),
+                Cell(record.started_utc.replace("T", " ")[:16], "fb-num"),
             ]
         )
     head = [
         _("Trial"),
+        _("Raw record"),
         _("Outcome"),
         _("Time per step"),
-        _("Blocks"),
-        _("Steps"),
+        _("Steps / blocks"),
         _("Course"),
         _("Waited for a core"),
         _("CPU time per step"),
         _("Started (UTC)"),
-        _("Raw record"),
     ]
     return Table(head, rows)
 

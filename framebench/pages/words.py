@@ -105,7 +105,14 @@ PHASES = {
     "first_step": _("first step (trace and compile)"),
     "second_step": _("second step"),
     "warm_up": _("warm-up"),
-    "measure": _("timed blocks"),
+    "data": _("prepare the batches"),
+    "canaries": _("canaries"),
+    "parity": _("compare with the reference"),
+    "steps": _("steps for the memory peak"),
+    "block_size": _("find the block size"),
+    "blocks": _("timed blocks"),
+    "latencies": _("latency pass"),
+    "learning": _("train to the target, with evaluation"),
 }
 
 
