@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import jinja2
+import msgspec
 import pytest
 
 from framebench import dataset, store
@@ -273,3 +274,13 @@ def test_a_dead_link_in_a_written_page_stops_the_build(tmp_path: Path) -> None:
     (clone / "mkdocs.yml").write_text((ROOT / "mkdocs.yml").read_text())
     with pytest.raises(UserError, match=r"nowhere\.md"):
         build_site(clone, [], tmp_path / "build" / "site")
+
+
+def test_an_image_that_left_the_matrix_keeps_its_page(tmp_path: Path) -> None:
+    record = make_trials(contenders=CONTENDERS[:1], rounds=1)[0]
+    image = msgspec.structs.replace(record.image, name="torch-1.0.0-cpu-py311")
+    store.write(msgspec.structs.replace(record, image=image), tmp_path)
+    files = render(gather(ROOT, dataset.load([tmp_path])))
+    text = str(files["images/torch-1.0.0-cpu-py311.md"])
+    assert "no longer" in text and image.config_digest is not None and image.config_digest in text
+    assert "framebench build" not in text
