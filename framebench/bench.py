@@ -117,7 +117,7 @@ def run(request: Request, console: Console) -> int:
     deadline = None if bench.budget_s is None else time.monotonic() + bench.budget_s
     try:
         with CampaignProgress(console) as progress:
-            summary = campaign.run(bench.plan, progress, bench.seconds, deadline)
+            summary = campaign.run(bench.plan, progress, bench.estimator, deadline)
     finally:
         restore()
     _report(bench, summary, console)

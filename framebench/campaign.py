@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from framebench import checkout, host, store
+from framebench.estimate import Estimator
 from framebench.executors import Executor, Failure
 from framebench.images import harness_tree_sha256
 from framebench.plan import Plan, Planned, record_key, trial_key
@@ -104,10 +105,13 @@ class Campaign:
         self,
         plan: Plan,
         progress: Progress,
-        seconds: Callable[[Planned], float],
+        estimator: Estimator,
         deadline: float | None,
     ) -> Summary:
         """Gates, then whole rounds; none starts that would miss ``deadline`` (a ``time.monotonic`` value)."""
+        def needs(trials: list[Planned]) -> float:
+            return sum(estimator.seconds(t.kind, t.case, t.contender, self.suite.protocol) for t in trials)
+
         started = time.monotonic()
         outcomes: dict[str, int] = {}
         skipped = 0
@@ -115,7 +119,7 @@ class Campaign:
         progress.start(plan)
         left = plan.trials()
         for number, batch in enumerate([plan.gates, *plan.rounds]):
-            needed = sum(seconds(trial) for trial in batch)
+            needed = needs(batch)
             if number > 0:
                 progress.round(number, len(plan.rounds))
                 if deadline is not None and number > 1 and time.monotonic() + needed > deadline:
@@ -133,8 +137,9 @@ class Campaign:
                     continue
                 progress.trial(trial)
                 record = self.run_trial(trial, progress.log)
+                estimator.learn(record)
                 outcomes[record.outcome.status] = outcomes.get(record.outcome.status, 0) + 1
-                progress.finished(trial, record, sum(seconds(later) for later in left))
+                progress.finished(trial, record, needs(left))
             if stopped:
                 break
         return Summary(outcomes, skipped, stopped, time.monotonic() - started)

@@ -11,6 +11,9 @@ from harness.record import Case, Contender, Protocol, Record, TrialKind
 # Process start, imports, building the model and the first step, where nothing was ever measured.
 _STARTUP_S = 8.0
 
+# Start and end of the container or process, which a record's own duration does not hold.
+_OUTSIDE_S = 0.7
+
 
 class Estimator:
     """Median seconds a trial took, from the most to the least similar trials known."""
@@ -18,11 +21,12 @@ class Estimator:
     def __init__(self, records: Iterable[Record]) -> None:
         self._seconds: dict[tuple[str, ...], list[float]] = defaultdict(list)
         for record in records:
-            if record.outcome.status in ("ok", "unsupported"):
-                self.learn(record)
+            self.learn(record)
 
     def learn(self, record: Record) -> None:
-        """Take a finished trial into account."""
+        """Take a finished trial into account; one that failed says nothing about how long it takes."""
+        if record.outcome.status not in ("ok", "unsupported"):
+            return
         for key in _keys(record.kind, record.case, record.contender, record.protocol.name):
             self._seconds[key].append(record.duration_ns / 1e9)
 
@@ -30,7 +34,7 @@ class Estimator:
         """Expected wall seconds of one trial, its process start included."""
         for key in _keys(kind, case, contender, protocol.name):
             if self._seconds[key]:
-                return median(self._seconds[key])
+                return median(self._seconds[key]) + _OUTSIDE_S
         if kind == "timing":
             # The warm-up rule needs its window twice over; slow steps stretch both.
             return _STARTUP_S + 2 * protocol.warmup_min_s + 1.5 * protocol.measure_s

@@ -12,6 +12,7 @@ import pytest
 from framebench import plan as planning
 from framebench import store, suites
 from framebench.campaign import Campaign, Source
+from framebench.estimate import Estimator
 from framebench.executors import Failure, Progress, Unavailable
 from framebench.plan import Plan, Planned
 from harness.record import ImageRef, Outcome, Record, TrialSpec
@@ -113,7 +114,7 @@ def go(
     made: Campaign, progress: Silent | None = None, deadline: float | None = None
 ) -> tuple[Plan, str | None]:
     todo = plan_of(made)
-    summary = made.run(todo, progress or Silent(), lambda trial: 1.0, deadline)
+    summary = made.run(todo, progress or Silent(), Estimator([]), deadline)
     return todo, summary.stopped
 
 
@@ -194,7 +195,7 @@ def test_a_finished_campaign_has_nothing_left(tmp_path: Path) -> None:
 
 def test_no_round_starts_that_would_miss_the_deadline(tmp_path: Path) -> None:
     executor = InstantExecutor()
-    _, stopped = go(campaign(executor, tmp_path), deadline=time.monotonic() + 3.0)
+    _, stopped = go(campaign(executor, tmp_path), deadline=time.monotonic() + 9.0)  # round 2 needs 6 times 1.7 s
     assert stopped is not None and "budget" in stopped
     assert {spec.round for spec in executor.ran if spec.kind == "timing"} == {1}  # whole, never half a round
     assert len([spec for spec in executor.ran if spec.round == 1]) == 6
