@@ -15,6 +15,7 @@ from rich.progress import (
 )
 
 from framebench.plan import Plan, Planned
+from framebench.result import step_ns
 from harness.record import Record
 
 
@@ -39,12 +40,10 @@ def outcome_line(record: Record) -> str:
     outcome = record.outcome
     if outcome.status != "ok":
         return f"{outcome.status}: {outcome.reason or ''}".rstrip(": ")
-    if record.timing and record.timing.blocks:
-        samples = sum(block.steps for block in record.timing.blocks) * record.timing.samples_per_step
-        seconds = sum(block.wall_ns for block in record.timing.blocks) / 1e9
-        return f"{samples / seconds:,.0f} samples/s" + (
-            f"  [{'; '.join(record.flags)}]" if record.flags else ""
-        )
+    step = step_ns(record)
+    if record.timing and step:
+        flags = f"  [{'; '.join(record.flags)}]" if record.flags else ""
+        return f"{record.timing.samples_per_step / step * 1e9:,.0f} samples/s{flags}"
     return "ok"
 
 

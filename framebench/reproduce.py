@@ -11,7 +11,6 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -294,5 +293,6 @@ def _spec(kind: TrialKind, trial: Record, number: int, campaign_id: str, here: s
 
 
 def _step_ns(record: Record) -> float:
-    assert record.timing is not None
-    return median(block.wall_ns / block.steps for block in record.timing.blocks)
+    found = dataset.step_ns(record)
+    assert found is not None, "only trials with blocks are paired"
+    return found

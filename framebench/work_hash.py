@@ -18,6 +18,8 @@ def work_hash(source: Path, stack: str, workload: str) -> str:
     adapters = {path.stem: path for path in sorted((source / "harness" / "frameworks").glob("*.py"))}
     files = [adapters[part] for part in stack.split("-")]  # keras-jax: Keras and its backend
     files.append(source / "harness" / "workloads" / "philox.py")
+    if family == "keras":
+        files.append(source / "harness" / "workloads" / "keras_steps.py")
     files += [
         path
         for path in sorted(folder.iterdir())

@@ -190,13 +190,23 @@ class DirectJax(DirectTensorFlow):
             fresh[:3] = self.state[:3]  # all but the metrics
         return tuple(fresh)
 
-    def weights(self) -> dict[str, np.ndarray]:
-        if self.state is not None:
-            for variable, value in zip(self.model.trainable_variables, self.state[0], strict=True):
+    def write_back(self) -> None:
+        """Give the variables the state's values; their own buffers are gone, donated."""
+        if self.state is None:
+            return
+        owners = [self.model.trainable_variables, self.model.non_trainable_variables]
+        if self.train:
+            owners.append(self.model.optimizer.variables)  # the learning rate too
+        for owner, values in zip(owners, self.state, strict=False):
+            for variable, value in zip(owner, values, strict=True):
                 variable.assign(value)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        self.write_back()
         return super().weights()
 
     def reset(self, weights: Weights) -> None:
+        self.write_back()
         self.state = None
         super().reset(weights)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
 from harness import parity
-from harness.workloads import Batches, stored_reference
+from harness.workloads import Batches, Weights, stored_reference
 from harness.workloads.convstack import reference
 from harness.workloads.convstack.spec import ARTICLE, SPEC, ConvStack, Preset
 from tests.requirement import require
@@ -134,19 +135,14 @@ def test_config_is_json_and_names_every_preset_apart() -> None:
     assert len(set(texts.values())) == len(texts)
 
 
-def torch_double(spec: ConvStack, preset: str):  # type: ignore[no-untyped-def]
-    """The PyTorch file's own module, in float64, with the canonical weights."""
+def load_weights(model: Any, weights: Weights) -> None:
+    """Canonical weights into the PyTorch file's module: HWIO -> OIHW, (in, out) -> (out, in)."""
     import torch
 
-    from harness.workloads.convstack import torch as torch_file
-
-    size, channels, classes, *_ = spec.presets[preset]
-    model = torch_file.ConvStack(size, channels, classes).double()
     with torch.no_grad():
-        for array, parameter in zip(spec.weights(preset, 0).values(), model.parameters(), strict=True):
+        for array, parameter in zip(weights.values(), model.parameters(), strict=True):
             layout = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
             parameter.copy_(torch.from_numpy(np.ascontiguousarray(layout)))
-    return model
 
 
 def assert_close(ours: np.ndarray, theirs: np.ndarray, name: str) -> None:
@@ -161,9 +157,13 @@ def test_reference_agrees_with_torch_in_float64(spec: ConvStack, preset: str) ->
     require("frameworks", HAS_TORCH, "torch is not installed")
     import torch
 
+    from harness.workloads.convstack import torch as torch_file
+
     batches: Batches = spec.parity_batches(preset)
     ours = reference.train(spec.weights(preset, 0), batches, parity.STEPS, spec.learning_rate, spec.momentum)
-    model = torch_double(spec, preset)
+    size, channels, classes, *_ = spec.presets[preset]
+    model = torch_file.ConvStack(size, channels, classes).double()
+    load_weights(model, spec.weights(preset, 0))
     names = list(spec.weights(preset, 0))
     start = [parameter.detach().clone() for parameter in model.parameters()]
     optimizer = torch.optim.SGD(model.parameters(), lr=spec.learning_rate, momentum=spec.momentum)
