@@ -1,0 +1,46 @@
+"""``make bench``: every benchmark of the project, each in the environment of its stack, one after the other."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from framebench.executors.venv import VenvExecutor
+from framebench.images import load_matrix
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    """Print one line per figure."""
+    matrix = load_matrix(ROOT)
+    environments = VenvExecutor(ROOT)
+    pythons = {}
+    for row in matrix.rows:
+        environments.prepare_row(row, print)
+        pythons[row.stack] = ROOT / "build" / "venvs" / row.name / "bin" / "python"
+    _run([str(pythons["torch"]), "-m", "benchmarks.harness_overhead"])
+    for stack, python in pythons.items():
+        _run([str(python), "-m", "benchmarks.native_loops", stack])
+    site_cpu_seconds()
+
+
+def site_cpu_seconds() -> None:
+    """CPU seconds of `make site` on the committed results."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _run([sys.executable, "-m", "framebench.cli", "site"])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"make site on {len(list((ROOT / 'results').rglob('*.json')))} files: {seconds:.1f} s of CPU")
+
+
+def _run(command: list[str]) -> None:
+    print("$", " ".join(command[1:]), flush=True)
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
+
+
+if __name__ == "__main__":
+    main()
