@@ -176,7 +176,7 @@ class DirectJax(DirectTensorFlow):
         for _ in range(n):
             output, state = function(state, self.stream)
         self.state = state
-        jax.block_until_ready(state)  # op by op, the loss alone would not cover the update
+        jax.block_until_ready(state)  # type: ignore[no-untyped-call]  # op by op, the loss alone would not cover the update
         return output["loss"] if self.train else output
 
     def fresh_state(self) -> tuple[list[Any], ...]:

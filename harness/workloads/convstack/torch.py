@@ -26,7 +26,8 @@ class ConvStack(nn.Module):
     def forward(self, images: Tensor) -> Tensor:  # (B, 3, S, S)
         x = self.stages(images)  # (B, C, S / 2^k, S / 2^k)
         x = x.permute(0, 2, 3, 1).flatten(1)  # (B, features), in the order H, W, C
-        return self.classifier(x)  # (B, classes)
+        logits: Tensor = self.classifier(x)  # (B, classes)
+        return logits
 
 
 class TorchWork:
@@ -58,14 +59,15 @@ class TorchWork:
 
     def train_step(self, images: Tensor, labels: Tensor) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.forward_loss(images, labels)
-        loss.backward()
+        loss: Tensor = self.forward_loss(images, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
         self.update()
         return loss.detach()
 
     @torch.inference_mode()
     def infer_step(self, images: Tensor, labels: Tensor) -> Tensor:
-        return self.forward(images)
+        logits: Tensor = self.forward(images)
+        return logits
 
     def run(self, n: int) -> Any:
         for images, labels in itertools.islice(self.stream, n):

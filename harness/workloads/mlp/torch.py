@@ -23,7 +23,8 @@ class Mlp(nn.Module):
         x = images.flatten(1)  # (B, 64), row by row
         for hidden in self.dense[:-1]:
             x = F.relu(hidden(x))  # (B, width)
-        return self.dense[-1](x)  # (B, classes)
+        logits: Tensor = self.dense[-1](x)  # (B, classes)
+        return logits
 
 
 class TorchWork:
@@ -54,14 +55,15 @@ class TorchWork:
 
     def train_step(self, images: Tensor, labels: Tensor) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.forward_loss(images, labels)
-        loss.backward()
+        loss: Tensor = self.forward_loss(images, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
         self.update()
         return loss.detach()
 
     @torch.inference_mode()
     def infer_step(self, images: Tensor, labels: Tensor) -> Tensor:
-        return self.forward(images)
+        logits: Tensor = self.forward(images)
+        return logits
 
     def run(self, n: int) -> Any:
         for images, labels in itertools.islice(self.stream, n):
