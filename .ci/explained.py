@@ -1,4 +1,4 @@
-"""Every contender of both smoke cases ended `ok` or `unsupported` with a reason, and was timed where its gate passed."""
+"""Every contender of both smoke cases ended `ok` or `unsupported`, and was timed where its gate passed."""
 
 from __future__ import annotations
 

@@ -109,6 +109,7 @@ class Campaign:
         deadline: float | None,
     ) -> Summary:
         """Gates, then whole rounds; none starts that would miss ``deadline`` (a ``time.monotonic`` value)."""
+
         def needs(trials: list[Planned]) -> float:
             return sum(estimator.seconds(t.kind, t.case, t.contender, self.suite.protocol) for t in trials)
 

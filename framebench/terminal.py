@@ -54,7 +54,9 @@ def _list(data: Dataset, console: Console) -> None:
         if place != (result.host_id, result.case.path):
             place = (result.host_id, result.case.path)
             console.print(f"\n{result.case.path} on {result.host_id}", markup=False)
-        speed = f"{result.throughput.value:>11,.0f} samples/s" if result.throughput else f"{result.status:>21}"
+        speed = (
+            f"{result.throughput.value:>11,.0f} samples/s" if result.throughput else f"{result.status:>21}"
+        )
         where = "" if result.container else f", {result.executor}"
         rank = "" if result.ranked else f", unranked: {result.unranked_because}"
         line = f"  {result.id}  {result.contender.slug:<40} {speed}  {len(result.timed)} rounds{where}{rank}"

@@ -195,7 +195,9 @@ def test_a_finished_campaign_has_nothing_left(tmp_path: Path) -> None:
 
 def test_no_round_starts_that_would_miss_the_deadline(tmp_path: Path) -> None:
     executor = InstantExecutor()
-    _, stopped = go(campaign(executor, tmp_path), deadline=time.monotonic() + 9.0)  # round 2 needs 6 times 1.7 s
+    _, stopped = go(
+        campaign(executor, tmp_path), deadline=time.monotonic() + 9.0
+    )  # round 2 needs 6 times 1.7 s
     assert stopped is not None and "budget" in stopped
     assert {spec.round for spec in executor.ran if spec.kind == "timing"} == {1}  # whole, never half a round
     assert len([spec for spec in executor.ran if spec.round == 1]) == 6

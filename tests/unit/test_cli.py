@@ -110,7 +110,7 @@ def test_compare_says_ratio_interval_and_verdict(results: Path) -> None:
 def test_bare_make_prints_its_targets() -> None:
     done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
-    for target in "bench-all images site serve reproduce test lint bench clean".split():
+    for target in ["bench-all", "images", "site", "serve", "reproduce", "test", "lint", "bench", "clean"]:
         assert f"make {target} " in done.stdout
 
 
