@@ -7,7 +7,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help bench-all images site serve reproduce test lint bench ci-full lock clean
+.PHONY: help .venv bench-all images site serve reproduce test lint bench ci-full lock clean
 
 help: ## print this help
 	@echo "framebench: PyTorch, TensorFlow or Keras - which one, for your work, and by how much?"
@@ -55,6 +55,8 @@ lock: $(BIN)/.ready-dev ## resolve the host's lock files anew (images: framebenc
 
 clean: ## remove build/ and .venv/ (results stay; engine images: framebench prune)
 	rm -rf build .venv
+
+.venv: $(BIN)/.ready ## set up the hash-locked environment of the host
 
 $(BIN)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"framebench needs Python 3.11 or newer, {sys.executable} is {sys.version.split()[0]}: install one or name it with PYTHON=...")'

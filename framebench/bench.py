@@ -42,8 +42,8 @@ class Request(NamedTuple):
     suite: str
     budget: str
     executor: str
-    case_glob: str | None
-    contender_glob: str | None
+    case_globs: tuple[str, ...]
+    contender_globs: tuple[str, ...]
     results: Path
     force: bool = False
 
@@ -105,7 +105,8 @@ def run(request: Request, console: Console) -> int:
     """Run the campaign; exit code 0 when it ended as planned or by the budget, 130 when stopped by hand."""
     entry = _enter(request, console)
     if len(entry.ready) < len(entry.stacks):
-        _announce(_open(request, entry, _as_known(entry), console), console)
+        estimate = _open(request, entry, _as_known(entry), console).plan.estimate_s
+        console.print(f"to measure: about {minutes(estimate)}", markup=False)
         _announce_preparation(request.root, entry, console)
     bench = _open(request, entry, _prepare(entry, console), console)
     _announce(bench, console)
@@ -138,8 +139,8 @@ class _Entry(NamedTuple):
 def _enter(request: Request, console: Console) -> _Entry:
     parse_budget(request.budget)
     suite = choose_suite(request.root, request.suite, console)
-    cases = _cases(suite, request.case_glob)
-    contenders = _contenders(suite, request.contender_glob)
+    cases = _cases(suite, request.case_globs)
+    contenders = _contenders(suite, request.contender_globs)
     executor = choose(request.root, request.executor, lambda line: console.print(line, markup=False))
     stacks = sorted({entrant.stack for entrant in contenders})
     return _Entry(suite, cases, contenders, executor, stacks, executor.ready(stacks))
@@ -160,7 +161,7 @@ def _open(request: Request, entry: _Entry, images: dict[str, ImageRef], console:
         images,
         source,
         request.results,
-        _campaign_id(entry.suite, entry.executor, source, request.force),
+        _campaign_id(request, entry, source),
     )
     records: list[Record] = []
     if request.results.exists():
@@ -194,15 +195,15 @@ def _like_this(records: list[Record], source: Source, executor: Executor) -> lis
     return same or records
 
 
-def _cases(suite: Suite, glob: str | None) -> list[Case]:
+def _cases(suite: Suite, globs: tuple[str, ...]) -> list[Case]:
     cases = suite.expand(cores_allowed())
-    chosen = suites.select([case.path for case in cases], glob, "case")
+    chosen = suites.select([case.path for case in cases], globs, "case")
     return [case for case in cases if case.path in chosen]
 
 
-def _contenders(suite: Suite, glob: str | None) -> list[Contender]:
+def _contenders(suite: Suite, globs: tuple[str, ...]) -> list[Contender]:
     entrants = suite.entrants()
-    chosen = suites.select([entrant.slug for entrant in entrants], glob, "contender")
+    chosen = suites.select([entrant.slug for entrant in entrants], globs, "contender")
     return [entrant for entrant in entrants if entrant.slug in chosen]
 
 
@@ -242,14 +243,18 @@ def _announce_preparation(root: Path, entry: _Entry, console: Console) -> None:
     )
 
 
-def _campaign_id(suite: Suite, executor: Executor, source: Source, fresh: bool) -> str:
-    """Equal for equal suite, executor, host and harness, so that a stopped campaign carries on as itself."""
+def _campaign_id(request: Request, entry: _Entry, source: Source) -> str:
+    """Equal for the same command on the same host and harness: a stopped campaign carries on as itself.
+
+    Another selection is another campaign: its rounds were not interleaved with these, so they never pair up.
+    """
     facts = [
-        msgspec.json.encode(suite).decode(),
-        executor.name,
+        msgspec.json.encode(entry.suite).decode(),
+        *(request.budget, repr(request.case_globs), repr(request.contender_globs)),
+        entry.executor.name,
         source.host_id,
         source.harness_tree,
-        store.new_trial_id() if fresh else "",
+        store.new_trial_id() if request.force else "",
     ]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
 

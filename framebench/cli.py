@@ -69,8 +69,16 @@ _executor = click.option(
     show_default=True,
     help="Where trials run.",
 )
-_case = click.option("--case", "case_glob", metavar="GLOB", help="Only cases whose path matches.")
-_contender = click.option("--contender", "contender_glob", metavar="GLOB", help="Only contenders that match.")
+_case = click.option(
+    "--case", "case_globs", metavar="GLOB", multiple=True, help="Only cases whose path matches (repeatable)."
+)
+_contender = click.option(
+    "--contender",
+    "contender_globs",
+    metavar="GLOB",
+    multiple=True,
+    help="Only contenders that match (repeatable).",
+)
 _results = click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),

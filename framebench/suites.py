@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -118,12 +119,10 @@ def _check(suite: Suite, where: str) -> None:
             )
 
 
-def select(names: list[str], glob: str | None, what: str) -> list[str]:
-    """The names that match the glob; none -> one sentence with the nearest names."""
-    if glob is None:
-        return names
-    chosen = [name for name in names if fnmatch(name, glob)]
-    if not chosen:
-        near = difflib.get_close_matches(glob, names, n=3, cutoff=0.0)
-        raise UserError(f"no {what} matches {glob!r}; the nearest: {', '.join(near)}")
-    return chosen
+def select(names: list[str], globs: Sequence[str], what: str) -> list[str]:
+    """The names that match any of the globs (all, without one); a glob without a match -> one sentence."""
+    for glob in globs:
+        if not any(fnmatch(name, glob) for name in names):
+            near = difflib.get_close_matches(glob, names, n=3, cutoff=0.0)
+            raise UserError(f"no {what} matches {glob!r}; the nearest: {', '.join(near)}")
+    return [name for name in names if not globs or any(fnmatch(name, glob) for glob in globs)]

@@ -69,4 +69,4 @@ def test_an_unknown_suite_names_the_nearest() -> None:
 
 def test_a_glob_that_matches_nothing_names_the_nearest() -> None:
     with pytest.raises(UserError, match="torch-eager"):
-        suites.select(["torch-eager", "keras-jax-eager-loop"], "torch-eagre", "contender")
+        suites.select(["torch-eager", "keras-jax-eager-loop"], ["torch-eagre"], "contender")
