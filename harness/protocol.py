@@ -138,8 +138,12 @@ def block_size(
     wanted = max(protocol.block_ms * 1e6, barrier_ns / BARRIER_SHARE, real / CALL_OVERHEAD_SHARE)
     wanted = min(wanted, longest)
     steps = max(1, warm_steps)
-    # the shorter of two: a stall must not make a small block look long enough
-    while (block_ns := min(timed(run, barrier, steps, clock) for _ in range(2))) < wanted:
+    while True:
+        block_ns = timed(run, barrier, steps, clock)
+        if block_ns >= wanted:  # the shorter of two: a stall must not make a small block look long enough
+            block_ns = min(block_ns, timed(run, barrier, steps, clock))
+        if block_ns >= wanted:
+            break
         steps = min(4 * steps, math.ceil(1.02 * steps * wanted / max(1, block_ns)))
     if block_ns > 2 * longest:  # one warm-up block of steps that have become slower
         steps = max(1, int(steps * longest / block_ns))
