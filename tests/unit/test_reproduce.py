@@ -1,0 +1,118 @@
+"""Reproducing: which pair is measured again, what is refused, and the verdict in words."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from framebench import images, reproduce
+from framebench.errors import UserError
+from framebench.reproduction import Reproduction
+from framebench.statistics.reproduction import reproduced
+from harness.record import Contender, Record, result_id
+from tests import record_factory
+
+ROOT = Path(__file__).resolve().parents[2]
+JAX = Contender(stack="keras-jax", mode="compiled", variant="loop")
+EAGER = Contender(stack="torch", mode="eager")
+
+
+def of(records: list[Record], contender: Contender) -> str:
+    return next(result_id(r) for r in records if r.contender == contender and r.kind == "timing")
+
+
+def test_the_declared_baseline_is_paired_round_by_round() -> None:
+    records = record_factory.make_trials(rounds=5, spread=0.0)
+    pair = reproduce.find_pair(ROOT, records, of(records, JAX))
+    assert {record.contender.slug for record in pair.baseline.values()} == {"torch-eager"}
+    expected = math.log(95e6 / 80e6)
+    assert pair.log_ratios() == pytest.approx([expected] * 5, abs=0.01)
+
+
+def test_the_baseline_itself_is_paired_with_another_contender() -> None:
+    records = record_factory.make_trials(rounds=3)
+    pair = reproduce.find_pair(ROOT, records, of(records, EAGER))
+    assert {record.contender.slug for record in pair.contender.values()} == {"torch-eager"}
+    assert "torch-eager" not in {record.contender.slug for record in pair.baseline.values()}
+
+
+def test_only_rounds_of_one_campaign_are_paired() -> None:
+    mine = record_factory.make_trials(contenders=[JAX], rounds=3, seed=1)
+    other = record_factory.make_trials(contenders=[EAGER], rounds=3, seed=2)
+    with pytest.raises(UserError, match="timed alone"):
+        reproduce.find_pair(ROOT, mine + other, of(mine, JAX))
+
+
+def test_a_result_without_a_timed_trial_is_refused() -> None:
+    failed = record_factory.make_failed("oom", "killed at its memory limit", contender=JAX)
+    with pytest.raises(UserError, match="nothing to reproduce"):
+        reproduce.find_pair(ROOT, [failed], result_id(failed))
+
+
+def test_an_image_of_a_dirty_tree_is_refused_and_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "find_by_digest", lambda root, digest: None)
+    record = record_factory.make_record()
+    dirty = msgspec.structs.replace(record, provenance=msgspec.structs.replace(record.provenance, dirty=True))
+    with pytest.raises(UserError, match="cannot be made again"):
+        reproduce._image(ROOT, dirty, lambda line: None)
+
+
+def test_a_rebuilt_image_with_another_digest_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = images.BuiltImage(
+        name="torch-2.13.0-cpu-py311",
+        tag="framebench/torch:other",
+        config_digest="sha256:" + "0" * 64,
+        packages_digest="",
+        lock_sha256="",
+        base_sha256="",
+        compiler=None,
+        harness_tree_sha256="",
+        size_bytes=1,
+        built_utc="",
+        inputs_sha256="",
+    )
+    monkeypatch.setattr(images, "find_by_digest", lambda root, digest: None)
+    monkeypatch.setattr(images, "rebuild_at", lambda root, commit, name, progress: other)
+    with pytest.raises(UserError, match="not the image that was measured"):
+        reproduce._image(ROOT, record_factory.make_record(), lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("shift", "spread", "word"),
+    [(0.0, 0.004, "reproduced"), (0.5, 0.004, "not reproduced"), (0.0, 0.2, "undecided")],
+)
+def test_the_verdict_in_words(shift: float, spread: float, word: str) -> None:
+    random = np.random.default_rng(3)
+    recorded, new = random.normal(0.2, spread, 5), random.normal(0.2 + shift, spread, 5)
+    verdict = reproduced(recorded, new)
+    document = Reproduction(
+        reproduction_id="x",
+        result_id="y",
+        reproduced_utc="",
+        host_id="elsewhere",
+        same_hardware=False,
+        executor="docker",
+        config_digest=None,
+        image_source="rebuilt",
+        rounds=5,
+        contender="keras-jax-compiled-loop",
+        baseline="torch-eager",
+        recorded_ratio=1.0,
+        new_ratio=1.0,
+        ratio_of_ratios=verdict.ratio,
+        low=verdict.low,
+        high=verdict.high,
+        bound=verdict.bound,
+        verdict=verdict.verdict,
+        rounds_needed=verdict.rounds_needed,
+        trial_ids=[],
+    )
+    said = reproduce.sentence(verdict, document)
+    assert f": {word}" in said
+    assert "95 % interval" in said and "(on other hardware)" in said
+    if word == "undecided":
+        assert "more rounds" in said
