@@ -9,7 +9,7 @@ from harness import flags
 MEANINGS = {
     flags.NOISY: _(
         "Between 2 and 10 % of the time in which this process wanted a processor core it waited for one: "
-        "something else was using the machine."
+        "other work, or more threads than cores."
     ),
     flags.UNRANKED: _(
         "More than 10 % of the time in which this process wanted a processor core it waited for one, so the "

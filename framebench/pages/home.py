@@ -150,7 +150,7 @@ def _why(group: Group) -> str:
     """Why nothing in a group is ranked, in a few words."""
     reasons = {result.unranked_because or "" for result in group.timed}
     if all(reason.startswith("noisy") for reason in reasons):
-        return _("The machine was busy with other work while it measured.")
+        return _("Its threads waited for a processor core too often while it measured.")
     return _("Reasons: {reasons}.").format(reasons=", ".join(sorted(reasons)))
 
 
