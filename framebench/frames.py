@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from framebench.comparisons import CaseComparison
-from framebench.result import Result, cpu_step_ns, phase_ns, step_ns, wait_share
+from framebench.result import Result, cpu_step_ns, flags_of, phase_ns, step_ns, wait_share
 from framebench.statistics.interval import Estimate
 from harness.record import Case, Contender, ImageRef, Record, result_id
 
@@ -163,7 +163,7 @@ def _trial(record: Record) -> dict[str, Any]:
         "work_hash": record.provenance.work_hash,
         "status": record.outcome.status,
         "reason": record.outcome.reason,
-        "flags": "; ".join(record.flags),
+        "flags": "; ".join(flags_of(record)),
         "cache_state": record.cache_state,
         "steady_class": timing.steady_class if timing else None,
         "blocks": len(timing.blocks) if timing else None,

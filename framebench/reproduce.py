@@ -135,7 +135,7 @@ def sentence(verdict: Reproduced, document: Reproduction) -> str:
 
 def find_pair(root: Path, records: list[Record], wanted_id: str) -> Pair:
     """The result's timed trials and those of the baseline of its case, of the campaign with most shared rounds."""
-    timed = [r for r in records if r.kind == "timing" and r.outcome.status == "ok" and r.timing]
+    timed = [record for result in dataset.results(records) for record in result.timed]
     mine = [record for record in timed if result_id(record) == wanted_id]
     if not mine:
         raise UserError(

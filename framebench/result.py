@@ -12,9 +12,11 @@ from statistics import median
 
 import numpy as np
 
+from framebench.statistics.comparison import MIN_ROUNDS
 from framebench.statistics.interval import Estimate, mean_interval, throughput_interval, time_interval
 from framebench.statistics.noise import Noise, aa_noise
-from harness.flags import UNRANKED
+from harness import flags as flag_words
+from harness.flags import NOISE_UNKNOWN, UNRANKED
 from harness.record import (
     Case,
     Contender,
@@ -63,9 +65,10 @@ class Result:
     """All trials of one contender in one case on one host with one image, work hash and protocol.
 
     ``time_ns`` (wall time of one step), ``throughput`` (samples/s) and ``cpu_ns`` (CPU time of one step)
-    rest on ``timed``, the valid timing trials; null when there is none, and then ``status`` and ``reason``
-    say why. ``step_ns`` has one median block time per step for each of ``timed``. ``ranked`` is false where
-    ``unranked_because`` gives the reason. ``superseded``: a newer result of the same contender exists.
+    rest on ``timed``, the valid timing trials (without those on a busy host, where three quiet ones remain);
+    null when there is none, and then ``status`` and ``reason`` say why. ``step_ns`` has one median block time
+    per step for each of ``timed``. ``ranked`` is false where ``unranked_because`` gives the reason.
+    ``superseded``: a newer result of the same contender exists.
     """
 
     id: str
@@ -186,7 +189,7 @@ def cpu_step_ns(record: Record) -> float | None:
 def wait_share(record: Record) -> float | None:
     """Of the time in which threads wanted a core in the timed window, the part spent waiting for one.
 
-    ``w / (w + c)`` as in ``harness.flags``; null where the run queues could not be read.
+    ``w / (w + c)``, whoever they waited for; null where the run queues could not be read.
     """
     metrics = record.telemetry.metrics if record.telemetry else {}
     waited, on_cpu = (
@@ -195,6 +198,18 @@ def wait_share(record: Record) -> float | None:
     if waited is None or on_cpu is None or waited + on_cpu == 0:
         return None
     return waited / (waited + on_cpu)
+
+
+def flags_of(record: Record) -> list[str]:
+    """The record's flags, with the host's noise judged by today's rule from what the trial measured.
+
+    A record of a trial without those counters keeps the noise flags that it was written with.
+    """
+    cores = record.hardware.cores_online if record.hardware else None
+    judged = flag_words.noise(record.telemetry, cores or record.case.cores) if record.timing else []
+    if judged == [NOISE_UNKNOWN]:
+        return record.flags
+    return [*judged, *(flag for flag in record.flags if flag not in flag_words.NOISE)]
 
 
 def phase_ns(record: Record, name: str) -> int | None:
@@ -264,10 +279,11 @@ def _result(trials: list[Record], gate: Record | None) -> Result:
         if record.outcome.status == "ok" and step is not None:
             timed.append(record)
             steps.append(step)
+    timed, steps = _quiet(timed, steps)
     last = timed[-1] if timed else trials[-1]
     outcome = _outcome(kinds, timed, gate)
     timing = last.timing if timed else None
-    flags = Counter(flag for record in trials for flag in record.flags)
+    flags = Counter(flag for record in trials for flag in flags_of(record))
     cpu = [value for value in map(cpu_step_ns, timed) if value]
     waits = [value for value in map(wait_share, timed) if value is not None]
     return Result(
@@ -306,6 +322,19 @@ def _result(trials: list[Record], gate: Record | None) -> Result:
     )
 
 
+def _quiet(timed: list[Record], steps: list[float]) -> tuple[list[Record], list[float]]:
+    """Without the trials in which others took the cores, if three quiet ones remain; else all of them.
+
+    What decides is what others did, never how fast the trial was.
+    """
+    quiet = [
+        (record, step) for record, step in zip(timed, steps, strict=True) if UNRANKED not in flags_of(record)
+    ]
+    if len(quiet) < MIN_ROUNDS:
+        return timed, steps
+    return [record for record, _ in quiet], [step for _, step in quiet]
+
+
 def _outcome(
     kinds: dict[TrialKind, list[Record]], timed: list[Record], gate: Record | None
 ) -> Outcome | None:
@@ -326,7 +355,7 @@ def _unranked(outcome: Outcome | None, timed: list[Record], gate: Record | None)
         return outcome.status.replace("_", " ") if outcome else NOT_TIMED
     if gate is None or gate.parity is None or not gate.parity.passed:
         return "parity not checked"
-    if 2 * sum(UNRANKED in record.flags for record in timed) >= len(timed):
+    if 2 * sum(UNRANKED in flags_of(record) for record in timed) >= len(timed):
         return UNRANKED
     return None
 

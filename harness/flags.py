@@ -1,5 +1,9 @@
 """Sentences that a record may carry in ``flags``; the site words its explanations by them."""
 
+from __future__ import annotations
+
+from harness.record import Telemetry
+
 NOISY = "noisy host"
 UNRANKED = "noisy host: unranked"
 NOISE_UNKNOWN = "host noise unknown"
@@ -11,17 +15,27 @@ NO_TELEMETRY = "no telemetry"
 NOISY_ABOVE = 0.02
 UNRANKED_ABOVE = 0.10
 
+NOISE = (NOISY, UNRANKED, NOISE_UNKNOWN)
 
-def noise(wait_share: float | None, steal_share: float, throttled_share: float) -> list[str]:
-    """The flag that the host's noise during the timed window deserves, if any.
 
-    ``wait_share`` is w / (w + c): of the time in which this process's threads wanted a core (c on a core,
-    w waiting in the run queue), the part spent waiting. Unlike w / wall it does not grow with the number
-    of threads. Stolen and throttled time are shares of the window. Limits: DESIGN section 5.
+def noise(telemetry: Telemetry | None, cores: int) -> list[str]:
+    """The flag that the host's noise during the timed window deserves, if any. ``cores`` are the host's.
+
+    Of the time in which this process's threads wanted a core (c on one, w waiting for one), the part they
+    waited because of others: ``min(w, o) / (w + c)``, where o is the CPU time that everybody else on the host
+    used meanwhile. Threads of a framework that wait for each other are its own way of working and no noise; and
+    nobody can have waited for others longer than they ran. Stolen and throttled time are added as shares of the
+    window. Limits: DESIGN section 5.
     """
-    if wait_share is None:
+    metrics = telemetry.metrics if telemetry else {}
+    delta = {name: metric.delta for name, metric in metrics.items()}
+    waited, on_cpu = delta.get("run_queue_wait"), delta.get("on_cpu")
+    busy, own = delta.get("host_busy"), delta.get("cpu_time")
+    if telemetry is None or waited is None or not on_cpu or busy is None or own is None:
         return [NOISE_UNKNOWN]
-    share = wait_share + steal_share + throttled_share
+    share = min(waited, max(0.0, busy - own)) / (waited + on_cpu)
+    share += (delta.get("steal") or 0.0) / (telemetry.window_ns * cores)
+    share += (delta.get("cgroup_throttled") or 0.0) / telemetry.window_ns
     if share > UNRANKED_ABOVE:
         return [UNRANKED]
     return [NOISY] if share > NOISY_ABOVE else []

@@ -8,12 +8,12 @@ from harness import flags
 
 MEANINGS = {
     flags.NOISY: _(
-        "Between 2 and 10 % of the time in which this process wanted a processor core it waited for one: "
-        "other work, or more threads than cores."
+        "Between 2 and 10 % of the time in which this process wanted a processor core it waited for others: "
+        "something else was using the machine."
     ),
     flags.UNRANKED: _(
-        "More than 10 % of the time in which this process wanted a processor core it waited for one, so the "
-        "result is shown without a rank."
+        "More than 10 % of the time in which this process wanted a processor core it waited for others: such "
+        "trials take no part in a ranking."
     ),
     flags.NOISE_UNKNOWN: _("This machine does not tell how long a process waits for a core."),
     flags.NOT_STEADY: _("The time per step had not settled when the warm-up reached its limit."),

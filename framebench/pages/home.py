@@ -131,6 +131,16 @@ def answer(group: Group) -> tuple[State, Markup, list[Result]]:
     missing = [name for name in FRAMEWORKS if name not in {framework(r.contender.stack) for r in ranked}]
     if missing:
         sentence_text += " " + _("Not ranked here: {names}.").format(names=", ".join(missing))
+    ahead = [
+        result
+        for result in _champions(group.timed)
+        if not result.ranked and _rate_of(result) > _rate_of(first)
+    ]
+    if ahead:
+        names = ", ".join(f"{contender_name(result.contender)} ({_rate(result)[0]})" for result in ahead)
+        sentence_text += " " + _("Measured faster, but on a host too busy to rank it: {names}.").format(
+            names=names
+        )
     return "answered", sentence_text, ranked
 
 
@@ -150,8 +160,12 @@ def _why(group: Group) -> str:
     """Why nothing in a group is ranked, in a few words."""
     reasons = {result.unranked_because or "" for result in group.timed}
     if all(reason.startswith("noisy") for reason in reasons):
-        return _("Its threads waited for a processor core too often while it measured.")
+        return _("The machine was busy with other work while it measured.")
     return _("Reasons: {reasons}.").format(reasons=", ".join(sorted(reasons)))
+
+
+def _rate_of(result: Result) -> float:
+    return result.throughput.value if result.throughput else 0.0
 
 
 def _rate(result: Result) -> tuple[str, str]:

@@ -80,14 +80,7 @@ def timing_trial(draft: Draft) -> Outcome:
 
 def _flags(timing: Timing, size: protocol.BlockSize, telemetry: Telemetry, cores: int) -> list[str]:
     """What a reader must know beside the figures."""
-    wall_ns = telemetry.window_ns[1] - telemetry.window_ns[0]
-    on_cpu, waited = telemetry.delta("on_cpu"), telemetry.delta("run_queue_wait")
-    known = on_cpu is not None and waited is not None and on_cpu + waited > 0
-    found = flags.noise(
-        wait_share=waited / (on_cpu + waited) if known else None,  # type: ignore[operator]
-        steal_share=(telemetry.delta("steal") or 0.0) / (wall_ns * cores),
-        throttled_share=(telemetry.delta("cgroup_throttled") or 0.0) / wall_ns,
-    )
+    found = flags.noise(telemetry.record(), cores)
     if not timing.warmup.steady or timing.steady_class != "steady":
         found.append(flags.NOT_STEADY)
     if size.overhead_is_sure:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness import canaries, flags
-from harness.record import Settings
+from harness.record import Metric, Settings, Telemetry
 
 SETTINGS = Settings(layout=None, threads={"intra": 1}, precision={}, compile={})
 
@@ -91,13 +91,38 @@ def test_threads_not_read_back_fail() -> None:
     assert canaries.threads(BusyStack(1), settings, cores=1).passed is False  # type: ignore[arg-type]
 
 
+def counters(**deltas: float | None) -> Telemetry:
+    """A window of 1 s on 2 cores."""
+    quiet = {"run_queue_wait": 0.0, "on_cpu": 1e9, "host_busy": 1e9, "cpu_time": 1e9}
+    metrics = {name: Metric(support="ok", unit="ns", delta=delta) for name, delta in (quiet | deltas).items()}
+    return Telemetry(hz=10.0, ticks=10, missed_ticks=0, window_ns=1_000_000_000, metrics=metrics)
+
+
 @pytest.mark.parametrize(
     ("wait", "expected"),
-    [(0.0, []), (0.02, []), (0.05, [flags.NOISY]), (0.2, [flags.UNRANKED]), (None, [flags.NOISE_UNKNOWN])],
+    [
+        (0.0, []),
+        (0.02e9, []),
+        (0.05e9, [flags.NOISY]),
+        (0.2e9, [flags.UNRANKED]),
+        (None, [flags.NOISE_UNKNOWN]),
+    ],
 )
-def test_noise_flags(wait: float | None, expected: list[str]) -> None:
-    assert flags.noise(wait, 0.0, 0.0) == expected
+def test_waiting_for_others_is_noise(wait: float | None, expected: list[str]) -> None:
+    assert flags.noise(counters(run_queue_wait=wait, host_busy=2e9), 2) == expected
+
+
+def test_threads_that_wait_for_each_other_are_not() -> None:
+    assert flags.noise(counters(run_queue_wait=0.8e9), 2) == []
+
+
+def test_nobody_waits_for_others_longer_than_they_ran() -> None:
+    assert flags.noise(counters(run_queue_wait=0.5e9, host_busy=1.06e9), 2) == [flags.NOISY]
 
 
 def test_stolen_and_throttled_time_count_as_noise() -> None:
-    assert flags.noise(0.01, 0.06, 0.05) == [flags.UNRANKED]
+    assert flags.noise(counters(steal=0.12e9, cgroup_throttled=0.05e9), 2) == [flags.UNRANKED]
+
+
+def test_without_telemetry_the_noise_is_unknown() -> None:
+    assert flags.noise(None, 2) == [flags.NOISE_UNKNOWN]

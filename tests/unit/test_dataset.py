@@ -13,8 +13,8 @@ import pytest
 
 from framebench import dataset, store
 from framebench.errors import UserError
-from harness.flags import NOISY, UNRANKED
-from harness.record import Contender, Outcome, Record, result_id
+from harness.flags import NOISY, NOT_STEADY, UNRANKED
+from harness.record import Contender, Metric, Outcome, Record, Telemetry, result_id
 from tests.record_factory import (
     CASE,
     CONTENDERS,
@@ -113,6 +113,45 @@ class TestResults:
             assert found.ranked is ranked and found.flags == {flags[0]: 5}
             (case,) = dataset.comparisons([found])
             assert len(case.rows) == 1 and (case.best is not None) is ranked
+
+    def test_trials_on_a_busy_host_are_set_aside_where_three_quiet_ones_remain(self) -> None:
+        records = [
+            changed(record, flags=[UNRANKED]) if record.kind == "timing" and record.round <= 2 else record
+            for record in make_trials(contenders=CONTENDERS[:1])
+        ]
+        (found,) = dataset.results(records)
+        assert [record.round for record in found.timed] == [3, 4, 5]
+        assert found.ranked and found.flags == {UNRANKED: 2}
+        (all_noisy,) = dataset.results(
+            [changed(r, flags=[UNRANKED]) if r.kind == "timing" and r.round <= 3 else r for r in records]
+        )
+        assert len(all_noisy.timed) == 5 and not all_noisy.ranked
+
+    def test_noise_is_judged_by_what_the_trial_measured_not_by_its_flag(self) -> None:
+        """An older rule took a framework's own threads, which wait for each other, for neighbours."""
+        telemetry = Telemetry(
+            hz=10.0,
+            ticks=30,
+            missed_ticks=0,
+            window_ns=3_000_000_000,
+            metrics={
+                name: Metric(support="ok", unit="ns", delta=delta)
+                for name, delta in [
+                    ("run_queue_wait", 2.0e9),
+                    ("on_cpu", 5.0e9),
+                    ("host_busy", 5.02e9),
+                    ("cpu_time", 5.0e9),
+                ]
+            },
+        )
+        records = [
+            changed(record, flags=[UNRANKED, NOT_STEADY], telemetry=telemetry)
+            if record.kind == "timing"
+            else record
+            for record in make_trials(contenders=CONTENDERS[:1])
+        ]
+        (found,) = dataset.results(records)
+        assert found.ranked and found.flags == {NOT_STEADY: 5}
 
     def test_container_and_venv_are_two_results(self) -> None:
         records = [*make_trials(seed=1), *make_trials(seed=2, executor="venv")]
