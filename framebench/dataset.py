@@ -23,6 +23,7 @@ from framebench.frames import comparisons_frame, results_frame, to_csv, to_json,
 from framebench.reproduction import Reproduction
 from framebench.result import (
     NOT_TIMED,
+    SET_ASIDE,
     FirstSteps,
     LearningSummary,
     Result,
@@ -106,6 +107,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
 __all__ = [
     "BASELINE",
     "NOT_TIMED",
+    "SET_ASIDE",
     "CaseComparison",
     "Dataset",
     "FirstSteps",

@@ -33,6 +33,7 @@ from harness.record import (
 )
 
 NOT_TIMED = "not timed"
+SET_ASIDE = "noisy trials set aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,11 +280,17 @@ def _result(trials: list[Record], gate: Record | None) -> Result:
         if record.outcome.status == "ok" and step is not None:
             timed.append(record)
             steps.append(step)
+    every = {record.trial_id for record in timed}
     timed, steps = _quiet(timed, steps)
+    set_aside = every - {record.trial_id for record in timed}
     last = timed[-1] if timed else trials[-1]
     outcome = _outcome(kinds, timed, gate)
     timing = last.timing if timed else None
-    flags = Counter(flag for record in trials for flag in flags_of(record))
+    flags = Counter(
+        flag for record in trials if record.trial_id not in set_aside for flag in flags_of(record)
+    )
+    if set_aside:
+        flags[SET_ASIDE] = len(set_aside)
     cpu = [value for value in map(cpu_step_ns, timed) if value]
     waits = [value for value in map(wait_share, timed) if value is not None]
     return Result(

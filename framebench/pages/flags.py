@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from framebench.pages.views import Mark
 from framebench.pages.words import _
+from framebench.result import SET_ASIDE
 from harness import flags
 
 MEANINGS = {
+    SET_ASIDE: _(
+        "Other work took the cores during these trials; three quiet ones or more remain and make the figure."
+    ),
     flags.NOISY: _(
         "Between 2 and 10 % of the time in which this process wanted a processor core it waited for others: "
         "something else was using the machine."

@@ -121,7 +121,7 @@ class TestResults:
         ]
         (found,) = dataset.results(records)
         assert [record.round for record in found.timed] == [3, 4, 5]
-        assert found.ranked and found.flags == {UNRANKED: 2}
+        assert found.ranked and found.flags == {dataset.SET_ASIDE: 2}
         (all_noisy,) = dataset.results(
             [changed(r, flags=[UNRANKED]) if r.kind == "timing" and r.round <= 3 else r for r in records]
         )
