@@ -8,8 +8,8 @@ from statistics import median
 
 from harness.record import Case, Contender, Protocol, Record, TrialKind
 
-# Process start, imports, building the model and the first step, where nothing was ever measured.
-_STARTUP_S = 8.0
+# Process start, imports, building the model and the first step, where nothing like it was ever measured.
+_STARTUP_S = 4.0
 
 # Start and end of the container or process, which a record's own duration does not hold.
 _OUTSIDE_S = 0.7
@@ -36,17 +36,22 @@ class Estimator:
             if self._seconds[key]:
                 return median(self._seconds[key]) + _OUTSIDE_S
         if kind == "timing":
-            # The warm-up rule needs its window twice over; slow steps stretch both.
-            return _STARTUP_S + 2 * protocol.warmup_min_s + 1.5 * protocol.measure_s
+            # A memory trial is the same up to the first step. The warm-up rule needs its window twice over, and
+            # finding the block size about as long as the blocks.
+            start = self.seconds("memory", case, contender, protocol)
+            return start + min(protocol.warmup_max_s, 4 * protocol.warmup_min_s) + 2 * protocol.measure_s
         return _STARTUP_S
 
 
 def _keys(kind: str, case: Case, contender: Contender, protocol: str) -> list[tuple[str, ...]]:
     who = f"{contender.stack}-{contender.mode}-{contender.variant}"
-    return [
+    keys = [
         (kind, protocol, case.path, who),
         (kind, protocol, case.workload, case.task, who),
         (kind, protocol, case.workload, who),
         (kind, protocol, contender.stack, contender.mode),
         (kind, protocol),
     ]
+    if kind != "timing":  # only the clock follows the protocol
+        keys += [(kind, case.workload, who), (kind, contender.stack, contender.mode), (kind,)]
+    return keys
