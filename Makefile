@@ -61,7 +61,7 @@ clean: ## remove build/ and .venv/ (results stay; engine images: framebench prun
 $(BIN)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"framebench needs Python 3.11 or newer, {sys.executable} is {sys.version.split()[0]}: install one or name it with PYTHON=...")'
 	@test -d .venv || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python's venv module is missing: apt-get install python3-venv"; exit 2; }
-	@echo "setting up .venv (hash-locked, about 250 MB, once)"
+	@echo "setting up .venv (hash-locked, about 640 MB on disk, once)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

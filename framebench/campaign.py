@@ -20,8 +20,6 @@ from framebench.suites import Suite
 from framebench.work_hash import work_hash
 from harness.record import ImageRef, Outcome, Provenance, Record, TrialSpec
 
-GATE_PASSED = ("ok",)
-
 
 class Progress(Protocol):
     """What the campaign tells the terminal."""
@@ -161,7 +159,7 @@ class Campaign:
             return None
         original = trial.contender.slug.removesuffix("-twin")
         gate = self._gates.get((trial.case.path, original))
-        if gate is None or gate.outcome.status in GATE_PASSED:
+        if gate is None or gate.outcome.status == "ok":
             return None
         return f"{gate.outcome.status}: {gate.outcome.reason or 'see its parity record'}"
 
