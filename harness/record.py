@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 import msgspec
 
-SPEC_VERSION = 1
-RECORD_VERSION = 1
+SPEC_VERSION = 2
+RECORD_VERSION = 2
 PROTOCOL_VERSION = 1  # raised when the measuring protocol itself changes; part of the work hash
 
-TrialKind = Literal["parity", "timing", "memory", "cold-start"]
+TrialKind = Literal["parity", "timing", "memory", "cold-start", "ceiling"]
 Task = Literal["train", "infer"]
 Mode = Literal["eager", "compiled"]
 Status = Literal[
@@ -88,7 +88,12 @@ class Contender(_Strict, frozen=True, kw_only=True):
 
 
 class Protocol(_Strict, frozen=True, kw_only=True):
-    """Parameters of the measuring protocol (DESIGN section 5). They belong to the suite."""
+    """Parameters of the measuring protocol (DESIGN section 5). They belong to the suite.
+
+    ``observer_blocks``: blocks with and as many without the sampler, to see what watching costs. ``idle_s``:
+    how long a GPU is watched at rest before the warm-up and after the blocks. ``calibration_ms``: length of
+    the fixed kernel that is timed before and after a trial. 0 leaves each of them out.
+    """
 
     name: str
     warmup_block_ms: float = 25.0
@@ -106,6 +111,9 @@ class Protocol(_Strict, frozen=True, kw_only=True):
     latency_steps: int = 0
     telemetry_hz: float = 10.0
     learning_epochs: int = 0
+    observer_blocks: int = 0
+    idle_s: float = 0.0
+    calibration_ms: float = 0.0
 
 
 class ImageRef(_Strict, frozen=True, kw_only=True):
@@ -227,6 +235,14 @@ class Latency(_Strict, frozen=True, kw_only=True):
     p99_ns: int | None
 
 
+class ObserverEffect(_Strict, frozen=True, kw_only=True):
+    """Blocks with the sampler at work and without it, side by side in one trial, ``first`` drawn by lot."""
+
+    first: Literal["on", "off"]
+    on: list[Block]
+    off: list[Block]
+
+
 class Timing(_Strict, frozen=True, kw_only=True):
     """Blocks of the timed window and what follows from their protocol.
 
@@ -243,6 +259,7 @@ class Timing(_Strict, frozen=True, kw_only=True):
     call_overhead_ns: int | None
     call_overhead_share: float | None
     latency: Latency | None = None
+    observer: ObserverEffect | None = None
 
 
 class LearningPoint(_Strict, frozen=True, kw_only=True, array_like=True):
@@ -276,26 +293,97 @@ class Memory(_Strict, frozen=True, kw_only=True):
 class Metric(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     """One telemetry metric over the timed window; null with a reason when unsupported.
 
-    Null figures and zero samples are left out of the JSON, which has fifteen and more metrics per record.
+    A gauge has ``mean``, ``minimum`` and ``maximum`` over ``samples`` readings, a counter its ``delta``.
+    ``dropped`` readings were impossible (a utilization of 255 %, a negative power) and are in no figure.
+    What equals its default is left out of the JSON: a record has twenty and more metrics in 8 kB.
     """
 
-    support: Literal["ok", "not supported", "no permission", "function not found", "failed"]
+    support: Literal["ok", "not supported", "no permission", "function not found", "failed"] = "ok"
     reason: str | None = None
-    unit: str
+    unit: str = ""
     samples: int = 0
+    dropped: int = 0
     mean: float | None = None
     minimum: float | None = None
     maximum: float | None = None
     delta: float | None = None
 
 
+class Energy(_Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """Energy of one GPU over the timed steps, J; null with a reason when it cannot be known.
+
+    ``source``: difference of the driver's counter, or the integral of instantaneous power. The counter is
+    read where it ticks, a little before and after the steps: ``counter_j`` over ``counter_ns``. What lies
+    outside the steps, ``slack_ns``, is taken out at idle power: ``total_j = counter_j - idle_w * slack``.
+    ``idle_*_w`` is the mean power at rest, with the framework's context, before and after.
+    Sensors are off by about +-5 % from card to card: compare on one card only.
+    """
+
+    source: Literal["counter", "instant power"] | None = None
+    reason: str | None = None
+    total_j: float | None = None
+    above_idle_j: float | None = None
+    j_per_sample: float | None = None
+    counter_j: float | None = None
+    counter_ns: int | None = None
+    slack_ns: int | None = None
+    idle_before_w: float | None = None
+    idle_after_w: float | None = None
+
+
+class GpuTelemetry(_Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """One GPU over the timed window. ``uuid_sha256`` finds it in ``hardware.gpus``.
+
+    ``processes``: how many processes have a context on it, as the driver counts (its numbers are the host's,
+    so a container cannot tell which is its own). ``lost``: the driver's words when it went away.
+    """
+
+    uuid_sha256: str
+    metrics: dict[str, Metric]
+    energy: Energy
+    processes: int | None = None
+    lost: str | None = None
+
+
 class Telemetry(_Strict, frozen=True, kw_only=True):
+    """What the sampler saw in the timed window.
+
+    ``dropped_ticks`` were thrown away whole because time ran backwards in them. ``gpus`` has one entry for
+    each GPU of the trial; without one ``gpu_reason`` says why. ``sampler_cpu_ns`` is the CPU time that the
+    sampler itself used in the window.
+    """
+
     hz: float
     ticks: int
     missed_ticks: int
     window_ns: int
     metrics: dict[str, Metric]
     reason: str | None = None
+    dropped_ticks: int = 0
+    gpus: list[GpuTelemetry] = []
+    gpu_reason: str | None = None
+    sampler_cpu_ns: int | None = None
+
+
+class Calibration(_Strict, frozen=True, kw_only=True):
+    """A fixed kernel (matrix product, copy) timed before and after the trial: did the machine itself change?
+
+    ns per repetition. ``drift`` is the larger of the two relative changes, signed: positive is slower.
+    """
+
+    matmul_before_ns: int
+    matmul_after_ns: int
+    copy_before_ns: int
+    copy_after_ns: int
+    drift: float
+
+
+class Ceiling(_Strict, frozen=True, kw_only=True):
+    """What this very device reaches: the best of large matrix products, by precision, and of large copies."""
+
+    matmul_flops_per_s: dict[str, float]
+    copy_bytes_per_s: float | None
+    reasons: dict[str, str] = {}
 
 
 class Canary(_Strict, frozen=True, kw_only=True):
@@ -390,12 +478,27 @@ class Record(_Strict, frozen=True, kw_only=True):
     learning: Learning | None = None
     memory: Memory | None = None
     telemetry: Telemetry | None = None
+    calibration: Calibration | None = None
+    ceiling: Ceiling | None = None
     flags: list[str] = []
     sidecar: Sidecar | None = None
 
 
-def encode(document: TrialSpec | Record) -> bytes:
-    """JSON bytes of a document, keys in schema order (deterministic)."""
+def encode(record: Record) -> bytes:
+    """JSON bytes of a record, keys in schema order (deterministic)."""
+    return msgspec.json.encode(record)
+
+
+def encode_spec(spec: TrialSpec, version: int = SPEC_VERSION) -> bytes:
+    """JSON bytes of a spec as a harness of that spec version reads it (an image's label names it)."""
+    if version == SPEC_VERSION:
+        return msgspec.json.encode(spec)
+    if version != 1:
+        raise ValueError(f"spec version {version} is unknown; this framebench writes 1 to {SPEC_VERSION}")
+    document = msgspec.to_builtins(spec)
+    document["spec_version"] = 1
+    for name in _PROTOCOL_SINCE_2:  # such a harness does none of it
+        del document["protocol"][name]
     return msgspec.json.encode(document)
 
 
@@ -407,11 +510,28 @@ def decode_spec(data: bytes) -> TrialSpec:
 def decode_record(data: bytes) -> Record:
     """Strict decoding of any record version ever published (one ``vN -> vN+1`` function each)."""
     version = msgspec.json.decode(data, type=_Version).record_version
-    if version != RECORD_VERSION:
+    if version == RECORD_VERSION:
+        return msgspec.json.decode(data, type=Record)
+    if version != 1:
         raise msgspec.ValidationError(
-            f"record_version is {version}, this framebench reads {RECORD_VERSION} - at `$.record_version`"
+            f"record_version is {version}, this framebench reads 1 to {RECORD_VERSION} - at `$.record_version`"
         )
-    return msgspec.json.decode(data, type=Record)
+    return msgspec.convert(_record_1_to_2(msgspec.json.decode(data)), type=Record)
+
+
+_PROTOCOL_SINCE_2 = ("observer_blocks", "idle_s", "calibration_ms")
+
+
+def _record_1_to_2(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 keeps each GPU's metrics apart; in version 1 no GPU was ever read."""
+    document["record_version"] = 2
+    telemetry = document.get("telemetry")
+    if telemetry is not None:
+        metrics = telemetry["metrics"]
+        of_gpus = [metrics.pop(name) for name in list(metrics) if name.startswith("gpu_")]
+        if of_gpus:
+            telemetry["gpu_reason"] = of_gpus[0]["reason"]
+    return document
 
 
 class _Version(msgspec.Struct):

@@ -38,7 +38,7 @@ from framebench.errors import UserError
 from framebench.executors import Failure, Progress, Unavailable
 from framebench.executors.ending import Ending, Output, judge
 from framebench.executors.stopping import StopRequest
-from harness.record import ImageRef, Outcome, Record, TrialSpec, encode
+from harness.record import ImageRef, Outcome, Record, TrialSpec, encode_spec
 
 LABEL = "org.framebench"
 ROOT_LABEL = "org.framebench.root"
@@ -66,6 +66,7 @@ class DockerExecutor:
         self._client = connect()
         self._stop = StopRequest()
         self._engine_ids: dict[str, str] = {}  # config digest -> what this engine calls the image
+        self._spec_versions: dict[str, int] = {}  # config digest -> version that its harness reads
         information = self._client.info()
         self._engine_cores = int(information["NCPU"])
         self.memory_bytes = memory_limit(int(information["MemTotal"]))
@@ -106,9 +107,11 @@ class DockerExecutor:
         """
         assert image.config_digest, "a container's image has an identity"
         try:
-            self._engine_ids[image.config_digest] = self._client.images.get(engine_name).id
+            found = self._client.images.get(engine_name)
         except ImageNotFound:
             raise UserError(f"The engine has no image {engine_name}; run `framebench build`.") from None
+        self._engine_ids[image.config_digest] = found.id
+        self._spec_versions[image.config_digest] = int(found.labels.get(images.SPEC_VERSION_LABEL, 1))
         return image
 
     def remove_leftovers(self) -> None:
@@ -144,6 +147,10 @@ class DockerExecutor:
 
     def stop(self) -> None:
         self._stop.make()
+
+    def _encoded(self, spec: TrialSpec) -> bytes:
+        assert spec.image.config_digest
+        return encode_spec(spec, self._spec_versions[spec.image.config_digest])
 
     def _cores(self) -> list[int]:
         """The cores we may use, if the engine is on this machine; else all of the engine's."""
@@ -196,7 +203,7 @@ class DockerExecutor:
         deadline = time.monotonic() + spec.timeout_s
         try:
             container.start()
-            killed = self._stream(getattr(attached, "_sock", attached), encode(spec), output, deadline)
+            killed = self._stream(getattr(attached, "_sock", attached), self._encoded(spec), output, deadline)
             if killed is None:
                 killed = self._await_end(container, deadline)
             if killed:

@@ -21,7 +21,7 @@ import msgspec
 from framebench.executors import Failure, Progress
 from framebench.executors.ending import Ending, Output, judge
 from framebench.executors.stopping import StopRequest
-from harness.record import Outcome, Record, TrialSpec, encode
+from harness.record import Outcome, Record, TrialSpec, encode_spec
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 GRACE_S = 10.0
@@ -92,7 +92,7 @@ class TrialProcess:
         )
         try:
             deadline = time.monotonic() + spec.timeout_s
-            killed = self._converse(process, encode(spec), output, deadline)
+            killed = self._converse(process, encode_spec(spec), output, deadline)
         finally:
             code = _end(process)
         stdout, stderr_tail = output.close()

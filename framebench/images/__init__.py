@@ -1,6 +1,14 @@
 """The images that numbers are measured in: the matrix, the locks, the wheels, the builds."""
 
-from framebench.images.build import BuiltImage, build, built, find_by_digest, identity, rebuild_at
+from framebench.images.build import (
+    SPEC_VERSION_LABEL,
+    BuiltImage,
+    build,
+    built,
+    find_by_digest,
+    identity,
+    rebuild_at,
+)
 from framebench.images.debs import BaseUnavailable
 from framebench.images.fetch import fetch_wheels, missing_wheels
 from framebench.images.layer import harness_tree_sha256
@@ -10,6 +18,7 @@ from framebench.images.prune import prune
 from framebench.images.pull import pull
 
 __all__ = [
+    "SPEC_VERSION_LABEL",
     "BaseUnavailable",
     "BuiltImage",
     "ImageRow",

@@ -34,6 +34,7 @@ from framebench.images.matrix import ImageRow, load_matrix
 from framebench.images.rootfs import write_rootfs
 
 LABEL = "org.framebench.image"
+SPEC_VERSION_LABEL = "org.framebench.spec-version"
 
 
 class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +86,7 @@ def build(root: Path, row: ImageRow, progress: Progress, source: Path | None = N
         packages = canonical.config(layers, run, epoch)
         layers.append(_stored(root, harness_layer(harness, epoch)))
         run["Labels"]["org.framebench.harness-tree-sha256"] = tree_sha256(harness)
-        run["Labels"]["org.framebench.spec-version"] = spec_version(harness)
+        run["Labels"][SPEC_VERSION_LABEL] = spec_version(harness)
         image = canonical.config(layers, run, epoch)
         digest = canonical.digest_of(image)
         result = BuiltImage(

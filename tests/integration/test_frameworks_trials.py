@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.record import Contender, Record, TrialSpec, decode_record, encode
+from harness.record import Contender, Record, TrialSpec, decode_record, encode_spec
 from tests.requirement import require
 from tests.unit.test_harness_trials import spec
 
@@ -37,7 +37,7 @@ def run(trial: TrialSpec, contender: Contender, cache: Path) -> Record:
     require("frameworks", not absent, f"not installed here: {', '.join(absent)}")
     trial = msgspec.structs.replace(trial, contender=contender, cache_dir=str(cache))
     answer = subprocess.run(
-        [sys.executable, "-m", "harness"], input=encode(trial), capture_output=True, check=True, timeout=300
+        [sys.executable, "-m", "harness"], input=encode_spec(trial), capture_output=True, check=True, timeout=300
     )
     return decode_record(answer.stdout)
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.record import decode_record, encode
+from harness.record import decode_record, encode_spec
 from tests.unit.test_harness_trials import spec
 
 HARNESS = [sys.executable, "-m", "harness"]
@@ -29,7 +29,7 @@ sys.exit(harness.main())
 
 
 def test_malformed_spec_is_one_sentence_and_exit_2() -> None:
-    for bad in (b"", b"{", b'{"kind": "timing"}', encode(spec()).replace(b'"seed":3', b'"seed":"x"')):
+    for bad in (b"", b"{", b'{"kind": "timing"}', encode_spec(spec()).replace(b'"seed":3', b'"seed":"x"')):
         answer = subprocess.run(HARNESS, input=bad, capture_output=True, check=False)
         assert answer.returncode == 2
         assert answer.stdout == b""
@@ -39,7 +39,7 @@ def test_malformed_spec_is_one_sentence_and_exit_2() -> None:
 
 
 def test_unknown_stack_is_a_record_and_exit_0() -> None:
-    answer = subprocess.run(HARNESS, input=encode(spec()), capture_output=True, check=False)
+    answer = subprocess.run(HARNESS, input=encode_spec(spec()), capture_output=True, check=False)
     assert answer.returncode == 0
     record = decode_record(answer.stdout)
     assert record.outcome.status == "unsupported"
@@ -50,7 +50,7 @@ def test_unknown_stack_is_a_record_and_exit_0() -> None:
 def test_record_can_go_to_a_file(tmp_path: Path) -> None:
     target = tmp_path / "record.json"
     answer = subprocess.run(
-        [*HARNESS, "-o", str(target)], input=encode(spec()), capture_output=True, check=False
+        [*HARNESS, "-o", str(target)], input=encode_spec(spec()), capture_output=True, check=False
     )
     assert (answer.returncode, answer.stdout) == (0, b"")
     assert decode_record(target.read_bytes()).outcome.status == "unsupported"
@@ -62,7 +62,7 @@ def test_sigterm_leaves_a_record_and_prints_stay_off_stdout() -> None:
         [sys.executable, "-c", NOISY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdin is not None and process.stderr is not None
-    process.stdin.write(encode(spec()))
+    process.stdin.write(encode_spec(spec()))
     process.stdin.close()
     said = []
     for row in process.stderr:

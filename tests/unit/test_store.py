@@ -93,7 +93,7 @@ def test_an_existing_trial_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_a_record_is_readable_and_at_most_8_kb(tmp_path: Path) -> None:
     path = store.write(make_record(), tmp_path)
-    assert path.read_text().startswith('{\n "record_version": 1,\n')
+    assert path.read_text().startswith('{\n "record_version": 2,\n')
     noisy = [f"line {number}: " + "x" * 150 for number in range(50)]
     crashed = make_failed("crashed", "exit code 134", trial_id=trial_id(2))
     outcome = msgspec.structs.replace(crashed.outcome, stderr_tail=noisy)
