@@ -7,7 +7,7 @@ PORT ?= 8000
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv bench-all images site serve reproduce test lint bench ci-full lock clean
+.PHONY: help .venv bench-all images site serve reproduce selftest doctor test lint bench ci-full lock clean
 
 help: ## print this help
 	@echo "framebench: PyTorch, TensorFlow or Keras - which one, for your work, and by how much?"
@@ -16,7 +16,8 @@ help: ## print this help
 	@echo
 	@echo "Variables: BUDGET=20m (or none), SUITE=auto|smoke|cpu, EXECUTOR=auto|docker|venv|system, RESULT=<id>, PORT=8000"
 
-bench-all: $(BIN)/.ready ## measure every stack within BUDGET, then build the site
+bench-all: $(BIN)/.ready ## prove the machinery, measure every stack within BUDGET, then build the site
+	$(BIN)/framebench selftest || test $$? -eq 1
 	$(BIN)/framebench run --suite $(SUITE) --budget $(BUDGET) --executor $(EXECUTOR)
 	$(BIN)/framebench site
 	@echo "Done. Open build/site/index.html through: make serve"
@@ -33,6 +34,12 @@ serve: $(BIN)/.ready ## build the site and serve it on PORT
 reproduce: $(BIN)/.ready ## re-measure one result: make reproduce RESULT=<id>
 	@test -n "$(RESULT)" || { echo "make reproduce needs RESULT=<id>; the ids are on the site's result pages and in 'framebench show'"; exit 2; }
 	$(BIN)/framebench reproduce $(RESULT)
+
+selftest: $(BIN)/.ready ## the full proof of the machinery on this machine (up to an hour, quiet)
+	$(BIN)/framebench selftest --full
+
+doctor: $(BIN)/.ready ## what this machine can and cannot measure, and why
+	$(BIN)/framebench doctor
 
 test: $(BIN)/.ready-dev ## run the tests (those that need Docker or Chromium skip with a reason)
 	$(BIN)/python -m pytest -m "not slow"

@@ -22,11 +22,12 @@ from framebench.errors import UserError
 from framebench.estimate import Estimator
 from framebench.executors import Executor, Unavailable
 from framebench.executors.choose import choose
-from framebench.host import cores_allowed
+from framebench.host import cores_allowed, host_id
 from framebench.images import load_matrix, missing_wheels
 from framebench.images.lock import check_lock
 from framebench.plan import Plan, Planned
 from framebench.progress import CampaignProgress, minutes
+from framebench.selftest.consequence import slowed
 from framebench.suites import Suite
 from harness.record import Case, Contender, ImageRef, Record
 
@@ -139,6 +140,9 @@ class _Entry(NamedTuple):
 def _enter(request: Request, console: Console) -> _Entry:
     parse_budget(request.budget)
     suite = choose_suite(request.root, request.suite, console)
+    suite, changed = slowed(suite, request.results, host_id())
+    if changed:
+        console.print(changed, markup=False)
     cases = _cases(suite, request.case_globs)
     contenders = _contenders(suite, request.contender_globs)
     executor = choose(request.root, request.executor, lambda line: console.print(line, markup=False))

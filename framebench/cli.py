@@ -180,6 +180,29 @@ def reproduce(result: str, rounds: int, results: Path) -> None:
 
 
 @cli.command()
+@click.option(
+    "--full/--quick",
+    default=False,
+    help="The full proof (up to an hour), or the part that comes before a campaign.  [default: quick]",
+)
+@_results
+def selftest(full: bool, results: Path) -> None:
+    """Prove the machinery on this machine: A/A, planted slow-downs, observer effect, canaries."""
+    from framebench.selftest import run as proof
+
+    sys.exit(proof.run(ROOT, results, "full" if full else "quick", console))
+
+
+@cli.command()
+@_results
+def doctor(results: Path) -> None:
+    """Say what this machine can and cannot measure, and why."""
+    from framebench import doctor as examination
+
+    sys.exit(examination.run(ROOT, results, console))
+
+
+@cli.command()
 def prune() -> None:
     """Remove the images, volumes, environments and downloads that framebench stored."""
     from framebench import images

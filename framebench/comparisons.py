@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,13 +83,16 @@ class Overall:
     time_ratio: GeometricMean
 
 
-def comparisons(found: Sequence[Result], baseline: str = BASELINE) -> list[CaseComparison]:
+def comparisons(
+    found: Sequence[Result], baseline: str = BASELINE, noises: Mapping[str, Noise] | None = None
+) -> list[CaseComparison]:
     """One comparison per host, executor, case and protocol, sorted; superseded results take no part.
 
     ``baseline`` is the contender that the suite declares. Where it was not timed, the contender with most
-    timed trials stands in (the first by name among equals).
+    timed trials stands in (the first by name among equals). ``noises`` is each host's A/A noise where more than
+    ``found`` is known of it.
     """
-    noises = host_noises(found)
+    noises = host_noises(found) if noises is None else noises
     groups: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in found:
         if not result.superseded:

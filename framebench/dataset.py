@@ -35,6 +35,7 @@ from framebench.result import (
     step_ns,
     wait_share,
 )
+from framebench.selftest.document import SelfTest
 from framebench.statistics.noise import Noise
 from harness.record import Record
 
@@ -44,7 +45,7 @@ class Dataset:
     """Records with their files and everything that follows from them.
 
     ``paths`` maps trial ids to files, ``reproductions`` result ids to reproductions, oldest first;
-    ``broken`` are files that could not be used, which a page must show.
+    ``broken`` are files that could not be used, which a page must show. ``selftests``: by host, oldest first.
     """
 
     records: list[Record]
@@ -55,6 +56,7 @@ class Dataset:
     noises: dict[str, Noise]
     reproductions: dict[str, list[Reproduction]]
     broken: list[store.Broken]
+    selftests: dict[str, list[SelfTest]]
 
     def result(self, result_id: str) -> Result:
         """The result with exactly this id; ``UserError`` if there is none."""
@@ -92,6 +94,9 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
     reproductions: dict[str, list[Reproduction]] = defaultdict(list)
     for _, reproduction in sorted(loaded.reproductions, key=lambda pair: pair[1].reproduction_id):
         reproductions[reproduction.result_id].append(reproduction)
+    selftests: dict[str, list[SelfTest]] = defaultdict(list)
+    for selftest in sorted(loaded.selftests, key=lambda selftest: selftest.selftest_id):
+        selftests[selftest.host_id].append(selftest)
     return Dataset(
         records=records,
         paths={record.trial_id: path for path, record in loaded.records},
@@ -101,6 +106,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
         noises=host_noises(found),
         reproductions=dict(reproductions),
         broken=[*loaded.broken, *loaded.leftovers],
+        selftests=dict(selftests),
     )
 
 

@@ -45,13 +45,20 @@ class Estimator:
 
 def _keys(kind: str, case: Case, contender: Contender, protocol: str) -> list[tuple[str, ...]]:
     who = f"{contender.stack}-{contender.mode}-{contender.variant}"
+    compiler = contender.stack.split("-")[-1]  # Keras on PyTorch compiles for as long as PyTorch does
     keys = [
         (kind, protocol, case.path, who),
         (kind, protocol, case.workload, case.task, who),
         (kind, protocol, case.workload, who),
         (kind, protocol, contender.stack, contender.mode),
+        (kind, protocol, compiler, contender.mode, "backend"),
         (kind, protocol),
     ]
     if kind != "timing":  # only the clock follows the protocol
-        keys += [(kind, case.workload, who), (kind, contender.stack, contender.mode), (kind,)]
+        keys += [
+            (kind, case.workload, who),
+            (kind, contender.stack, contender.mode),
+            (kind, compiler, contender.mode, "backend"),
+            (kind,),
+        ]
     return keys

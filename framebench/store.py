@@ -4,7 +4,8 @@
 name for a container, ``venv-<image>`` for a virtual environment and ``system`` for this interpreter, so
 that results made in a container never share a folder with others. The sidecar (time series) lies beside
 its record. Reproductions lie in ``reproductions/<result-id>/<reproduction-id>.json``, their trials in
-``reproductions/<result-id>/trials/`` below the same five names.
+``reproductions/<result-id>/trials/`` below the same five names. What self-tests found lies in
+``selftests/<host>/<selftest-id>.json``.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ import msgspec
 
 from framebench.errors import UserError
 from framebench.reproduction import Reproduction, decode_reproduction
+from framebench.selftest.document import SelfTest, decode_selftest
 from harness.record import Record, TrialSpec, decode_record, result_id
 
 MAX_RECORD_BYTES = 8 * 1024
 REPRODUCTIONS = "reproductions"
+SELFTESTS = "selftests"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts like the number it writes
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _last_id = 0
@@ -60,6 +63,7 @@ class Loaded:
     reproductions: list[tuple[Path, Reproduction]] = field(default_factory=list)
     reproduction_trials: list[tuple[Path, Record]] = field(default_factory=list)
     leftovers: list[Broken] = field(default_factory=list)
+    selftests: list[SelfTest] = field(default_factory=list)
 
 
 class Found(NamedTuple):
@@ -118,8 +122,18 @@ def write_reproduction(reproduction: Reproduction, results: Path) -> Path:
     path = results / REPRODUCTIONS / reproduction.result_id / name
     if path.exists():
         raise UserError(f"{path}: this reproduction is already stored and is never overwritten")
+    return _write_document(reproduction, path)
+
+
+def write_selftest(selftest: SelfTest, results: Path) -> Path:
+    """Store what a self-test found, atomically, below ``results/selftests``; returns its path."""
+    path = results / SELFTESTS / selftest.host_id / f"{selftest.selftest_id}.json"
+    return _write_document(selftest, path)
+
+
+def _write_document(document: Reproduction | SelfTest, path: Path) -> Path:
     try:
-        _write_file(path, msgspec.json.format(msgspec.json.encode(reproduction), indent=1) + b"\n")
+        _write_file(path, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
     except OSError as error:
         raise _disk_error(path, error) from error
     return path
@@ -143,6 +157,9 @@ def load(paths: Iterable[Path]) -> Loaded:
             try:
                 if path.parent.parent.name == REPRODUCTIONS:
                     loaded.reproductions.append((path, _read_reproduction(path)))
+                    continue
+                if path.parent.parent.name == SELFTESTS:
+                    loaded.selftests.append(_read_selftest(path))
                     continue
                 record = _read(path)
                 first = places.setdefault(record.trial_id, path)
@@ -196,8 +213,13 @@ def find(records: Sequence[tuple[Path, Record]], text: str) -> Found:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schemas (2020-12) of the documents: ``record``, ``trial-spec`` and ``reproduction``."""
-    documents = {"record": Record, "trial-spec": TrialSpec, "reproduction": Reproduction}
+    """JSON Schemas (2020-12) of the documents: ``record``, ``trial-spec``, ``reproduction``, ``selftest``."""
+    documents = {
+        "record": Record,
+        "trial-spec": TrialSpec,
+        "reproduction": Reproduction,
+        "selftest": SelfTest,
+    }
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {name: dialect | msgspec.json.schema(document) for name, document in documents.items()}
 
@@ -220,7 +242,7 @@ def _parts(record: Record) -> list[tuple[str, str]]:
         ("trial_id", record.trial_id),
     ]
     for name, part in parts:
-        if not _NAME.fullmatch(part) or part == REPRODUCTIONS:
+        if not _NAME.fullmatch(part) or part in (REPRODUCTIONS, SELFTESTS):
             raise UserError(
                 f"record {record.trial_id}: {name} is {part!r}, which cannot name a folder;"
                 " use letters, digits, '.', '_' and '-'"
@@ -279,13 +301,21 @@ def _read(path: Path) -> Record:
 
 def _read_reproduction(path: Path) -> Reproduction:
     reproduction: Reproduction = _decode(path, decode_reproduction)
-    for name, value, folder in [
-        ("result_id", reproduction.result_id, path.parent.name),
-        ("reproduction_id", reproduction.reproduction_id, path.stem),
-    ]:
-        if value != folder:
-            raise _Fault(f"{name} says {value!r}, the path says {folder!r}; move it")
+    _check_place(path, result_id=reproduction.result_id, reproduction_id=reproduction.reproduction_id)
     return reproduction
+
+
+def _read_selftest(path: Path) -> SelfTest:
+    selftest: SelfTest = _decode(path, decode_selftest)
+    _check_place(path, host_id=selftest.host_id, selftest_id=selftest.selftest_id)
+    return selftest
+
+
+def _check_place(path: Path, **names: str) -> None:
+    """The two names in the document are the folder and the file that it lies in."""
+    for (name, value), part in zip(names.items(), (path.parent.name, path.stem), strict=True):
+        if value != part:
+            raise _Fault(f"{name} says {value!r}, the path says {part!r}; move it")
 
 
 def _decode(path: Path, decode: Any) -> Any:

@@ -78,15 +78,23 @@ def available(root: Path) -> list[str]:
 
 def load(root: Path, name: str) -> Suite:
     """The suite, checked; unknown or malformed gives one sentence with file, key and what was expected."""
-    path = root / "suites" / f"{name}.toml"
-    if not path.is_file():
+    if name not in available(root):
         near = difflib.get_close_matches(name, available(root), n=3, cutoff=0.0)
         raise UserError(f"unknown suite {name!r}; the nearest: {', '.join(near)}")
+    return _read(root, f"{name}.toml")
+
+
+def load_self_test(root: Path, name: str) -> Suite:
+    """A suite of the self-test (``suites/selftest/``), which measures the machinery and no framework."""
+    return _read(root, f"selftest/{name}.toml")
+
+
+def _read(root: Path, file: str) -> Suite:
     try:
-        suite = msgspec.toml.decode(path.read_bytes(), type=Suite)
+        suite = msgspec.toml.decode((root / "suites" / file).read_bytes(), type=Suite)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"suites/{path.name}: {error}") from error
-    _check(suite, f"suites/{path.name}")
+        raise UserError(f"suites/{file}: {error}") from error
+    _check(suite, f"suites/{file}")
     return suite
 
 
@@ -107,7 +115,7 @@ def _check(suite: Suite, where: str) -> None:
     if suite.rounds < 1:
         raise UserError(f"{where}: rounds: expected 1 or more, found {suite.rounds}")
     for row in suite.cases:
-        if row.workload not in workloads.names():
+        if row.workload not in (*workloads.names(), workloads.SELF_TEST):
             near = difflib.get_close_matches(row.workload, workloads.names(), n=3, cutoff=0.0)
             raise UserError(
                 f"{where}: case.workload: unknown {row.workload!r}; the nearest: {', '.join(near)}"

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from framebench.dataset import Result
-from framebench.pages import facts, figures
+from framebench.pages import facts, figures, selftest
 from framebench.pages.evidence import Evidence
 from framebench.pages.listings import results_table
 from framebench.pages.views import Cell, Table
@@ -82,6 +82,7 @@ def view(host_id: str, evidence: Evidence) -> dict[str, Any]:
         "quiet": any(result.ranked for result in found),
         "quiet_note": _("No result of this host is ranked: the remarks below say why."),
         "results": results_table(found, "../../"),
+        "selftest": selftest.view(host_id, evidence),
     }
 
 

@@ -42,8 +42,8 @@ ABOUT = {
 
 
 def names() -> list[str]:
-    """Every stack of the harness, the plain frameworks first."""
-    found = set(frameworks.stacks()) | set(ABOUT)
+    """Every stack that is compared, the plain frameworks first."""
+    found = set(frameworks.stacks()) - {frameworks.SELF_TEST} | set(ABOUT)
     order = list(ABOUT)
     return sorted(found, key=lambda name: (order.index(name) if name in order else len(order), name))
 

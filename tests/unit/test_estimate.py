@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from framebench.estimate import Estimator
-from harness.record import Protocol, Record
+from harness.record import Contender, Protocol, Record
 from tests import record_factory
 
 PROTOCOL = Protocol(name="cpu")
@@ -37,3 +37,12 @@ def test_a_new_protocol_starts_from_what_a_start_costs() -> None:
     assert 40.0 < slow.seconds("memory", record_factory.CASE, contender, smoke) < 42.0
     timing = slow.seconds("timing", record_factory.CASE, contender, smoke)
     assert timing - slow.seconds("memory", record_factory.CASE, contender, smoke) == 4.0
+
+
+def test_an_unknown_keras_contender_takes_its_backends_time() -> None:
+    """Keras on PyTorch, compiled, waits for the same compiler as PyTorch does; eager stacks say nothing of it."""
+    compiled = Contender(stack="torch", mode="compiled")
+    unknown = Contender(stack="keras-torch", mode="compiled", variant="loop")
+    eager = [lasting(3.0, kind="parity", contender=record_factory.CONTENDERS[0]) for _ in range(9)]
+    estimator = Estimator([lasting(30.0, kind="parity", contender=compiled), *eager])
+    assert 30.0 < estimator.seconds("parity", record_factory.CASE, unknown, PROTOCOL) < 32.0

@@ -17,8 +17,8 @@ from harness.frameworks.torch import require_cpp_compiler
 STACKS = {"torch", "tensorflow", "keras-tensorflow", "keras-torch", "keras-jax"}
 
 
-def test_five_stacks_and_no_broken_file() -> None:
-    assert set(frameworks.stacks()) == STACKS
+def test_five_stacks_the_self_tests_and_no_broken_file() -> None:
+    assert set(frameworks.stacks()) == STACKS | {frameworks.SELF_TEST}
     assert frameworks.broken() == {}
 
 
@@ -37,7 +37,7 @@ def test_a_broken_file_is_named_and_stops_no_other(tmp_path: Path, monkeypatch: 
     assert frameworks.broken() == {
         "wrecked": "ModuleNotFoundError: No module named 'a_module_that_does_not_exist'"
     }
-    assert set(frameworks.stacks()) == STACKS
+    assert set(frameworks.stacks()) == STACKS | {frameworks.SELF_TEST}
 
 
 @pytest.mark.parametrize("stack", sorted(STACKS))
@@ -59,7 +59,7 @@ def test_environment_sets_threads_and_caches(stack: str) -> None:
 def test_unknown_stack_names_the_known_ones() -> None:
     with pytest.raises(Unsupported) as refusal:
         frameworks.load("theano")
-    assert refusal.value.mend == "known stacks: keras-jax, keras-tensorflow, keras-torch, tensorflow, torch"
+    assert refusal.value.mend == "known stacks: keras-jax, keras-tensorflow, keras-torch, numpy, tensorflow, torch"
 
 
 def test_no_cpp_compiler_is_unsupported_with_a_mend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.record import decode_record, encode_spec
+import msgspec
+
+from harness.record import Contender, decode_record, encode_spec
 from tests.unit.test_harness_trials import spec
 
 HARNESS = [sys.executable, "-m", "harness"]
@@ -39,11 +41,12 @@ def test_malformed_spec_is_one_sentence_and_exit_2() -> None:
 
 
 def test_unknown_stack_is_a_record_and_exit_0() -> None:
-    answer = subprocess.run(HARNESS, input=encode_spec(spec()), capture_output=True, check=False)
+    unknown = msgspec.structs.replace(spec(), contender=Contender(stack="theano", mode="eager"))
+    answer = subprocess.run(HARNESS, input=encode_spec(unknown), capture_output=True, check=False)
     assert answer.returncode == 0
     record = decode_record(answer.stdout)
     assert record.outcome.status == "unsupported"
-    assert record.outcome.reason == "unknown stack 'numpy'"
+    assert record.outcome.reason == "unknown stack 'theano'"
     assert "torch" in (record.outcome.mend or "")
 
 

@@ -1,0 +1,148 @@
+"""The self-test's trials: many small campaigns, each with an id of its own, through the ordinary campaign."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from framebench import plan as planning
+from framebench import suites
+from framebench.campaign import Campaign, Source
+from framebench.executors import Executor, Unavailable
+from framebench.executors.choose import choose
+from framebench.executors.system import SystemExecutor
+from framebench.host import cores_allowed
+from framebench.plan import Planned
+from framebench.selftest.progress import SelfTestProgress
+from framebench.suites import Suite
+from harness.frameworks import SELF_TEST
+from harness.record import Contender, ImageRef, Record, TrialKind
+
+FAULTS = {"nowait": "sync", "tf32": "precision", "bf16": "precision", "oversubscribed": "threads"}
+"""Variant of the NumPy stack -> the canary that has to refuse it."""
+
+REAL_CONTENDER = "torch-eager"
+CORES = 1  # a trial of the self-test has one core, so that the other one carries whoever watches
+
+
+class Form(NamedTuple):
+    """How much of everything."""
+
+    aa_campaigns: int
+    aa_rounds: int
+    planted_campaigns: int
+    planted_rounds: int
+    observer_trials: int
+    real_rounds: int
+
+
+# Three rounds are the fewest that carry a verdict; a hundred comparisons tell a true rate of 5 % from 13 %.
+FULL = Form(
+    aa_campaigns=100, aa_rounds=3, planted_campaigns=20, planted_rounds=10, observer_trials=40, real_rounds=5
+)
+QUICK = Form(aa_campaigns=4, aa_rounds=3, planted_campaigns=0, planted_rounds=0, observer_trials=8, real_rounds=0)
+
+
+class Trials(NamedTuple):
+    """What was measured; each campaign's records by themselves."""
+
+    sound: Record  # the NumPy stack without a fault
+    faulty: dict[str, Record]  # by variant
+    ceiling: Record
+    observer: list[Record]
+    aa: list[list[Record]]
+    planted: list[list[Record]]
+    real: list[Record]
+    real_refusal: str | None
+
+    def count(self) -> int:
+        """Trials in all."""
+        several = (self.observer, self.real, *self.aa, *self.planted)
+        return 2 + len(self.faulty) + sum(map(len, several))
+
+
+class Runner:
+    """Runs the trials of one self-test; every record goes to ``folder`` the moment its trial ends."""
+
+    def __init__(self, root: Path, folder: Path, progress: SelfTestProgress) -> None:
+        self.root, self.folder, self.progress = root, folder, progress
+        self.source = Source.of(root)
+        self.suite = suites.load_self_test(root, "planted")
+        self.observer_suite = suites.load_self_test(root, "observer")
+        self.executor: Executor = SystemExecutor(root)
+        self.images = {SELF_TEST: ImageRef(name=None)}
+        self._campaigns = 0
+
+    def run(self, form: Form) -> Trials:
+        """Everything, the quick parts first."""
+        with self.progress.stage("canaries", len(FAULTS) + 2):
+            sound, *broken = (self._one("timing", variant) for variant in ("", *FAULTS))
+            ceiling = self._one("ceiling", "")
+        with self.progress.stage("observer effect", form.observer_trials):
+            observer = self._campaign(self.observer_suite, ["numpy-eager"], form.observer_trials)
+        with self.progress.stage("A/A", 2 * form.aa_campaigns * form.aa_rounds):
+            pair = msgspec.structs.replace(self.suite, contenders=[self.suite.baseline])
+            aa = [self._twins(pair, form.aa_rounds) for _ in range(form.aa_campaigns)]
+        entrants = len(self.suite.contenders) + 1
+        with self.progress.stage("planted", form.planted_campaigns * form.planted_rounds * entrants):
+            planted = [self._twins(self.suite, form.planted_rounds) for _ in range(form.planted_campaigns)]
+        real, refusal = self._real(form.real_rounds) if form.real_rounds else ([], "not part of the quick form")
+        return Trials(sound, dict(zip(FAULTS, broken, strict=True)), ceiling, observer, aa, planted, real, refusal)
+
+    def _twins(self, suite: Suite, rounds: int) -> list[Record]:
+        return self._campaign(suite, [entrant.slug for entrant in suite.entrants()], rounds)
+
+    def _campaign(self, suite: Suite, slugs: Sequence[str], rounds: int) -> list[Record]:
+        """Timing trials of these contenders in the suite's only case; the order is drawn anew in each round."""
+        campaign = self._open(suite, self.executor, self.images)
+        case = suite.expand(CORES)[0]
+        entrants = [entrant for entrant in suite.entrants() if entrant.slug in slugs]
+        records = []
+        for number in range(1, rounds + 1):
+            batch = [Planned("timing", case, entrant, number) for entrant in entrants]
+            random.Random(f"{campaign.campaign_id} {number}").shuffle(batch)
+            records += [self._run(campaign, trial) for trial in batch]
+        return records
+
+    def _one(self, kind: TrialKind, variant: str) -> Record:
+        campaign = self._open(self.suite, self.executor, self.images)
+        contender = Contender(stack=SELF_TEST, mode="eager", variant=variant)
+        return self._run(campaign, Planned(kind, self.suite.expand(CORES)[0], contender, 1))
+
+    def _real(self, rounds: int) -> tuple[list[Record], str | None]:
+        """A/A of a real stack in the smoke suite's smallest case, where its trials run otherwise."""
+        executor = choose(self.root, "auto", self.progress.say)
+        smoke = suites.load(self.root, "smoke")
+        suite = msgspec.structs.replace(
+            smoke, contenders=[REAL_CONTENDER], twin=REAL_CONTENDER, rounds=rounds, kinds=["parity", "timing"]
+        )
+        entrants = suite.entrants()
+        prepared = executor.prepare([entrants[0].stack], self.progress.say)[entrants[0].stack]
+        if isinstance(prepared, Unavailable):
+            return [], prepared.reason
+        campaign = self._open(suite, executor, {entrants[0].stack: prepared})
+        cases = [case for case in suite.expand(cores_allowed()) if case.workload == "mlp"]
+        plan = planning.make(
+            suite,
+            cases,
+            entrants,
+            seconds=lambda trial: 0.0,
+            done=lambda trial: False,
+            budget_s=None,
+            seed=int(campaign.campaign_id, 16),
+        )
+        with self.progress.stage(f"A/A of {REAL_CONTENDER}", len(plan.trials())):
+            return [self._run(campaign, trial) for trial in plan.trials()], None
+
+    def _open(self, suite: Suite, executor: Executor, images: dict[str, ImageRef]) -> Campaign:
+        self._campaigns += 1
+        return Campaign(suite, executor, images, self.source, self.folder, f"{self._campaigns:012x}")
+
+    def _run(self, campaign: Campaign, trial: Planned) -> Record:
+        record = campaign.run_trial(trial, lambda line: None)
+        self.progress.advance()
+        return record

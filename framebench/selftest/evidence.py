@@ -1,0 +1,249 @@
+"""What the self-test's trials say: rates, ratios and checks, each by the functions that judge any result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+import numpy as np
+
+from framebench.comparisons import CaseComparison, comparisons
+from framebench.result import Result, host_noises, log_times, results
+from framebench.selftest.campaigns import FAULTS, Trials
+from framebench.selftest.document import Answer, Check, FalseWinners, Planted, Ratio
+from framebench.statistics.binomial import clopper_pearson
+from framebench.statistics.bound import judge
+from framebench.statistics.interval import CONFIDENCE, mean_interval, time_interval
+from framebench.statistics.noise import Noise
+from framebench.statistics.power import power, rounds_needed
+from harness.record import Block, Record
+
+FALSE_WINNERS = 0.05
+OBSERVER = (0.99, 1.01)
+OBSERVER_CHECK = "observer effect"
+SAMPLER_SHARE = 0.005  # of one core
+LOOKS = (5, 10)  # rounds after which a planted slow-down is asked for
+QUIET_SPREAD = 0.01
+"""Where trials spread no more than this, 3 % must be found in ten rounds with a probability of 95 %."""
+
+
+def canaries(trials: Trials) -> list[Check]:
+    """A sound stack passes; each broken promise is refused by the canary whose business it is."""
+    status = trials.sound.outcome
+    checks = [
+        Check(
+            name="canaries pass a sound stack",
+            answer="pass" if status.status == "ok" else "fail",
+            bound="the trial ends ok",
+            found=status.reason or status.status,
+        )
+    ]
+    for variant, canary in FAULTS.items():
+        outcome = trials.faulty[variant].outcome
+        refused = outcome.status == "invalid" and canary in (outcome.reason or "")
+        checks.append(
+            Check(
+                name=f"{canary} canary refuses {variant}",
+                answer="pass" if refused else "fail",
+                bound="the trial ends invalid",
+                found=f"{outcome.status}: {outcome.reason}" if outcome.reason else outcome.status,
+            )
+        )
+    return checks
+
+
+def false_winners(campaigns: Sequence[Sequence[Record]]) -> tuple[FalseWinners, Check]:
+    """Each campaign is one comparison of a contender with itself; no trial serves two."""
+    noise = _noise(campaigns)
+    judged = [case for records in campaigns for case in _judged(records, noise)]
+    verdicts = [row.verdict for case in judged for row in case.rows if row.result.contender.twin]
+    wrong = sum(verdict in ("faster", "slower") for verdict in verdicts)
+    low, high = clopper_pearson(wrong, len(verdicts))
+    found = FalseWinners(
+        comparisons=len(verdicts),
+        rounds=max(record.round for records in campaigns for record in records),
+        false_winners=wrong,
+        low=low,
+        high=high,
+        noise_ln=noise.limit if noise else math.nan,
+        spread_ln=float(np.std(residuals(campaigns), ddof=1)),
+    )
+    check = Check(
+        name="A/A: equals are called equal",
+        answer=judge(low, high, 0.0, FALSE_WINNERS),
+        bound=f"false winners at most {FALSE_WINNERS:.0%}",
+        found=f"{wrong} of {len(verdicts)}, 95 % interval {low:.1%} to {high:.1%}",
+    )
+    return found, check
+
+
+def residuals(campaigns: Sequence[Sequence[Record]]) -> np.ndarray:
+    """ln times of A/A trials without their round's mean, scaled to a single trial's spread. (trials,)."""
+    found = []
+    for records in campaigns:
+        one, other = (log_times(result) for result in _timed(records))
+        for key in one.keys() & other.keys():
+            half = (one[key] - other[key]) / 2  # each of two lies half their difference from the mean
+            found += [half * math.sqrt(2), -half * math.sqrt(2)]
+    return np.array(found)
+
+
+def planted(campaigns: Sequence[Sequence[Record]], spread: np.ndarray) -> tuple[list[Planted], list[Check]]:
+    """Was each planted slow-down found as often as the spread of this host's A/A trials lets expect?"""
+    rows: list[Planted] = []
+    contenders = sorted(
+        {record.contender.variant for record in campaigns[0] if record.contender.variant},
+        key=lambda variant: int(variant.removeprefix("plus")),
+    )
+    cells = len(contenders) * len(LOOKS)
+    for rounds in LOOKS:
+        seen = [[record for record in records if record.round <= rounds] for records in campaigns]
+        noise = _noise(seen)
+        cases = [case for records in seen for case in _judged(records, noise)]
+        equal_within = cases[0].equal_within
+        for variant in contenders:
+            percent = int(variant.removeprefix("plus"))
+            verdicts = [
+                row.verdict for case in cases for row in case.rows if row.result.contender.variant == variant
+            ]
+            slower = verdicts.count("slower")
+            low, high = clopper_pearson(slower, len(verdicts), 1 - (1 - CONFIDENCE) / cells)
+            expected = power(math.log1p(percent / 100), spread, rounds, len(contenders), equal_within)
+            rows.append(
+                Planted(
+                    percent=percent,
+                    rounds=rounds,
+                    campaigns=len(verdicts),
+                    found=slower,
+                    called_faster=verdicts.count("faster"),
+                    low=low,
+                    high=high,
+                    predicted=expected.value,
+                    equal_within_ln=equal_within,
+                    rounds_needed=rounds_needed(
+                        math.log1p(percent / 100), spread, len(contenders), equal_within
+                    ),
+                )
+            )
+    return rows, [*_agreement(rows), _never_faster(rows), _three_percent(rows, spread)]
+
+
+def _agreement(rows: Sequence[Planted]) -> list[Check]:
+    return [
+        Check(
+            name=f"planted {row.percent} %, {row.rounds} rounds: found as often as predicted",
+            answer="pass" if row.low <= row.predicted <= row.high else "fail",
+            bound=f"the interval holds the predicted {row.predicted:.0%}",
+            found=f"{row.found} of {row.campaigns}, interval {row.low:.0%} to {row.high:.0%}"
+            + ("" if row.rounds_needed is None else f"; 95 % would take {row.rounds_needed} rounds"),
+        )
+        for row in rows
+    ]
+
+
+def _never_faster(rows: Sequence[Planted]) -> Check:
+    wrong = sum(row.called_faster for row in rows)
+    return Check(
+        name="planted: never called faster",
+        answer="fail" if wrong else "pass",
+        bound="0",
+        found=f"{wrong} of {sum(row.campaigns for row in rows)} verdicts",
+    )
+
+
+def _three_percent(rows: Sequence[Planted], spread: np.ndarray) -> Check:
+    row = next(row for row in rows if (row.percent, row.rounds) == (3, 10))
+    deviation = float(np.std(spread, ddof=1))
+    answer: Answer = judge(row.low, row.high, 0.95, 1.0) if deviation <= QUIET_SPREAD else "undecided"
+    noisy = f"; trials spread {deviation:.1%} here, it is asked where they spread at most {QUIET_SPREAD:.0%}"
+    return Check(
+        name="planted 3 % is found in 10 rounds",
+        answer=answer,
+        bound="95 % of campaigns",
+        found=f"{row.found} of {row.campaigns}" + (noisy if deviation > QUIET_SPREAD else ""),
+    )
+
+
+def observer(records: Iterable[Record]) -> tuple[Ratio | None, Check]:
+    """Time of a step with the sampler over without it, in each trial; t interval on the logarithms."""
+    ratios = []
+    for record in records:
+        effect = record.timing.observer if record.timing else None
+        if effect is not None and (pair := (_quiet_step(effect.on), _quiet_step(effect.off))):
+            ratios.append(pair[0] / pair[1])
+    if not ratios:
+        return None, Check(
+            name=OBSERVER_CHECK,
+            answer="fail",
+            bound=f"{OBSERVER[0]} to {OBSERVER[1]}",
+            found="no trial measured it",
+        )
+    value, low, high, n = time_interval(ratios)
+    return Ratio(value=value, low=low, high=high, pairs=n), Check(
+        name=OBSERVER_CHECK,
+        answer="undecided" if low is None or high is None else judge(low, high, *OBSERVER),
+        bound=f"{OBSERVER[0]} to {OBSERVER[1]}",
+        found=f"{value:.4f}" + (f", 95 % interval {low:.4f} to {high:.4f}" if low and high else "") + f", {n} trials",
+    )
+
+
+def sampler_cost(records: Iterable[Record]) -> tuple[float | None, Check]:
+    """CPU time of the sampler over the wall time of each window that it watched: mean, t interval over trials."""
+    shares = [
+        record.telemetry.sampler_cpu_ns / record.telemetry.window_ns
+        for record in records
+        if record.telemetry and record.telemetry.sampler_cpu_ns is not None
+    ]
+    name, bound = "cost of the sampler", f"at most {SAMPLER_SHARE:.1%} of a core"
+    if not shares:
+        return None, Check(name=name, answer="undecided", bound=bound, found="not measured")
+    mean, low, high, n = mean_interval(shares)
+    return mean, Check(
+        name=name,
+        answer="undecided" if low is None or high is None else judge(max(low, 0.0), high, 0.0, SAMPLER_SHARE),
+        bound=bound,
+        found=f"{mean:.2%}"
+        + (f", 95 % interval {max(low, 0.0):.2%} to {high:.2%}" if low is not None and high is not None else "")
+        + f", {n} trials",
+    )
+
+
+def real_pair(records: Sequence[Record], refusal: str | None) -> tuple[Ratio | None, Check]:
+    """The A/A ratio of a real stack: one comparison, which can be a false winner one time in twenty."""
+    timed = [record for record in records if record.kind == "timing"]
+    name, bound = "A/A of a real stack", "no winner"
+    cases = _judged(records, None) if timed else []
+    row = next((row for case in cases for row in case.rows if row.result.contender.twin), None)
+    if row is None or row.time_ratio is None:
+        return None, Check(name=name, answer="undecided", bound=bound, found=refusal or "no pair was timed")
+    value, low, high, n = row.time_ratio
+    interval = f", 95 % interval {low:.3f} to {high:.3f}" if low and high else ""
+    return Ratio(value=value, low=low, high=high, pairs=n), Check(
+        name=name,
+        answer="undecided" if row.verdict in ("faster", "slower") else "pass",
+        bound=bound,
+        found=f"{row.verdict}: {value:.3f}{interval}, {n} rounds",
+    )
+
+
+def _quiet_step(blocks: Sequence[Block]) -> float:
+    """Median ns of a step, without what the block's thread waited for a core."""
+    return median((block.wall_ns - (block.wait_ns or 0)) / block.steps for block in blocks)
+
+
+def _timed(records: Iterable[Record]) -> list[Result]:
+    return [result for result in results(records) if result.timed]
+
+
+def _noise(campaigns: Iterable[Iterable[Record]]) -> Noise | None:
+    """A/A noise over all campaigns, as for the host of any result."""
+    noises = host_noises(results(record for records in campaigns for record in records))
+    return next(iter(noises.values()), None)
+
+
+def _judged(records: Sequence[Record], noise: Noise | None) -> list[CaseComparison]:
+    """The comparison that one campaign's records give by themselves."""
+    host_id = records[0].provenance.host_id
+    baseline = next(r.contender.slug for r in records if not r.contender.twin and not r.contender.variant)
+    return comparisons(results(records), baseline, {host_id: noise} if noise else {})

@@ -1,0 +1,106 @@
+"""``framebench selftest``: run the trials, judge them, store the answers, say them."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from framebench import store
+from framebench.selftest import evidence
+from framebench.selftest.campaigns import FULL, QUICK, REAL_CONTENDER, Runner, Trials
+from framebench.selftest.document import Check, Planted, SelfTest
+from framebench.selftest.progress import SelfTestProgress
+
+MARKS = {"pass": "pass     ", "fail": "FAIL     ", "undecided": "undecided"}
+
+
+def run(root: Path, results: Path, form: Literal["quick", "full"], console: Console) -> int:
+    """Test the machinery on this machine; exit code 0 if no check failed, else 1.
+
+    The trials' records lie in ``build/selftest/<id>/``; what they say is written below ``results``.
+    """
+    progress = SelfTestProgress(console)
+    selftest_id = store.new_trial_id()
+    folder = root / "build" / "selftest" / selftest_id
+    runner = Runner(root, folder, progress)
+    started = time.monotonic()
+    trials = runner.run(FULL if form == "full" else QUICK)
+    document = _document(runner, trials, selftest_id, form, time.monotonic() - started)
+    path = store.write_selftest(document, results)
+    if form == "quick":
+        shutil.rmtree(folder)  # nobody reads so few; those of the full form can be looked at
+    for line in report(document):
+        progress.say(line)
+    progress.say(f"written to {path}")
+    progress.say(summary(document.checks))
+    return 1 if any(check.answer == "fail" for check in document.checks) else 0
+
+
+def report(document: SelfTest) -> list[str]:
+    """Each check on a line, then the power table where there is one."""
+    lines = [
+        f"{MARKS[check.answer]}  {check.name}: {check.found} (asked: {check.bound})" for check in document.checks
+    ]
+    if document.planted:
+        lines += ["", "planted  rounds  found     predicted  rounds for 95 %", *map(_power_row, document.planted)]
+    return lines
+
+
+def summary(checks: list[Check]) -> str:
+    """The last line: how many checks ended how."""
+    answers = Counter(check.answer for check in checks)
+    return (
+        f"{len(checks)} checks: {answers['pass']} pass, {answers['fail']} fail, {answers['undecided']} undecided"
+    )
+
+
+def _power_row(row: Planted) -> str:
+    needed = "more than can be simulated" if row.rounds_needed is None else str(row.rounds_needed)
+    return f"{row.percent:>5} %  {row.rounds:>6}  {row.found:>3} of {row.campaigns:<3} {row.predicted:>8.0%}  {needed}"
+
+
+def _document(
+    runner: Runner, trials: Trials, selftest_id: str, form: Literal["quick", "full"], seconds: float
+) -> SelfTest:
+    checks = evidence.canaries(trials)
+    false_winners, check = evidence.false_winners(trials.aa)
+    checks.append(check)
+    planted: list[Planted] = []
+    if trials.planted:
+        planted, found = evidence.planted(trials.planted, evidence.residuals(trials.aa))
+        checks += found
+    observer, check = evidence.observer(trials.observer)
+    checks.append(check)
+    sampler_share, check = evidence.sampler_cost(trials.observer)
+    checks.append(check)
+    pair = None
+    if form == "full":
+        pair, check = evidence.real_pair(trials.real, trials.real_refusal)
+        checks.append(check)
+    ceiling = trials.ceiling.ceiling
+    return SelfTest(
+        selftest_id=selftest_id,
+        form=form,
+        tested_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        host_id=runner.source.host_id,
+        git_commit=runner.source.commit,
+        dirty=runner.source.dirty,
+        harness_tree_sha256=runner.source.harness_tree,
+        duration_s=round(seconds, 1),
+        trials=trials.count(),
+        checks=checks,
+        false_winners=false_winners,
+        planted=planted,
+        observer=observer,
+        sampler_share=sampler_share,
+        matmul_flops_per_s=ceiling.matmul_flops_per_s.get("fp32") if ceiling else None,
+        copy_bytes_per_s=ceiling.copy_bytes_per_s if ceiling else None,
+        real_contender=REAL_CONTENDER if pair else None,
+        real_pair=pair,
+    )
