@@ -46,6 +46,7 @@ class Request(NamedTuple):
     case_globs: tuple[str, ...]
     contender_globs: tuple[str, ...]
     results: Path
+    rounds: int | None = None
     force: bool = False
 
 
@@ -140,6 +141,8 @@ class _Entry(NamedTuple):
 def _enter(request: Request, console: Console) -> _Entry:
     parse_budget(request.budget)
     suite = choose_suite(request.root, request.suite, console)
+    if request.rounds is not None:
+        suite = msgspec.structs.replace(suite, rounds=request.rounds)
     suite, changed = slowed(suite, request.results, host_id())
     if changed:
         console.print(changed, markup=False)
@@ -183,6 +186,7 @@ def _open(request: Request, entry: _Entry, images: dict[str, ImageRef], console:
         [entrant for entrant in entry.contenders if entrant.stack in campaign.images],
         seconds=bench.seconds,
         done=campaign.done,
+        settled=campaign.settled,
         budget_s=budget_s,
         seed=int(hashlib.sha256(campaign.campaign_id.encode()).hexdigest()[:8], 16),
     )
@@ -251,9 +255,10 @@ def _campaign_id(request: Request, entry: _Entry, source: Source) -> str:
     """Equal for the same command on the same host and harness: a stopped campaign carries on as itself.
 
     Another selection is another campaign: its rounds were not interleaved with these, so they never pair up.
+    More rounds of the same are the same campaign, carried on.
     """
     facts = [
-        msgspec.json.encode(entry.suite).decode(),
+        msgspec.json.encode(msgspec.structs.replace(entry.suite, rounds=0)).decode(),
         *(request.budget, repr(request.case_globs), repr(request.contender_globs)),
         entry.executor.name,
         source.host_id,
@@ -272,6 +277,8 @@ def _announce(bench: Bench, console: Console) -> None:
         + ("" if bench.budget_s is None else f" of a budget of {minutes(bench.budget_s)}"),
         markup=False,
     )
+    if plan.settled:
+        console.print("precise enough, so without further rounds: " + "; ".join(plan.settled), markup=False)
     if plan.dropped:
         console.print("left out to keep to the budget: " + "; ".join(plan.dropped), markup=False)
     if bench.campaign.source.dirty:

@@ -6,19 +6,22 @@ It can be stopped at any moment: what is on disk is complete trials, and the sam
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from framebench import checkout, host, store
+from framebench.comparisons import comparisons
 from framebench.estimate import Estimator
 from framebench.executors import Executor, Failure
 from framebench.images import harness_tree_sha256
 from framebench.plan import Plan, Planned, record_key, trial_key
+from framebench.result import results
+from framebench.statistics import looks
 from framebench.suites import Suite
 from framebench.work_hash import work_hash
-from harness.record import ImageRef, Outcome, Provenance, Record, TrialSpec
+from harness.record import Case, Contender, ImageRef, Outcome, Provenance, Record, TrialSpec
 
 
 class Progress(Protocol):
@@ -35,6 +38,8 @@ class Progress(Protocol):
     def finished(self, trial: Planned, record: Record, left_s: float) -> None: ...
 
     def skipped(self, trial: Planned, reason: str) -> None: ...
+
+    def settled(self, case: Case, rounds: int, left_out: int) -> None: ...
 
 
 class Source(NamedTuple):
@@ -82,7 +87,7 @@ class Campaign:
         self.stop_after_trial = False
         self._hashes: dict[tuple[str, str], str] = {}
         self._gates: dict[tuple[str, str], Record] = {}
-        self._done: set[tuple[str, ...]] = set()
+        self._done: dict[tuple[str, ...], list[Record]] = {}
 
     def remember(self, records: list[Record]) -> None:
         """Count these records as done; an interrupted trial is not, it will be run again."""
@@ -90,7 +95,7 @@ class Campaign:
             if record.outcome.status == "interrupted":
                 continue
             key = record_key(record)
-            self._done.add(key)
+            self._done.setdefault(key, []).append(record)
             gate = Planned("parity", record.case, record.contender, 0)
             if record.kind == "parity" and record.contender.stack in self.images and key == self._key(gate):
                 self._gates[record.case.path, record.contender.slug] = record
@@ -99,6 +104,29 @@ class Campaign:
         """Is this very trial on disk, from the same image and the same work?"""
         return self._key(trial) in self._done
 
+    def settled(self, case: Case, contenders: Sequence[Contender]) -> int | None:
+        """The rounds after which a look found the case precise enough for no more of them; null if none did.
+
+        A look sees what the pages would show of the rounds up to it, and nothing of later ones: whoever asks, and
+        whenever, gets the same answer. It takes place once those rounds are finished.
+        """
+        for look in looks.LOOKS:
+            if look >= self.suite.rounds:
+                break
+            trials = [
+                Planned("timing", case, entrant, number)
+                for entrant in contenders
+                for number in range(1, look + 1)
+            ]
+            counted = [trial for trial in trials if not self._refusal(trial)]
+            if not all(map(self.done, counted)):
+                break
+            records = [record for trial in counted for record in self._done[self._key(trial)]]
+            for compared in comparisons(results(records), self.suite.baseline):
+                if looks.stop(look, compared.half_widths):
+                    return look
+        return None
+
     def run(
         self,
         plan: Plan,
@@ -106,7 +134,10 @@ class Campaign:
         estimator: Estimator,
         deadline: float | None,
     ) -> Summary:
-        """Gates, then whole rounds; none starts that would miss ``deadline`` (a ``time.monotonic`` value)."""
+        """Gates, then whole rounds; none starts that would miss ``deadline`` (a ``time.monotonic`` value).
+
+        Between rounds a case that a look finds precise enough drops out.
+        """
 
         def needs(trials: list[Planned]) -> float:
             return sum(estimator.seconds(t.kind, t.case, t.contender, self.suite.protocol) for t in trials)
@@ -118,6 +149,11 @@ class Campaign:
         progress.start(plan)
         left = plan.trials()
         for number, batch in enumerate([plan.gates, *plan.rounds]):
+            if number > 0:
+                self._drop_settled(plan, left, batch, progress)
+                batch = [trial for trial in batch if trial in left]
+                if not batch:
+                    continue
             needed = needs(batch)
             if number > 0:
                 progress.round(number, len(plan.rounds))
@@ -152,6 +188,17 @@ class Campaign:
         store.write(record, self.results)
         self.remember([record])
         return record
+
+    def _drop_settled(
+        self, plan: Plan, left: list[Planned], batch: list[Planned], progress: Progress
+    ) -> None:
+        """Take the trials of cases that the last look settled out of ``left``."""
+        for case in dict.fromkeys(trial.case for trial in batch if trial in left):
+            rounds = self.settled(case, plan.contenders)
+            if rounds is not None:
+                of_case = [trial for trial in left if trial.case == case]
+                left[:] = [trial for trial in left if trial.case != case]
+                progress.settled(case, rounds, len(of_case))
 
     def _refusal(self, trial: Planned) -> str | None:
         """Why a trial after the gates must not run: its gate did not pass."""

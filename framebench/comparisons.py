@@ -13,11 +13,11 @@ from framebench.errors import UserError
 from framebench.result import Result, host_noises, log_times
 from framebench.statistics.comparison import Comparison, Method, compare_case
 from framebench.statistics.equivalence import Equivalence, accuracy_equivalence
-from framebench.statistics.geomean import GeometricMean, geometric_mean
-from framebench.statistics.holm import holm
+from framebench.statistics.family import Judged, judge_case
+from framebench.statistics.geomean import GeometricMean, LogRatio, geometric_mean
 from framebench.statistics.interval import Estimate
 from framebench.statistics.noise import Noise
-from framebench.statistics.verdict import Verdict, margin, p_value, verdict
+from framebench.statistics.verdict import Verdict, margin, verdict
 from harness.record import Case, Protocol
 
 BASELINE = "torch-eager"
@@ -27,13 +27,15 @@ BASELINE = "torch-eager"
 class Row:
     """One contender in a case.
 
-    ``time_ratio`` is its time over the baseline's (below 1 is faster; ``n`` rounds) and ``adjusted_p``
-    Holm's p for "outside the margin"; both null for the baseline itself. ``relative_to_best`` is its time
-    over the shortest in the case: a description without a verdict. ``place`` counts ranked contenders.
+    ``comparison`` is with the baseline, ``time_ratio`` its time over the baseline's (below 1 is faster; ``n``
+    rounds) and ``adjusted_p`` Holm's p for "outside the margin"; all null for the baseline itself.
+    ``relative_to_best`` is its time over the shortest in the case: a description without a verdict. ``place``
+    counts ranked contenders.
     """
 
     result: Result
     is_baseline: bool
+    comparison: Comparison | None
     time_ratio: Estimate | None
     method: Method | None
     adjusted_p: float | None
@@ -68,6 +70,11 @@ class CaseComparison:
     def best(self) -> Result | None:
         """The fastest result that may be ranked."""
         return next((row.result for row in self.rows if row.place == 1), None)
+
+    @property
+    def half_widths(self) -> list[float | None]:
+        """Half-width (ln) of each comparison's 95 % interval; null for one without an interval."""
+        return [row.comparison.half_width for row in self.rows if row.comparison]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +150,7 @@ def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
     answers = []
     for (host_id, executor, protocol), members in sorted(groups.items()):
         paths = [member.case.path for member in members]
-        ratios: dict[tuple[str, str], dict[str, float | None]] = {}
+        ratios: dict[tuple[str, str], dict[str, LogRatio | None]] = {}
         for member in members:
             entries = [(row.result, row) for row in member.rows] + [
                 (result, None) for result in member.absent
@@ -155,8 +162,7 @@ def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
                 if name not in ratios:
                     ratios[name] = dict.fromkeys(paths)
                 if row is not None:
-                    ratio = row.time_ratio.value if row.time_ratio else None
-                    ratios[name][member.case.path] = 1.0 if row.is_baseline else ratio
+                    ratios[name][member.case.path] = _log_ratio(row)
         baseline = next(member.baseline for member in members if member.baseline)
         answers += [
             Overall(
@@ -171,6 +177,13 @@ def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
             for (slug, image), values in sorted(ratios.items())
         ]
     return answers
+
+
+def _log_ratio(row: Row) -> LogRatio | None:
+    """The baseline's own ratio is 1 by definition, without an error."""
+    if row.is_baseline:
+        return LogRatio(0.0, None, None)
+    return LogRatio(*row.comparison[:3]) if row.comparison else None
 
 
 def _comparable(result: Result) -> bool:
@@ -198,14 +211,8 @@ def _compare(members: list[Result], declared: str, noise: Noise | None) -> CaseC
     rows: list[Row] = []
     if baseline is not None:
         position = timed.index(baseline)
-        found = compare_case(_table(timed), position)
-        # The family of Holm's correction: the baseline against the other contenders, A/A twins aside.
-        in_family = [
-            comparison if comparison is not None and not result.contender.twin else None
-            for result, comparison in zip(timed, found, strict=True)
-        ]
-        adjusted = holm([p_value(c, equal_within) if c else None for c in in_family])
-        rows = _rows(timed, baseline, found, adjusted, equal_within)
+        twins = [column for column, result in enumerate(timed) if result.contender.twin]
+        rows = _rows(timed, baseline, judge_case(_table(timed), position, equal_within, twins))
     first = members[0]
     return CaseComparison(
         host_id=first.host_id,
@@ -231,27 +238,22 @@ def _baseline(timed: list[Result], declared: str) -> Result | None:
     return min(others, key=lambda result: (-len(result.timed), result.contender.slug), default=None)
 
 
-def _rows(
-    timed: list[Result],
-    baseline: Result,
-    found: list[Comparison | None],
-    adjusted: list[float | None],
-    equal_within: float,
-) -> list[Row]:
+def _rows(timed: list[Result], baseline: Result, found: list[Judged | None]) -> list[Row]:
     best = next((r.time_ns.value for r in timed if r.time_ns and not r.contender.twin), None)
     place = 0
     rows = []
-    for result, comparison, p in zip(timed, found, adjusted, strict=True):
+    for result, judged in zip(timed, found, strict=True):
         ranked = result.ranked and not result.contender.twin
         place += ranked
         rows.append(
             Row(
                 result=result,
                 is_baseline=result is baseline,
-                time_ratio=ratio(comparison) if comparison else None,
-                method=comparison.method if comparison else None,
-                adjusted_p=p,
-                verdict=verdict(comparison, equal_within, p) if comparison else None,
+                comparison=judged.comparison if judged else None,
+                time_ratio=ratio(judged.comparison) if judged else None,
+                method=judged.comparison.method if judged else None,
+                adjusted_p=judged.adjusted_p if judged else None,
+                verdict=judged.verdict if judged else None,
                 relative_to_best=result.time_ns.value / best if result.time_ns and best else None,
                 place=place if ranked else None,
                 accuracy=_accuracy(result, baseline),

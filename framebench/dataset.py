@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from framebench import store
 from framebench.comparisons import (
     BASELINE,
@@ -25,6 +27,7 @@ from framebench.result import (
     NOT_TIMED,
     SET_ASIDE,
     FirstSteps,
+    LatencySummary,
     LearningSummary,
     Result,
     cpu_step_ns,
@@ -89,7 +92,8 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
     """Read records below ``paths`` and compute everything; broken files are reported, never fatal."""
     loaded = store.load(paths)
     records = [record for _, record in loaded.records]
-    found = results(records)
+    steps, unreadable = store.latencies(loaded.records)
+    found = results(records, {trial: np.array(times, dtype=np.int64) for trial, times in steps.items()})
     cases = comparisons(found, baseline)
     reproductions: dict[str, list[Reproduction]] = defaultdict(list)
     for _, reproduction in sorted(loaded.reproductions, key=lambda pair: pair[1].reproduction_id):
@@ -105,7 +109,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
         overall=overall(cases),
         noises=host_noises(found),
         reproductions=dict(reproductions),
-        broken=[*loaded.broken, *loaded.leftovers],
+        broken=[*loaded.broken, *unreadable, *loaded.leftovers],
         selftests=dict(selftests),
     )
 
@@ -117,6 +121,7 @@ __all__ = [
     "CaseComparison",
     "Dataset",
     "FirstSteps",
+    "LatencySummary",
     "LearningSummary",
     "Overall",
     "Result",

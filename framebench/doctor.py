@@ -95,7 +95,9 @@ def _executors(root: Path) -> Iterator[Finding]:
 
 def _frequency(hardware: Hardware) -> Iterator[Finding]:
     if hardware.governor is None:
-        yield Finding(False, "clock and governor: the kernel does not offer them (usual in a virtual machine)")
+        yield Finding(
+            False, "clock and governor: the kernel does not offer them (usual in a virtual machine)"
+        )
     else:
         steady = hardware.governor == "performance"
         advice = "" if steady else "; `performance` would be steadier"
@@ -122,7 +124,9 @@ def _trust(results: Path) -> Iterator[Finding]:
     found = dataset.load([results]) if results.exists() else None
     noise = found.noises.get(here) if found else None
     if noise is None:
-        yield Finding(False, "A/A noise: no pair has been measured on this host yet (`make bench-all` does it)")
+        yield Finding(
+            False, "A/A noise: no pair has been measured on this host yet (`make bench-all` does it)"
+        )
     else:
         yield Finding(
             True,

@@ -202,7 +202,7 @@ def _trial(record: Record) -> dict[str, Any]:
 
 
 def _result(result: Result) -> dict[str, Any]:
-    first, learning, memory = result.first_steps, result.learning, result.memory
+    first, learning, memory, latency = result.first_steps, result.learning, result.memory, result.latency
     return {
         "result_id": result.id,
         "host_id": result.host_id,
@@ -226,9 +226,12 @@ def _result(result: Result) -> dict[str, Any]:
         **_estimate("cpu_step_ns", result.cpu_ns),
         "wait_share": result.wait_share,
         "flops_per_step": result.flops_per_step,
-        "latency_p50_ns": result.latency.p50_ns if result.latency else None,
-        "latency_p95_ns": result.latency.p95_ns if result.latency else None,
-        "latency_p99_ns": result.latency.p99_ns if result.latency else None,
+        "latency_steps": latency.steps if latency else None,
+        **_estimate("latency_p50_ns", latency.p50 if latency else None),
+        **_estimate("latency_p90_ns", latency.p90 if latency else None),
+        **_estimate("latency_p95_ns", latency.p95 if latency else None),
+        **_estimate("latency_p99_ns", latency.p99 if latency else None),
+        "latency_bootstrap_seed": latency.seed if latency and latency.p50.low is not None else None,
         "first_step_cold_ns": first.cold_ns if first else None,
         "first_step_warm_ns": first.warm_ns if first else None,
         "allocator_peak_bytes": memory.allocator_peak if memory else None,

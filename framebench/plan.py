@@ -6,10 +6,12 @@ A pure function of the suite, what is done already, and an estimate of each tria
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatch
+from itertools import chain
 from typing import NamedTuple
 
+from framebench.statistics.looks import LOOKS
 from framebench.suites import Suite, parse_contender
 from harness.record import Case, Contender, Record, TrialKind
 
@@ -31,6 +33,8 @@ class Plan(NamedTuple):
     done: int  # trials of this plan that are on disk already
     dropped: list[str]  # what the budget left out, in words
     estimate_s: float  # of what is still to run
+    contenders: tuple[Contender, ...] = ()  # whom its cases compare, done or not
+    settled: tuple[str, ...] = ()  # cases that earlier looks finished, in words
 
     def trials(self) -> list[Planned]:
         """Everything still to run, in order."""
@@ -42,6 +46,9 @@ Seconds = Callable[[Planned], float]
 
 Done = Callable[[Planned], bool]
 """Is this trial on disk already, with the same image and the same work?"""
+
+Settled = Callable[[Case, Sequence[Contender]], int | None]
+"""The rounds after which a look found the case, as these contenders compare in it, precise enough; else null."""
 
 
 class _Selection(NamedTuple):
@@ -57,31 +64,58 @@ def make(
     *,
     seconds: Seconds,
     done: Done,
+    settled: Settled,
     budget_s: float | None,
     seed: int,
 ) -> Plan:
-    """The trials of these cases and contenders, in order, within the budget (null = no limit)."""
+    """The trials of these cases and contenders, in order, within the budget (null = no limit).
+
+    A case that a look has settled has no later rounds. Where looks may still free time, the plan goes on to
+    the suite's last round, whatever the budget: the campaign's deadline ends it, and ``estimate_s`` covers
+    what fits for sure.
+    """
+    known: dict[tuple[str, ...], int | None] = {}
+
+    def last_round(case: Case, among: Sequence[Contender]) -> int | None:
+        key = (case.path, *(entrant.slug for entrant in among))
+        if key not in known:
+            known[key] = settled(case, among)
+        return known[key]
+
+    def to_do(selection: _Selection) -> tuple[list[Planned], list[list[Planned]]]:
+        ends = {case.path: last_round(case, selection.contenders) for case in selection.cases}
+        gates = [trial for trial in _gates(suite, selection) if not done(trial)]
+        rounds = []
+        for number in range(1, selection.rounds + 1):
+            batch = [
+                trial
+                for trial in _round(selection, number, seed)
+                if number <= (ends[trial.case.path] or number) and not done(trial)
+            ]
+            rounds += [batch] if batch else []
+        return gates, rounds
 
     def cost(selection: _Selection) -> float:
-        return sum(seconds(trial) for trial in _all(suite, selection, seed) if not done(trial))
+        gates, rounds = to_do(selection)
+        return sum(seconds(trial) for trial in [*gates, *chain.from_iterable(rounds)])
 
     whole = _Selection(cases, contenders, suite.rounds)
-    selection = whole if budget_s is None else _fit(suite, whole, cost, budget_s)
-    ordered = _gates(suite, selection)
-    gates = [trial for trial in ordered if not done(trial)]
-    rounds = [
-        [trial for trial in _round(selection, number, seed) if not done(trial)]
-        for number in range(1, selection.rounds + 1)
-    ]
-    rounds = [batch for batch in rounds if batch]
-    total = len(ordered) + selection.rounds * len(selection.cases) * len(selection.contenders)
-    left = gates + [trial for batch in rounds for trial in batch]
+    fitted = whole if budget_s is None else _fit(suite, whole, cost, budget_s)
+    selection = fitted._replace(rounds=suite.rounds) if fitted.rounds >= LOOKS[0] else fitted
+    gates, rounds = to_do(selection)
+    of_all = [*_gates(suite, selection), *_timed(selection, seed)]
     return Plan(
         gates=gates,
         rounds=rounds,
-        done=total - len(left),
-        dropped=_dropped(whole, selection),
-        estimate_s=sum(seconds(trial) for trial in left),
+        done=sum(done(trial) for trial in of_all),
+        dropped=_dropped(whole, fitted),
+        estimate_s=cost(fitted),
+        contenders=tuple(selection.contenders),
+        settled=tuple(
+            f"{case.path} after {rounds_done} rounds"
+            for case in selection.cases
+            if (rounds_done := last_round(case, selection.contenders)) is not None
+        ),
     )
 
 
@@ -120,7 +154,8 @@ def _dropped(whole: _Selection, chosen: _Selection) -> list[str]:
     lines = [f"case {case.path}" for case in whole.cases if case not in chosen.cases]
     lines += [f"contender {entrant.slug}" for entrant in whole.contenders if entrant not in chosen.contenders]
     if chosen.rounds < whole.rounds:
-        lines.append(f"rounds {chosen.rounds + 1} to {whole.rounds}")
+        unless = ", unless cases settled early leave the time" if chosen.rounds >= LOOKS[0] else ""
+        lines.append(f"rounds {chosen.rounds + 1} to {whole.rounds}{unless}")
     return lines
 
 
@@ -145,8 +180,7 @@ def _round(selection: _Selection, number: int, seed: int) -> list[Planned]:
     return trials
 
 
-def _all(suite: Suite, selection: _Selection, seed: int) -> Iterable[Planned]:
-    yield from _gates(suite, selection)
+def _timed(selection: _Selection, seed: int) -> Iterable[Planned]:
     for number in range(1, selection.rounds + 1):
         yield from _round(selection, number, seed)
 

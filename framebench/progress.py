@@ -16,7 +16,7 @@ from rich.progress import (
 
 from framebench.plan import Plan, Planned
 from framebench.result import step_ns
-from harness.record import Record
+from harness.record import Case, Record
 
 
 def minutes(seconds: float) -> str:
@@ -113,6 +113,18 @@ class CampaignProgress:
             highlight=False,
             soft_wrap=True,
         )
+
+    def settled(self, case: Case, rounds: int, left_out: int) -> None:
+        """A look found a case precise enough; it takes no part in later rounds."""
+        self.console.print(
+            f"{case.path}: settled after {rounds} rounds, every comparison is within ± 1 %; "
+            f"{left_out} trials left out",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        self._count += left_out
+        self._bars.update(self._all, advance=left_out)
 
     def _step(self, left_s: float | None) -> None:
         self._count += 1

@@ -124,14 +124,28 @@ def _overall(evidence: Evidence) -> Table:
         if mean.n + len(mean.missing) < 2:
             continue
         contender = contenders[item.contender]
+        speed, interval = "", ""
+        if mean.value is not None:
+            # Times were averaged; speed is their reciprocal, so the ends change places.
+            speed = figures.ratio(1 / mean.value)
+            ends = (1 / mean.high, 1 / mean.low) if mean.low and mean.high else (None, None)
+            interval = figures.with_interval(1 / mean.value, *ends)[1]
         rows.append(
             [
                 Cell(contender_name(contender), stack=contender.stack),
-                Cell(figures.ratio(1 / mean.value) if mean.value else figures.NONE, "fb-num"),
+                Cell(speed or figures.NONE, "fb-num"),
+                Cell(interval or figures.NONE, "fb-num"),
                 Cell(str(mean.n), "fb-num"),
                 Cell(", ".join(mean.missing) or figures.NONE, "fb-reason"),
                 Cell(f"{item.host_id}, {item.executor}, {item.protocol}"),
             ]
         )
-    head = [_("Contender"), _("Speed ÷ baseline"), _("Cases"), _("Missing"), _("Host, executor, suite")]
+    head = [
+        _("Contender"),
+        _("Speed ÷ baseline"),
+        _("95 % interval"),
+        _("Cases"),
+        _("Missing"),
+        _("Host, executor, suite"),
+    ]
     return Table(head, rows)

@@ -10,6 +10,7 @@ from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.views import Cell, Fact, Table
 from framebench.pages.words import _, contender_name, executor_name, task_name
+from framebench.statistics.bootstrap import MIN_TRIALS
 
 UP = "../../"
 
@@ -49,6 +50,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "failures": _failures(result),
         "phases": trials.phases_table(records),
         "warmup": trials.warmup_table(records),
+        "latencies": _latencies(result),
         "latency": trials.latency_table(records),
         "learning": learning,
         "learned": trials.learning_table(records),
@@ -163,6 +165,28 @@ def _reproductions(result: Result, evidence: Evidence) -> Table:
         _("In what"),
     ]
     return Table(head, rows)
+
+
+def _latencies(result: Result) -> Table | None:
+    """Quantiles over all steps of all trials, with intervals where there are trials enough."""
+    latency = result.latency
+    if latency is None:
+        return None
+    found = [("p50", latency.p50), ("p90", latency.p90), ("p95", latency.p95), ("p99", latency.p99)]
+    rows = []
+    for name, estimate in found:
+        if estimate is None:
+            continue
+        low, high = figures.duration(estimate.low), figures.duration(estimate.high)
+        interval = figures.NONE if estimate.low is None else f"{low}\u2009–\u2009{high}"
+        rows.append([Cell(name), Cell(figures.duration(estimate.value), "fb-num"), Cell(interval, "fb-num")])
+    text = _("All {steps} steps of {trials} trials, each with a synchronisation after it.")
+    caption = text.format(steps=latency.steps, trials=latency.p50.n)
+    if latency.p50.low is None:
+        caption += " " + _("No interval: it takes {n} trials.").format(n=MIN_TRIALS)
+    else:
+        caption += " " + _("Interval: bootstrap over trials, seed {seed}.").format(seed=latency.seed)
+    return Table([_("Quantile"), _("Time"), _("95 % interval")], rows, caption)
 
 
 def _failures(result: Result) -> list[dict[str, str]]:

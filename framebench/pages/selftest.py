@@ -26,9 +26,7 @@ def summary(evidence: Evidence, prefix: str) -> Table | None:
             [
                 Cell(host_id, href=f"{prefix}hosts/{host_id}/", code=True),
                 Cell(f"{newest.tested_utc[:10]}, {_(newest.form)}"),
-                Cell(
-                    _("{wrong} of {count}").format(wrong=equal.false_winners, count=equal.comparisons), NUM
-                ),
+                Cell(_("{wrong} of {count}").format(wrong=equal.false_winners, count=equal.comparisons), NUM),
                 Cell(rate, NUM),
                 Cell(figures.percent(equal.spread_ln), NUM),
                 Cell(_ratio(newest.observer), NUM),

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from framebench import plan as planning
 from framebench import suites
 from framebench.campaign import Campaign, Source
 from framebench.executors import Executor, Unavailable
@@ -20,7 +19,7 @@ from framebench.plan import Planned
 from framebench.selftest.progress import SelfTestProgress
 from framebench.suites import Suite
 from harness.frameworks import SELF_TEST
-from harness.record import Contender, ImageRef, Record, TrialKind
+from harness.record import Case, Contender, ImageRef, Record, TrialKind
 
 FAULTS = {"nowait": "sync", "tf32": "precision", "bf16": "precision", "oversubscribed": "threads"}
 """Variant of the NumPy stack -> the canary that has to refuse it."""
@@ -44,7 +43,9 @@ class Form(NamedTuple):
 FULL = Form(
     aa_campaigns=100, aa_rounds=3, planted_campaigns=20, planted_rounds=10, observer_trials=40, real_rounds=5
 )
-QUICK = Form(aa_campaigns=4, aa_rounds=3, planted_campaigns=0, planted_rounds=0, observer_trials=8, real_rounds=0)
+QUICK = Form(
+    aa_campaigns=4, aa_rounds=3, planted_campaigns=0, planted_rounds=0, observer_trials=8, real_rounds=0
+)
 
 
 class Trials(NamedTuple):
@@ -59,7 +60,7 @@ class Trials(NamedTuple):
     real: list[Record]
     real_refusal: str | None
 
-    def count(self) -> int:
+    def total(self) -> int:
         """Trials in all."""
         several = (self.observer, self.real, *self.aa, *self.planted)
         return 2 + len(self.faulty) + sum(map(len, several))
@@ -90,17 +91,26 @@ class Runner:
         entrants = len(self.suite.contenders) + 1
         with self.progress.stage("planted", form.planted_campaigns * form.planted_rounds * entrants):
             planted = [self._twins(self.suite, form.planted_rounds) for _ in range(form.planted_campaigns)]
-        real, refusal = self._real(form.real_rounds) if form.real_rounds else ([], "not part of the quick form")
-        return Trials(sound, dict(zip(FAULTS, broken, strict=True)), ceiling, observer, aa, planted, real, refusal)
+        real, refusal = (
+            self._real(form.real_rounds) if form.real_rounds else ([], "not part of the quick form")
+        )
+        return Trials(
+            sound, dict(zip(FAULTS, broken, strict=True)), ceiling, observer, aa, planted, real, refusal
+        )
 
     def _twins(self, suite: Suite, rounds: int) -> list[Record]:
         return self._campaign(suite, [entrant.slug for entrant in suite.entrants()], rounds)
 
     def _campaign(self, suite: Suite, slugs: Sequence[str], rounds: int) -> list[Record]:
-        """Timing trials of these contenders in the suite's only case; the order is drawn anew in each round."""
+        """Timing trials of these contenders of the NumPy stack in the suite's only case."""
         campaign = self._open(suite, self.executor, self.images)
-        case = suite.expand(CORES)[0]
         entrants = [entrant for entrant in suite.entrants() if entrant.slug in slugs]
+        return self._rounds(campaign, suite.expand(CORES)[0], entrants, rounds)
+
+    def _rounds(
+        self, campaign: Campaign, case: Case, entrants: Sequence[Contender], rounds: int
+    ) -> list[Record]:
+        """Every contender once per round, the order drawn anew for each."""
         records = []
         for number in range(1, rounds + 1):
             batch = [Planned("timing", case, entrant, number) for entrant in entrants]
@@ -117,26 +127,16 @@ class Runner:
         """A/A of a real stack in the smoke suite's smallest case, where its trials run otherwise."""
         executor = choose(self.root, "auto", self.progress.say)
         smoke = suites.load(self.root, "smoke")
-        suite = msgspec.structs.replace(
-            smoke, contenders=[REAL_CONTENDER], twin=REAL_CONTENDER, rounds=rounds, kinds=["parity", "timing"]
-        )
-        entrants = suite.entrants()
-        prepared = executor.prepare([entrants[0].stack], self.progress.say)[entrants[0].stack]
+        suite = msgspec.structs.replace(smoke, contenders=[REAL_CONTENDER], twin=REAL_CONTENDER)
+        original, twin = suite.entrants()
+        prepared = executor.prepare([original.stack], self.progress.say)[original.stack]
         if isinstance(prepared, Unavailable):
             return [], prepared.reason
-        campaign = self._open(suite, executor, {entrants[0].stack: prepared})
-        cases = [case for case in suite.expand(cores_allowed()) if case.workload == "mlp"]
-        plan = planning.make(
-            suite,
-            cases,
-            entrants,
-            seconds=lambda trial: 0.0,
-            done=lambda trial: False,
-            budget_s=None,
-            seed=int(campaign.campaign_id, 16),
-        )
-        with self.progress.stage(f"A/A of {REAL_CONTENDER}", len(plan.trials())):
-            return [self._run(campaign, trial) for trial in plan.trials()], None
+        campaign = self._open(suite, executor, {original.stack: prepared})
+        case = next(case for case in suite.expand(cores_allowed()) if case.workload == "mlp")
+        with self.progress.stage(f"A/A of {REAL_CONTENDER}", 1 + 2 * rounds):
+            gate = self._run(campaign, Planned("parity", case, original, 0))
+            return [gate, *self._rounds(campaign, case, [original, twin], rounds)], None
 
     def _open(self, suite: Suite, executor: Executor, images: dict[str, ImageRef]) -> Campaign:
         self._campaigns += 1

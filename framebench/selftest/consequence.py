@@ -28,6 +28,6 @@ def slowed(suite: Suite, results: Path, host_id: str) -> tuple[Suite, str | None
     protocol = msgspec.structs.replace(suite.protocol, telemetry_hz=SLOW_HZ)
     found = f"{newest.observer.value:.3f}" if newest.observer else "no ratio"
     return msgspec.structs.replace(suite, protocol=protocol), (
-        f"sampler: {SLOW_HZ:g} Hz instead of {suite.protocol.telemetry_hz:g}, because watching disturbs the work on this "
-        f"host (self-test of {newest.tested_utc[:10]}: {found})"
+        f"sampler: {SLOW_HZ:g} Hz instead of {suite.protocol.telemetry_hz:g}, because watching disturbs the work "
+        f"on this host (self-test of {newest.tested_utc[:10]}: {found})"
     )

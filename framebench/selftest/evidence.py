@@ -11,18 +11,20 @@ import numpy as np
 from framebench.comparisons import CaseComparison, comparisons
 from framebench.result import Result, host_noises, log_times, results
 from framebench.selftest.campaigns import FAULTS, Trials
-from framebench.selftest.document import Answer, Check, FalseWinners, Planted, Ratio
+from framebench.selftest.document import Check, FalseWinners, Planted, Ratio
 from framebench.statistics.binomial import clopper_pearson
-from framebench.statistics.bound import judge
+from framebench.statistics.bound import judge, judge_share
+from framebench.statistics.family import judge_case
 from framebench.statistics.interval import CONFIDENCE, mean_interval, time_interval
 from framebench.statistics.noise import Noise
-from framebench.statistics.power import power, rounds_needed
-from harness.record import Block, Record
+from framebench.statistics.power import rounds_needed
+from harness.record import Block, Contender, Record
 
 FALSE_WINNERS = 0.05
 OBSERVER = (0.99, 1.01)
 OBSERVER_CHECK = "observer effect"
 SAMPLER_SHARE = 0.005  # of one core
+SEED = 20261124  # of the predictions; any fixed number does
 LOOKS = (5, 10)  # rounds after which a planted slow-down is asked for
 QUIET_SPREAD = 0.01
 """Where trials spread no more than this, 3 % must be found in ten rounds with a probability of 95 %."""
@@ -71,7 +73,7 @@ def false_winners(campaigns: Sequence[Sequence[Record]]) -> tuple[FalseWinners, 
     )
     check = Check(
         name="A/A: equals are called equal",
-        answer=judge(low, high, 0.0, FALSE_WINNERS),
+        answer=judge_share(wrong, len(verdicts), at_most=FALSE_WINNERS).answer,
         bound=f"false winners at most {FALSE_WINNERS:.0%}",
         found=f"{wrong} of {len(verdicts)}, 95 % interval {low:.1%} to {high:.1%}",
     )
@@ -90,26 +92,30 @@ def residuals(campaigns: Sequence[Sequence[Record]]) -> np.ndarray:
 
 
 def planted(campaigns: Sequence[Sequence[Record]], spread: np.ndarray) -> tuple[list[Planted], list[Check]]:
-    """Was each planted slow-down found as often as the spread of this host's A/A trials lets expect?"""
+    """Was each planted slow-down found as often as the spread of this host's A/A trials lets expect?
+
+    ``spread``: what ``residuals`` gives, (trials,).
+    """
+    percents = sorted({_percent(record.contender) for record in campaigns[0]} - {0})
+    deltas = [math.log1p(percent / 100) for percent in percents]
+    deviation = float(np.std(spread, ddof=1))
+    confidence = 1 - (1 - CONFIDENCE) / (len(percents) * len(LOOKS))
     rows: list[Planted] = []
-    contenders = sorted(
-        {record.contender.variant for record in campaigns[0] if record.contender.variant},
-        key=lambda variant: int(variant.removeprefix("plus")),
-    )
-    cells = len(contenders) * len(LOOKS)
     for rounds in LOOKS:
         seen = [[record for record in records if record.round <= rounds] for records in campaigns]
         noise = _noise(seen)
         cases = [case for records in seen for case in _judged(records, noise)]
         equal_within = cases[0].equal_within
-        for variant in contenders:
-            percent = int(variant.removeprefix("plus"))
+        expected = predicted(deltas, spread, rounds, equal_within)
+        for percent, delta, share in zip(percents, deltas, expected, strict=True):
             verdicts = [
-                row.verdict for case in cases for row in case.rows if row.result.contender.variant == variant
+                row.verdict
+                for case in cases
+                for row in case.rows
+                if _percent(row.result.contender) == percent
             ]
             slower = verdicts.count("slower")
-            low, high = clopper_pearson(slower, len(verdicts), 1 - (1 - CONFIDENCE) / cells)
-            expected = power(math.log1p(percent / 100), spread, rounds, len(contenders), equal_within)
+            low, high = clopper_pearson(slower, len(verdicts), confidence)
             rows.append(
                 Planted(
                     percent=percent,
@@ -119,14 +125,37 @@ def planted(campaigns: Sequence[Sequence[Record]], spread: np.ndarray) -> tuple[
                     called_faster=verdicts.count("faster"),
                     low=low,
                     high=high,
-                    predicted=expected.value,
+                    predicted=share,
                     equal_within_ln=equal_within,
                     rounds_needed=rounds_needed(
-                        math.log1p(percent / 100), spread, len(contenders), equal_within
+                        delta, deviation, len(percents) + 1, equal_within=equal_within, seed=SEED
                     ),
                 )
             )
-    return rows, [*_agreement(rows), _never_faster(rows), _three_percent(rows, spread)]
+    return rows, [*_agreement(rows), _never_faster(rows), _three_percent(rows, deviation)]
+
+
+def predicted(
+    deltas: Sequence[float], spread: np.ndarray, rounds: int, equal_within: float, simulations: int = 2000
+) -> list[float]:
+    """The share of campaigns that find each slow-down (ln), drawn from the trials' own spread.
+
+    Drawn and not assumed normal: on a shared machine a few trials are far off. The table has the columns of a real
+    campaign, baseline and twin first.
+    """
+    random = np.random.default_rng(SEED)
+    truth = np.array([0.0, 0.0, *deltas])
+    found = np.zeros(len(deltas))
+    for _ in range(simulations):
+        table = truth + random.choice(spread, (rounds, truth.size))
+        judged = judge_case(table, 0, equal_within, apart=(1,))[2:]
+        found += [one is not None and one.verdict == "slower" for one in judged]
+    return [float(share) for share in found / simulations]
+
+
+def _percent(contender: Contender) -> int:
+    """Extra work of ``plus3``: 3; of every other variant 0."""
+    return int(contender.variant.removeprefix("plus")) if contender.variant.startswith("plus") else 0
 
 
 def _agreement(rows: Sequence[Planted]) -> list[Check]:
@@ -152,16 +181,15 @@ def _never_faster(rows: Sequence[Planted]) -> Check:
     )
 
 
-def _three_percent(rows: Sequence[Planted], spread: np.ndarray) -> Check:
+def _three_percent(rows: Sequence[Planted], deviation: float) -> Check:
     row = next(row for row in rows if (row.percent, row.rounds) == (3, 10))
-    deviation = float(np.std(spread, ddof=1))
-    answer: Answer = judge(row.low, row.high, 0.95, 1.0) if deviation <= QUIET_SPREAD else "undecided"
+    quiet = deviation <= QUIET_SPREAD
     noisy = f"; trials spread {deviation:.1%} here, it is asked where they spread at most {QUIET_SPREAD:.0%}"
     return Check(
         name="planted 3 % is found in 10 rounds",
-        answer=answer,
+        answer=judge_share(row.found, row.campaigns, at_least=0.95).answer if quiet else "undecided",
         bound="95 % of campaigns",
-        found=f"{row.found} of {row.campaigns}" + (noisy if deviation > QUIET_SPREAD else ""),
+        found=f"{row.found} of {row.campaigns}" + ("" if quiet else noisy),
     )
 
 
@@ -182,9 +210,11 @@ def observer(records: Iterable[Record]) -> tuple[Ratio | None, Check]:
     value, low, high, n = time_interval(ratios)
     return Ratio(value=value, low=low, high=high, pairs=n), Check(
         name=OBSERVER_CHECK,
-        answer="undecided" if low is None or high is None else judge(low, high, *OBSERVER),
+        answer=judge(low, high, at_least=OBSERVER[0], at_most=OBSERVER[1]),
         bound=f"{OBSERVER[0]} to {OBSERVER[1]}",
-        found=f"{value:.4f}" + (f", 95 % interval {low:.4f} to {high:.4f}" if low and high else "") + f", {n} trials",
+        found=f"{value:.4f}"
+        + (f", 95 % interval {low:.4f} to {high:.4f}" if low and high else "")
+        + f", {n} trials",
     )
 
 
@@ -201,10 +231,14 @@ def sampler_cost(records: Iterable[Record]) -> tuple[float | None, Check]:
     mean, low, high, n = mean_interval(shares)
     return mean, Check(
         name=name,
-        answer="undecided" if low is None or high is None else judge(max(low, 0.0), high, 0.0, SAMPLER_SHARE),
+        answer=judge(low, high, at_most=SAMPLER_SHARE),
         bound=bound,
         found=f"{mean:.2%}"
-        + (f", 95 % interval {max(low, 0.0):.2%} to {high:.2%}" if low is not None and high is not None else "")
+        + (
+            f", 95 % interval {max(low, 0.0):.2%} to {high:.2%}"
+            if low is not None and high is not None
+            else ""
+        )
         + f", {n} trials",
     )
 

@@ -45,19 +45,22 @@ def run(root: Path, results: Path, form: Literal["quick", "full"], console: Cons
 def report(document: SelfTest) -> list[str]:
     """Each check on a line, then the power table where there is one."""
     lines = [
-        f"{MARKS[check.answer]}  {check.name}: {check.found} (asked: {check.bound})" for check in document.checks
+        f"{MARKS[check.answer]}  {check.name}: {check.found} (asked: {check.bound})"
+        for check in document.checks
     ]
     if document.planted:
-        lines += ["", "planted  rounds  found     predicted  rounds for 95 %", *map(_power_row, document.planted)]
+        lines += [
+            "",
+            "planted  rounds  found     predicted  rounds for 95 %",
+            *map(_power_row, document.planted),
+        ]
     return lines
 
 
 def summary(checks: list[Check]) -> str:
     """The last line: how many checks ended how."""
     answers = Counter(check.answer for check in checks)
-    return (
-        f"{len(checks)} checks: {answers['pass']} pass, {answers['fail']} fail, {answers['undecided']} undecided"
-    )
+    return f"{len(checks)} checks: {answers['pass']} pass, {answers['fail']} fail, {answers['undecided']} undecided"
 
 
 def _power_row(row: Planted) -> str:
@@ -93,7 +96,7 @@ def _document(
         dirty=runner.source.dirty,
         harness_tree_sha256=runner.source.harness_tree,
         duration_s=round(seconds, 1),
-        trials=trials.count(),
+        trials=trials.total(),
         checks=checks,
         false_winners=false_winners,
         planted=planted,

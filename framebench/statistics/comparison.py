@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import f as fisher_f
+from scipy.special import fdtrc
 
 from framebench.statistics.interval import t_quantile
 
@@ -34,6 +34,11 @@ class Comparison(NamedTuple):
     high: float | None
     rounds: int
     method: Method
+
+    @property
+    def half_width(self) -> float | None:
+        """Half of the interval's width (ln); null without an interval."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
 
 def compare_case(log_times: Table, baseline: int) -> list[Comparison | None]:
@@ -137,7 +142,7 @@ def brown_forsythe(columns: Table) -> float:
     between = n * float(((means - means.mean()) ** 2).sum())
     if within == 0.0:
         return 1.0 if between == 0.0 else 0.0
-    return float(fisher_f.sf(between / (k - 1) / (within / (n * k - k)), k - 1, n * k - k))
+    return float(fdtrc(k - 1, n * k - k, between / (k - 1) / (within / (n * k - k))))
 
 
 def _with_interval(ratio: float, error: float, df: float, rounds: int, method: Method) -> Comparison:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
 
@@ -21,10 +20,9 @@ class Estimate(NamedTuple):
     n: int
 
 
-@cache
 def t_quantile(df: float) -> float:
     """Two-sided 95 % quantile of Student's t with ``df`` degrees of freedom."""
-    return float(student_t.ppf(0.5 + CONFIDENCE / 2, df))
+    return float(stdtrit(df, 0.5 + CONFIDENCE / 2))
 
 
 def mean_interval(values: Sequence[float]) -> Estimate:

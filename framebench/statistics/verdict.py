@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from scipy.stats import t as student_t
+from scipy.special import stdtr
 
 from framebench.statistics.comparison import MIN_ROUNDS, Comparison
 from framebench.statistics.interval import CONFIDENCE
@@ -32,7 +32,7 @@ def p_value(comparison: Comparison, equal_within: float) -> float | None:
     distance = abs(ratio) - equal_within
     if error == 0.0:
         return 0.0 if distance > 0.0 else 1.0
-    return min(1.0, 2.0 * float(student_t.sf(distance / error, df)))
+    return min(1.0, 2.0 * float(stdtr(df, -distance / error)))
 
 
 def verdict(comparison: Comparison, equal_within: float, adjusted_p: float | None = None) -> Verdict:

@@ -16,7 +16,6 @@ import numpy as np
 
 from harness.record import Contender, Settings
 
-
 SELF_TEST = "numpy"  # the stack of the self-test; nobody compares it
 
 

@@ -22,7 +22,9 @@ def selftest(**changes: Any) -> SelfTest:
         "checks": [
             Check(name="canaries pass a sound stack", answer="pass", bound="the trial ends ok", found="ok"),
             Check(name="observer effect", answer="fail", bound="0.99 to 1.01", found="1.05"),
-            Check(name="A/A of a real stack", answer="undecided", bound="no winner", found="no pair was timed"),
+            Check(
+                name="A/A of a real stack", answer="undecided", bound="no winner", found="no pair was timed"
+            ),
         ],
         "false_winners": FalseWinners(
             comparisons=100, rounds=3, false_winners=1, low=0.0, high=0.05, noise_ln=0.02, spread_ln=0.01

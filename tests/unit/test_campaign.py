@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from framebench import plan as planning
@@ -15,7 +16,7 @@ from framebench.campaign import Campaign, Source
 from framebench.estimate import Estimator
 from framebench.executors import Failure, Progress, Unavailable
 from framebench.plan import Plan, Planned
-from harness.record import ImageRef, Outcome, Record, TrialSpec
+from harness.record import Case, ImageRef, Outcome, Record, TrialSpec
 from tests import record_factory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +30,7 @@ class InstantExecutor:
 
     def __init__(self, answer: Callable[[TrialSpec], Outcome | Failure | None] = lambda spec: None) -> None:
         self.answer = answer
+        self.step_ns: Callable[[TrialSpec], float] = lambda spec: 80e6
         self.ran: list[TrialSpec] = []
 
     def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
@@ -56,7 +58,7 @@ class InstantExecutor:
             provenance=spec.provenance,
             outcome=answer or Outcome(status="ok"),
             cache_state=spec.cache_state,
-            timing=record_factory.timing(80e6) if timed else None,
+            timing=record_factory.timing(self.step_ns(spec)) if timed else None,
         )
 
     def stop(self) -> None:
@@ -68,6 +70,7 @@ class Silent:
 
     def __init__(self, after_each: Callable[[int], None] = lambda count: None) -> None:
         self.skips: list[str] = []
+        self.settlements: list[tuple[str, int, int]] = []
         self.count = 0
         self.after_each = after_each
 
@@ -86,10 +89,13 @@ class Silent:
     def skipped(self, trial: Planned, reason: str) -> None:
         self.skips.append(f"{trial.contender.slug}: {reason}")
 
+    def settled(self, case: Case, rounds: int, left_out: int) -> None:
+        self.settlements.append((case.workload, rounds, left_out))
 
-def campaign(executor: InstantExecutor, results: Path) -> Campaign:
+
+def campaign(executor: InstantExecutor, results: Path, rounds: int = 2) -> Campaign:
     suite = suites.load(ROOT, "smoke")
-    suite = msgspec.structs.replace(suite, contenders=SLUGS, rounds=2, kinds=["parity", "timing"])
+    suite = msgspec.structs.replace(suite, contenders=SLUGS, rounds=rounds, kinds=["parity", "timing"])
     images = executor.prepare(["torch", "tensorflow", "keras-jax"], lambda line: None)
     source = Source(ROOT, "0" * 40, False, record_factory.sha("tree"), "some-host")
     made = Campaign(suite, executor, images, source, results, "campaign0000")  # type: ignore[arg-type]
@@ -105,6 +111,7 @@ def plan_of(made: Campaign) -> Plan:
         made.suite.entrants(),
         seconds=lambda trial: 1.0,
         done=made.done,
+        settled=made.settled,
         budget_s=None,
         seed=1,
     )
@@ -214,3 +221,78 @@ def test_another_image_or_other_work_is_not_done(tmp_path: Path, change: str) ->
     left = plan_of(again).trials()
     assert {trial.contender.stack for trial in left} == {"torch"}
     assert len(left) == 6
+
+
+def quiet_mlp(spec: TrialSpec) -> float:
+    """The mlp's trials spread by 0.2 %, the convstack's by 4 %."""
+    noise = np.random.default_rng([*spec.case.workload.encode(), *spec.contender.slug.encode(), spec.round])
+    spread = 0.002 if spec.case.workload == "mlp" else 0.04
+    return 80e6 * float(np.exp(noise.normal(0.0, spread)))
+
+
+def measured(executor: InstantExecutor) -> set[tuple[str, str, int]]:
+    return {
+        (spec.case.workload, spec.contender.slug, spec.round)
+        for spec in executor.ran
+        if spec.kind == "timing"
+    }
+
+
+def test_a_precise_case_drops_out_at_a_look_and_the_rest_goes_on(tmp_path: Path) -> None:
+    executor, progress = InstantExecutor(), Silent()
+    executor.step_ns = quiet_mlp
+    go(campaign(executor, tmp_path, rounds=8), progress)
+    assert progress.settlements == [("mlp", 5, 9)]  # three contenders in rounds 6 to 8
+    rounds = {name: {r for case, _, r in measured(executor) if case == name} for name in ("mlp", "convstack")}
+    assert rounds == {"mlp": set(range(1, 6)), "convstack": set(range(1, 9))}
+
+
+def test_five_rounds_are_never_cut_short(tmp_path: Path) -> None:
+    executor, progress = InstantExecutor(), Silent()
+    go(campaign(executor, tmp_path, rounds=5), progress)  # no spread at all
+    assert progress.settlements == [] and len(measured(executor)) == 2 * 3 * 5
+
+
+def test_rounds_that_a_look_dropped_are_not_missing_when_it_carries_on(tmp_path: Path) -> None:
+    first = InstantExecutor()
+    first.step_ns = quiet_mlp
+    made = campaign(first, tmp_path, rounds=8)
+
+    def stop_in_round_six(count: int) -> None:
+        made.stop_after_trial = count >= 6 + 5 * 6 + 1
+
+    go(made, Silent(stop_in_round_six))
+    second, progress = InstantExecutor(), Silent()
+    second.step_ns = quiet_mlp
+    todo, stopped = go(campaign(second, tmp_path, rounds=8), progress)
+    assert stopped is None and todo.settled and "mlp" in todo.settled[0]
+    assert {case for case, _, _ in measured(second)} == {"convstack"}
+    assert not measured(first) & measured(second)
+    assert len(measured(first) | measured(second)) == 3 * 5 + 3 * 8
+    assert plan_of(campaign(InstantExecutor(), tmp_path, rounds=8)).trials() == []
+
+
+def test_a_look_sees_nothing_of_later_rounds(tmp_path: Path) -> None:
+    executor = InstantExecutor()
+    executor.step_ns = quiet_mlp
+    whole = campaign(executor, tmp_path, rounds=5)
+    go(whole)
+    again = campaign(executor, tmp_path, rounds=20)
+    contenders = plan_of(again).contenders
+    before = {case.path: again.settled(case, contenders) for case in again.suite.expand(2)}
+    assert sorted(before.values(), key=str) == [5, None]
+    executor.step_ns = lambda spec: 80e6 * spec.round  # whatever comes later
+    go(again)
+    after = {case.path: again.settled(case, contenders) for case in again.suite.expand(2)}
+    assert [after[path] for path, look in before.items() if look] == [5]
+
+
+def test_contenders_that_cannot_run_do_not_keep_a_case_from_being_settled(tmp_path: Path) -> None:
+    def fail(spec: TrialSpec) -> Outcome | None:
+        bad = spec.kind == "parity" and spec.contender.stack == "tensorflow"
+        return Outcome(status="not_comparable", reason="gradient conv1") if bad else None
+
+    executor, progress = InstantExecutor(fail), Silent()
+    executor.step_ns = quiet_mlp
+    go(campaign(executor, tmp_path, rounds=6), progress)
+    assert [case for case, _, _ in progress.settlements] == ["mlp"]

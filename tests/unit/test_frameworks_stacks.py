@@ -59,7 +59,10 @@ def test_environment_sets_threads_and_caches(stack: str) -> None:
 def test_unknown_stack_names_the_known_ones() -> None:
     with pytest.raises(Unsupported) as refusal:
         frameworks.load("theano")
-    assert refusal.value.mend == "known stacks: keras-jax, keras-tensorflow, keras-torch, numpy, tensorflow, torch"
+    assert (
+        refusal.value.mend
+        == "known stacks: keras-jax, keras-tensorflow, keras-torch, numpy, tensorflow, torch"
+    )
 
 
 def test_no_cpp_compiler_is_unsupported_with_a_mend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

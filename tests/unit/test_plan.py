@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from framebench import plan, suites
@@ -14,14 +15,21 @@ from framebench.plan import Planned
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def make(budget_s: float | None, seconds: float = 10.0, done: set[Planned] | None = None) -> plan.Plan:
-    suite = suites.load(ROOT, "cpu")
+def make(
+    budget_s: float | None,
+    seconds: float = 10.0,
+    done: set[Planned] | None = None,
+    rounds: int = 5,
+    settled: dict[str, int] | None = None,
+) -> plan.Plan:
+    suite = msgspec.structs.replace(suites.load(ROOT, "cpu"), rounds=rounds)
     return plan.make(
         suite,
         suite.expand(2),
         suite.entrants(),
         seconds=lambda trial: seconds,
         done=lambda trial: trial in (done or set()),
+        settled=lambda case, contenders: (settled or {}).get(case.path),
         budget_s=budget_s,
         seed=7,
     )
@@ -81,6 +89,36 @@ def test_what_is_done_is_not_run_again() -> None:
     assert not rest.gates
     assert rest.rounds == whole.rounds[1:]
     assert rest.done == len(finished)
+
+
+def test_a_settled_case_has_no_later_rounds_and_they_are_not_missing() -> None:
+    whole = make(None, rounds=10)
+    quiet = whole.rounds[0][0].case
+    finished = {trial for batch in whole.rounds[:5] for trial in batch} | set(whole.gates)
+    rest = make(None, rounds=10, done=finished, settled={quiet.path: 5})
+    assert {trial.round for trial in rest.trials()} == {6, 7, 8, 9, 10}
+    assert quiet not in {trial.case for trial in rest.trials()}
+    assert len(rest.trials()) == 5 * 3 * 18
+    assert rest.settled == (f"{quiet.path} after 5 rounds",)
+    assert rest.done == len(finished)
+
+
+def test_when_every_case_is_settled_nothing_is_left() -> None:
+    whole = make(None, rounds=10)
+    finished = {trial for batch in whole.rounds[:7] for trial in batch} | set(whole.gates)
+    cases = {trial.case.path: 7 for trial in finished}
+    assert make(None, rounds=10, done=finished, settled=cases).trials() == []
+    assert make(100.0, rounds=10, done=finished, settled=cases).trials() == []
+
+
+def test_rounds_beyond_the_budget_are_planned_only_where_looks_may_free_the_time() -> None:
+    whole = make(None, rounds=10)
+    longer = make(whole.estimate_s - 10.0 * 2.5 * 72, rounds=10)  # two and a half rounds are too many
+    assert len(longer.rounds) == 10
+    assert longer.estimate_s == whole.estimate_s - 10.0 * 3 * 72
+    assert longer.dropped == ["rounds 8 to 10, unless cases settled early leave the time"]
+    shorter = make(800.0, rounds=10)
+    assert len(shorter.rounds) == 3 and "rounds 4 to 10" in shorter.dropped
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_equals_are_called_equal() -> None:
     found, check = evidence.false_winners(campaigns(100, (BASE, TWIN), 3, spread=0.01))
     assert (found.comparisons, found.rounds) == (100, 3)
     assert found.false_winners <= 5
-    assert check.answer == "pass"
+    assert check.answer in ("pass", "undecided")  # a hundred comparisons pass 5 % only without a single one
     assert found.spread_ln == pytest.approx(0.01, rel=0.25)
 
 
@@ -136,7 +136,9 @@ def test_the_observer_effect_is_judged_by_its_interval(ratio: float, spread: flo
 
 
 def test_waiting_for_others_is_no_observer_effect() -> None:
-    found, _ = evidence.observer([observed(1.0, 0.001, seed, wait_ns=50_000_000 * seed) for seed in range(10)])
+    found, _ = evidence.observer(
+        [observed(1.0, 0.001, seed, wait_ns=50_000_000 * seed) for seed in range(10)]
+    )
     assert found is not None and found.value == pytest.approx(1.0, abs=0.002)
 
 
@@ -172,9 +174,12 @@ def test_a_fault_that_no_canary_noticed_fails() -> None:
     unnoticed = trials._replace(faulty=refused | {"tf32": sound})
     assert answers(evidence.canaries(unnoticed))["precision canary refuses tf32"] == "fail"
     wrong = make_failed("invalid", "canary failed: threads", contender=BASE, case=CASE)
-    assert answers(evidence.canaries(trials._replace(faulty=refused | {"nowait": wrong})))[
-        "sync canary refuses nowait"
-    ] == "fail"
+    assert (
+        answers(evidence.canaries(trials._replace(faulty=refused | {"nowait": wrong})))[
+            "sync canary refuses nowait"
+        ]
+        == "fail"
+    )
     broken = trials._replace(sound=msgspec.structs.replace(sound, outcome=Outcome(status="crashed")))
     assert answers(evidence.canaries(broken))["canaries pass a sound stack"] == "fail"
 

@@ -12,7 +12,8 @@ from scipy import stats
 
 from framebench.statistics.comparison import brown_forsythe, compare_case, paired, welch
 from framebench.statistics.equivalence import accuracy_equivalence
-from framebench.statistics.geomean import geometric_mean
+from framebench.statistics.family import judge_case
+from framebench.statistics.geomean import LogRatio, geometric_mean
 from framebench.statistics.holm import holm
 from framebench.statistics.interval import mean_interval, throughput_interval, time_interval
 from framebench.statistics.noise import aa_noise
@@ -207,11 +208,54 @@ class TestNoise:
 
 class TestGeometricMean:
     def test_the_missing_are_named(self) -> None:
-        mean = geometric_mean({"convstack": 0.5, "mlp": 2.0, "bert": None})
+        half, double = LogRatio(math.log(0.5), None, None), LogRatio(math.log(2.0), None, None)
+        mean = geometric_mean({"convstack": half, "mlp": double, "bert": None})
         assert mean.value == pytest.approx(1.0) and mean.n == 2 and mean.missing == ("bert",)
+        assert (mean.low, mean.high) == (None, None)
 
     def test_nothing_is_null(self) -> None:
-        assert geometric_mean({"mlp": None}) == (None, 0, ("mlp",))
+        assert geometric_mean({"mlp": None}) == (None, None, None, 0, ("mlp",))
+
+    def test_one_case_keeps_its_interval(self) -> None:
+        alone = paired(np.array([0.10, 0.12, 0.11, 0.09]))
+        mean = geometric_mean({"mlp": LogRatio(*alone[:3])})
+        assert alone.low is not None and alone.high is not None
+        assert (mean.low, mean.high) == pytest.approx((math.exp(alone.low), math.exp(alone.high)))
+
+    def test_one_case_without_an_error_leaves_no_interval(self) -> None:
+        known = LogRatio(0.1, 0.01, 4)
+        assert geometric_mean({"mlp": known, "bert": LogRatio(0.1, None, None)}).low is None
+        assert geometric_mean({"mlp": known, "bert": None}).low is not None
+
+    def test_the_interval_holds_the_mean_of_these_cases(self) -> None:
+        random = np.random.default_rng(5)
+        truths = {"a": -0.4, "b": 0.1, "c": 0.3}
+        held = 0
+        for _ in range(600):
+            ratios = {
+                name: LogRatio(*paired(truth + random.normal(0.0, spread, 5))[:3])
+                for (name, truth), spread in zip(truths.items(), (0.01, 0.03, 0.02), strict=True)
+            }
+            mean = geometric_mean(ratios)
+            assert mean.low is not None and mean.high is not None
+            held += mean.low <= 1.0 <= mean.high
+        assert 0.92 <= held / 600 <= 0.98
+
+
+class TestFamily:
+    def test_a_twin_is_compared_but_costs_the_others_nothing(self) -> None:
+        logs = table(5, [1.0, 0.97, 1.0], 0.004)
+        alone = judge_case(logs[:, :2], 0, 0.01)[1]
+        beside = judge_case(logs, 0, 0.01, apart=[2])
+        assert alone is not None and beside[0] is None
+        assert beside[1] is not None and beside[2] is not None
+        assert beside[1].adjusted_p == pytest.approx(p_value(beside[1].comparison, 0.01))
+        assert beside[2].adjusted_p is None and beside[2].verdict == "tied"
+
+    def test_the_family_is_corrected_together(self) -> None:
+        judged = [one for one in judge_case(table(5, [1.0] * 6, 0.01), 0, 0.0) if one]
+        raw = [p_value(one.comparison, 0.0) for one in judged]
+        assert [one.adjusted_p for one in judged] == holm(raw)
 
 
 class TestReproduction:
