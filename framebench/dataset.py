@@ -35,6 +35,7 @@ from framebench.result import (
     step_ns,
     wait_share,
 )
+from framebench.roofline import MeasuredCeiling, Place, Utilization, ceilings
 from framebench.statistics.noise import Noise
 from harness.record import Record
 
@@ -53,6 +54,7 @@ class Dataset:
     comparisons: list[CaseComparison]
     overall: list[Overall]
     noises: dict[str, Noise]
+    ceilings: dict[Place, MeasuredCeiling]
     reproductions: dict[str, list[Reproduction]]
     broken: list[store.Broken]
 
@@ -99,6 +101,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
         comparisons=cases,
         overall=overall(cases),
         noises=host_noises(found),
+        ceilings=ceilings(records),
         reproductions=dict(reproductions),
         broken=[*loaded.broken, *loaded.leftovers],
     )
@@ -112,9 +115,12 @@ __all__ = [
     "Dataset",
     "FirstSteps",
     "LearningSummary",
+    "MeasuredCeiling",
     "Overall",
+    "Place",
     "Result",
     "Row",
+    "Utilization",
     "compare_two",
     "comparisons",
     "comparisons_frame",

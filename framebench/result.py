@@ -12,6 +12,7 @@ from statistics import median
 
 import numpy as np
 
+from framebench.roofline import MeasuredCeiling, Place, Utilization, ceilings, utilization
 from framebench.statistics.comparison import MIN_ROUNDS
 from framebench.statistics.interval import Estimate, mean_interval, throughput_interval, time_interval
 from framebench.statistics.noise import Noise, aa_noise
@@ -69,6 +70,7 @@ class Result:
     rest on ``timed``, the valid timing trials (without those on a busy host, where three quiet ones remain);
     null when there is none, and then ``status`` and ``reason`` say why. ``step_ns`` has one median block time
     per step for each of ``timed``. ``ranked`` is false where ``unranked_because`` gives the reason.
+    ``utilization`` says how much of the device that is; null without a time.
     ``superseded``: a newer result of the same contender exists.
     """
 
@@ -104,6 +106,7 @@ class Result:
     learning: LearningSummary | None
     flags: dict[str, int]
     unranked_because: str | None
+    utilization: Utilization | None
     superseded: bool = False
 
     @property
@@ -130,11 +133,13 @@ def results(records: Iterable[Record]) -> list[Result]:
     """
     by_key: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     gates: dict[tuple[str, ...], Record] = {}
-    for record in sorted(records, key=_moment):
+    ordered = sorted(records, key=_moment)
+    measured = ceilings(ordered)
+    for record in ordered:
         by_key[result_key(record)].append(record)
         if record.kind == "parity":
             gates[_gate_key(record)] = record  # the newest stands
-    found = [_result(trials, gates.get(_gate_key(trials[0]))) for trials in by_key.values()]
+    found = [_result(trials, gates.get(_gate_key(trials[0])), measured) for trials in by_key.values()]
     newest: dict[tuple[str, ...], Result] = {}
     for result in sorted(found, key=lambda result: result.started_utc):
         newest[_place(result)] = result
@@ -268,7 +273,7 @@ def _place(result: Result) -> tuple[str, ...]:
 # --- one result ----------------------------------------------------------------------------------
 
 
-def _result(trials: list[Record], gate: Record | None) -> Result:
+def _result(trials: list[Record], gate: Record | None, measured: dict[Place, MeasuredCeiling]) -> Result:
     """``trials`` of one key, oldest first; ``gate`` is the parity trial that counts for them."""
     kinds: dict[TrialKind, list[Record]] = defaultdict(list)
     for record in trials:
@@ -293,6 +298,7 @@ def _result(trials: list[Record], gate: Record | None) -> Result:
         flags[SET_ASIDE] = len(set_aside)
     cpu = [value for value in map(cpu_step_ns, timed) if value]
     waits = [value for value in map(wait_share, timed) if value is not None]
+    time_ns = time_interval(steps) if steps else None
     return Result(
         id=result_id(last),
         host_id=last.provenance.host_id,
@@ -313,7 +319,7 @@ def _result(trials: list[Record], gate: Record | None) -> Result:
         status=outcome.status if outcome else NOT_TIMED,
         reason=outcome.reason if outcome else "no timing trial has been run",
         mend=outcome.mend if outcome else "framebench run",
-        time_ns=time_interval(steps) if steps else None,
+        time_ns=time_ns,
         throughput=throughput_interval(steps, timing.samples_per_step) if timing else None,
         cpu_ns=time_interval(cpu) if cpu else None,
         wait_share=median(waits) if waits else None,
@@ -326,6 +332,7 @@ def _result(trials: list[Record], gate: Record | None) -> Result:
         learning=_learning(timed),
         flags=dict(sorted(flags.items())),
         unranked_because=_unranked(outcome, timed, gate),
+        utilization=utilization(last, time_ns.value, measured) if time_ns else None,
     )
 
 
