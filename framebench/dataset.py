@@ -38,6 +38,7 @@ from framebench.result import (
     step_ns,
     wait_share,
 )
+from framebench.roofline import MeasuredCeiling, Place, Utilization, ceilings
 from framebench.selftest.document import SelfTest
 from framebench.statistics.noise import Noise
 from harness.record import Record
@@ -57,6 +58,7 @@ class Dataset:
     comparisons: list[CaseComparison]
     overall: list[Overall]
     noises: dict[str, Noise]
+    ceilings: dict[Place, MeasuredCeiling]
     reproductions: dict[str, list[Reproduction]]
     broken: list[store.Broken]
     selftests: dict[str, list[SelfTest]]
@@ -108,6 +110,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
         comparisons=cases,
         overall=overall(cases),
         noises=host_noises(found),
+        ceilings=ceilings(records),
         reproductions=dict(reproductions),
         broken=[*loaded.broken, *unreadable, *loaded.leftovers],
         selftests=dict(selftests),
@@ -123,9 +126,12 @@ __all__ = [
     "FirstSteps",
     "LatencySummary",
     "LearningSummary",
+    "MeasuredCeiling",
     "Overall",
+    "Place",
     "Result",
     "Row",
+    "Utilization",
     "compare_two",
     "comparisons",
     "comparisons_frame",

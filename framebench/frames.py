@@ -14,6 +14,7 @@ import pandas as pd
 
 from framebench.comparisons import CaseComparison
 from framebench.result import Result, cpu_step_ns, flags_of, phase_ns, step_ns, wait_share
+from framebench.roofline import Utilization
 from framebench.statistics.interval import Estimate
 from harness.record import Case, Contender, ImageRef, Record, result_id
 
@@ -140,6 +141,7 @@ def _what(case: Case, contender: Contender, image: ImageRef) -> dict[str, Any]:
 
 def _trial(record: Record) -> dict[str, Any]:
     timing, memory, learning = record.timing, record.memory, record.learning
+    ceiling = record.ceiling
     software, hardware = record.software, record.hardware
     latency = timing.latency if timing else None
     step = step_ns(record)
@@ -186,6 +188,8 @@ def _trial(record: Record) -> dict[str, Any]:
         "host_rss_peak_bytes": memory.host_rss_peak if memory else None,
         "host_rss_after_import_bytes": memory.host_rss_after_import if memory else None,
         "parity_passed": record.parity.passed if record.parity else None,
+        "ceiling_flops_per_s": max(ceiling.matmul_flops_per_s.values(), default=None) if ceiling else None,
+        "ceiling_copy_bytes_per_s": ceiling.copy_bytes_per_s if ceiling else None,
         "final_accuracy": learning.final_accuracy if learning else None,
         "epochs_to_target": learning.epochs_to_target if learning else None,
         "ns_to_target": learning.wall_ns_to_target if learning else None,
@@ -226,6 +230,7 @@ def _result(result: Result) -> dict[str, Any]:
         **_estimate("cpu_step_ns", result.cpu_ns),
         "wait_share": result.wait_share,
         "flops_per_step": result.flops_per_step,
+        **_utilization(result.utilization),
         "latency_steps": latency.steps if latency else None,
         **_estimate("latency_p50_ns", latency.p50 if latency else None),
         **_estimate("latency_p90_ns", latency.p90 if latency else None),
@@ -242,6 +247,19 @@ def _result(result: Result) -> dict[str, Any]:
         "reached_target": learning.reached if learning else None,
         "epochs_to_target": learning.epochs_to_target if learning else None,
         "ns_to_target": learning.ns_to_target.value if learning and learning.ns_to_target else None,
+    }
+
+
+def _utilization(found: Utilization | None) -> dict[str, Any]:
+    return {
+        "precision_ran": found.precision if found else None,
+        "flops_per_s": found.flops_per_s if found else None,
+        "peak_flops_per_s": found.peak if found else None,
+        "mfu": found.mfu if found else None,
+        "mfu_reason": found.mfu_reason if found else None,
+        "ceiling_flops_per_s": found.ceiling if found else None,
+        "ceiling_share": found.ceiling_share if found else None,
+        "ceiling_reason": found.ceiling_reason if found else None,
     }
 
 

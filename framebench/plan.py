@@ -28,7 +28,7 @@ class Planned(NamedTuple):
 
 
 class Plan(NamedTuple):
-    gates: list[Planned]  # parity, then memory, then cold starts: once per contender and case
+    gates: list[Planned]  # parity, memory, cold starts: once per contender and case; one ceiling
     rounds: list[list[Planned]]  # each a seeded shuffle of every contender of every case
     done: int  # trials of this plan that are on disk already
     dropped: list[str]  # what the budget left out, in words
@@ -160,14 +160,19 @@ def _dropped(whole: _Selection, chosen: _Selection) -> list[str]:
 
 
 def _gates(suite: Suite, selection: _Selection) -> list[Planned]:
-    return [
-        Planned(kind, case, entrant, 0)
-        for kind in suite.kinds
-        if kind != "timing"
-        for case in selection.cases
-        for entrant in selection.contenders
-        if not entrant.twin  # its gate, memory and cold start are its original's
-    ]
+    gates: list[Planned] = []
+    for kind in suite.kinds:
+        if kind == "timing":
+            continue
+        gates += [
+            Planned(kind, case, entrant, 0)
+            # a ceiling is the machine's, not the work's: once, in the baseline's stack
+            for case in (selection.cases[:1] if kind == "ceiling" else selection.cases)
+            for entrant in selection.contenders
+            if not entrant.twin  # its gate, memory and cold start are its original's
+            and (kind != "ceiling" or entrant.slug == suite.baseline)
+        ]
+    return gates
 
 
 def _round(selection: _Selection, number: int, seed: int) -> list[Planned]:

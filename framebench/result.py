@@ -14,6 +14,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from framebench.roofline import MeasuredCeiling, Place, Utilization, ceilings, utilization
 from framebench.statistics.bootstrap import quantile_intervals
 from framebench.statistics.comparison import MIN_ROUNDS
 from framebench.statistics.interval import Estimate, mean_interval, throughput_interval, time_interval
@@ -91,6 +92,7 @@ class Result:
     null when there is none, and then ``status`` and ``reason`` say why. ``latency`` is null unless the steps'
     own times were given. ``step_ns`` has one median block time
     per step for each of ``timed``. ``ranked`` is false where ``unranked_because`` gives the reason.
+    ``utilization`` says how much of the device that is; null without a time.
     ``superseded``: a newer result of the same contender exists.
     """
 
@@ -126,6 +128,7 @@ class Result:
     learning: LearningSummary | None
     flags: dict[str, int]
     unranked_because: str | None
+    utilization: Utilization | None
     superseded: bool = False
 
     @property
@@ -153,12 +156,14 @@ def results(records: Iterable[Record], latencies: Latencies | None = None) -> li
     """
     by_key: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     gates: dict[tuple[str, ...], Record] = {}
-    for record in sorted(records, key=_moment):
+    ordered = sorted(records, key=_moment)
+    measured = ceilings(ordered)
+    for record in ordered:
         by_key[result_key(record)].append(record)
         if record.kind == "parity":
             gates[_gate_key(record)] = record  # the newest stands
     steps = latencies or {}
-    found = [_result(trials, gates.get(_gate_key(trials[0])), steps) for trials in by_key.values()]
+    found = [_result(trials, gates.get(_gate_key(trials[0])), steps, measured) for trials in by_key.values()]
     newest: dict[tuple[str, ...], Result] = {}
     for result in sorted(found, key=lambda result: result.started_utc):
         newest[_place(result)] = result
@@ -292,7 +297,12 @@ def _place(result: Result) -> tuple[str, ...]:
 # --- one result ----------------------------------------------------------------------------------
 
 
-def _result(trials: list[Record], gate: Record | None, latencies: Latencies) -> Result:
+def _result(
+    trials: list[Record],
+    gate: Record | None,
+    latencies: Latencies,
+    measured: dict[Place, MeasuredCeiling],
+) -> Result:
     """``trials`` of one key, oldest first; ``gate`` is the parity trial that counts for them."""
     kinds: dict[TrialKind, list[Record]] = defaultdict(list)
     for record in trials:
@@ -317,6 +327,7 @@ def _result(trials: list[Record], gate: Record | None, latencies: Latencies) -> 
         flags[SET_ASIDE] = len(set_aside)
     cpu = [value for value in map(cpu_step_ns, timed) if value]
     waits = [value for value in map(wait_share, timed) if value is not None]
+    time_ns = time_interval(steps) if steps else None
     return Result(
         id=result_id(last),
         host_id=last.provenance.host_id,
@@ -337,7 +348,7 @@ def _result(trials: list[Record], gate: Record | None, latencies: Latencies) -> 
         status=outcome.status if outcome else NOT_TIMED,
         reason=outcome.reason if outcome else "no timing trial has been run",
         mend=outcome.mend if outcome else "framebench run",
-        time_ns=time_interval(steps) if steps else None,
+        time_ns=time_ns,
         throughput=throughput_interval(steps, timing.samples_per_step) if timing else None,
         cpu_ns=time_interval(cpu) if cpu else None,
         wait_share=median(waits) if waits else None,
@@ -350,6 +361,7 @@ def _result(trials: list[Record], gate: Record | None, latencies: Latencies) -> 
         learning=_learning(timed),
         flags=dict(sorted(flags.items())),
         unranked_because=_unranked(outcome, timed, gate),
+        utilization=utilization(last, time_ns.value, measured) if time_ns else None,
     )
 
 

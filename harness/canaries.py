@@ -2,28 +2,50 @@
 
 ``sync``: a known product takes at least the time its FLOPs need, and longer than one of an eighth of its
 work: otherwise the barrier does not wait. ``precision``: the product's error has the signature of fp32, not
-of TF32 or bf16. ``threads``: what was asked for is what is read back, and no more threads want to run.
+of TF32, bf16 or fp16. ``threads``: what was asked for is what is read back, and no more threads want to run.
 """
 
 from __future__ import annotations
 
 import time
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from harness.environment import cores_allowed, max_clock_hz
+from harness import environment, roofline
 from harness.frameworks import Stack
-from harness.record import Canary, Settings
+from harness.record import Canary, Case, Settings
 from harness.telemetry.proc import task_times
 
-SMALL, MIDDLE, LARGE = 384, 768, 1536
+Device = Literal["cpu", "gpu"]
+
+
+class Sizes(NamedTuple):
+    """Edges of the square products. A GPU needs large ones: a launch costs some 10 µs whatever it launches."""
+
+    precision: int
+    middle: int
+    large: int  # twice the middle one: eight times its work
+
+
+SIZES: dict[Device, Sizes] = {"cpu": Sizes(384, 768, 1536), "gpu": Sizes(1024, 4096, 8192)}
 
 # fp32 operations per cycle and core that no CPU exceeds: two fused multiply-add units of 32 lanes
 FLOPS_PER_CYCLE = 128
 FALLBACK_CLOCK_HZ = 6.5e9
+# Cards run above the boost clock of their data sheet (an RTX 4090 reaches 2.8 GHz, its sheet says 2.52).
+HEADROOM = 1.25
 
-# Relative l2 error of a product of uniform numbers: fp32 about 1e-7 to 1e-6, TF32 3e-4, bf16 2e-3.
+# Operands are uniform in +-2^-20 and +-2^15. With the 8 bits of exponent of fp32, TF32 and bf16 that changes
+# nothing; fp16 keeps numbers below 2^-14 to 2^-24 only, so that its error differs from that of TF32, whose
+# 10 bits of mantissa it shares. Neither overflows fp16's 65504.
+SCALES = (2.0**-20, 2.0**15)
+
+# Relative l2 error of the product against float64, emulated by rounding the operands, to nearest and by cutting off
+# (tests/unit/test_canaries.py): fp32 3.5e-7; TF32 2.6e-4, 6.9e-4; bf16 2.1e-3, 5.5e-3; fp16 3.1e-2, 6.3e-2,
+# whatever the size. The bounds between two formats are the geometric means of their nearest figures.
 FP32_ERROR = 1e-5
+SIGNATURES = ((1e-4, 1.2e-3, "TF32"), (1.2e-3, 1.3e-2, "bf16"), (1.3e-2, 0.25, "fp16"))
 
 # Eight times the work takes at least twice the time; calls that do not wait take the same time. Far from
 # eight on purpose: on a busy host every parallel region may cost a time slice of some ms, which must not look
@@ -33,42 +55,68 @@ PARALLEL = 1.2  # mean number of threads that want to run: more than one
 
 
 def operands(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two (size, size) fp32 arrays, uniform in [-1, 1), the same on every machine."""
-    words = np.random.Philox(key=size).random_raw(2 * size * size)
-    values = (words >> np.uint64(40)).astype(np.float32) / np.float32(2**23) - np.float32(1)
+    """Two (size, size) fp32 arrays, uniform in [-2^-20, 2^-20) and [-2^15, 2^15), the same on every machine."""
+    words = np.random.Philox(key=size).random_raw(size * size)  # 64 bits: two numbers
+    values = (words.view(np.uint32) >> np.uint32(8)).astype(np.float32)
+    values *= np.float32(2.0**-23)
+    values -= np.float32(1)
     a, b = values.reshape(2, size, size)
+    a *= np.float32(SCALES[0])
+    b *= np.float32(SCALES[1])
     return a, b
 
 
-def check(stack: Stack, settings: Settings, cores: int) -> list[Canary]:
-    """All canaries that make sense on this device, in about half a second."""
-    return [precision(stack), sync(stack), threads(stack, settings, cores)]
+def check(stack: Stack, settings: Settings, case: Case) -> list[Canary]:
+    """All canaries, in about half a second (a GPU: some seconds, to make and send its operands)."""
+    return [
+        precision(stack, case.device),
+        sync(stack, case.device, flops_bound(settings, case.device)),
+        threads(stack, settings, case.cores, case.device),
+    ]
 
 
-def precision(stack: Stack) -> Canary:
-    """The error of one product against float64."""
-    a, b = operands(SMALL)
+def precision(stack: Stack, device: Device) -> Canary:
+    """The error of one product against float64, and the format that gives such an error."""
+    size = SIZES[device].precision
+    a, b = operands(size)
     exact = a.astype(np.float64) @ b.astype(np.float64)
-    observed = stack.to_host(stack.barrier(stack.matmul(SMALL)()))
+    observed = stack.to_host(stack.barrier(stack.matmul(size)()))
     error = float(np.linalg.norm(observed - exact) / np.linalg.norm(exact))
+    signature = next((f", as {name} gives" for low, high, name in SIGNATURES if low <= error < high), "")
     return Canary(
         name="precision",
         passed=error <= FP32_ERROR,
         expected=f"fp32: relative error of a product <= {FP32_ERROR:.0e}",
-        observed=f"{error:.1e}",
+        observed=f"{error:.1e}{signature}",
     )
 
 
-def sync(stack: Stack) -> Canary:
-    """Time of a product against its FLOPs over a generous bound of this machine's peak."""
-    small, large = _seconds(stack, MIDDLE, 5), _seconds(stack, LARGE, 3)
-    peak = cores_allowed() * FLOPS_PER_CYCLE * (max_clock_hz() or FALLBACK_CLOCK_HZ)
-    least = 2.0 * LARGE**3 / peak
+def flops_bound(settings: Settings, device: Device) -> float:
+    """FLOP/s that this machine does not exceed; generous, as an honest stack must never be refused.
+
+    A CPU: the widest units there are, at its highest clock. A GPU: its peak in the precision that was read back,
+    with headroom; the fastest of the table's where it, or the precision, is unknown.
+    """
+    if device == "cpu":
+        clock = environment.max_clock_hz() or FALLBACK_CLOCK_HZ
+        return environment.cores_allowed() * FLOPS_PER_CYCLE * clock
+    ran, _ = roofline.precision_ran(settings.precision, device)
+    rows = [roofline.find(gpu) for gpu in environment.gpus()]
+    peaks = [row.peak(ran) if row is not None and ran is not None else None for row in rows]
+    known = [peak for peak in peaks if peak is not None]
+    return HEADROOM * (max(known) if known and len(known) == len(rows) else roofline.fastest())
+
+
+def sync(stack: Stack, device: Device, bound: float) -> Canary:
+    """Time of a product against its FLOPs at ``bound`` FLOP/s, and against a product of an eighth of its work."""
+    _, middle, large = SIZES[device]
+    shorter, longer = _seconds(stack, middle, 5), _seconds(stack, large, 3)
+    least = 2.0 * large**3 / bound
     return Canary(
         name="sync",
-        passed=large >= least and large >= SCALING * small,
-        expected=f"a {LARGE} product takes >= {least * 1e3:.3f} ms and >= {SCALING:g} times a {MIDDLE} one",
-        observed=f"{large * 1e3:.3f} ms, {large / small:.1f} times",
+        passed=longer >= least and longer >= SCALING * shorter,
+        expected=f"a {large} product takes >= {least * 1e3:.3f} ms and >= {SCALING:g} times a {middle} one",
+        observed=f"{longer * 1e3:.3f} ms, {longer / shorter:.1f} times",
     )
 
 
@@ -84,21 +132,21 @@ def _seconds(stack: Stack, size: int, repetitions: int) -> float:
     return min(times)
 
 
-def threads(stack: Stack, settings: Settings, cores: int) -> Canary:
+def threads(stack: Stack, settings: Settings, cores: int, device: Device) -> Canary:
     """Threads read back, and how many of this process's threads want a core during a product.
 
     Time on a core and time waiting for one, over wall time, is the mean number of threads that want to run: at
     most the team's size, however busy the host. A pool's caller and one dispatching thread may work beside its
     ``cores`` workers. More is a team made for another machine; about one, where there are two cores, is a pool
-    that was never started.
+    that was never started (on a GPU it has nothing to do).
     """
-    product = stack.matmul(MIDDLE)
+    product = stack.matmul(SIZES["cpu"].middle)
     stack.barrier(product())
     before, start = task_times("self"), time.perf_counter_ns()
     for _ in range(6):
         stack.barrier(product())
     after, wall_ns = task_times("self"), time.perf_counter_ns() - start
-    least = 0.0 if cores == 1 else PARALLEL
+    least = 0.0 if cores == 1 or device == "gpu" else PARALLEL
     expected = f"read back {cores}; between {least:g} and {cores + 2} threads that want to run"
     read_back = settings.threads.get("intra")
     if before is None or after is None:

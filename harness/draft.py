@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.record import (
     Canary,
+    Ceiling,
     Hardware,
     Learning,
     Memory,
@@ -50,6 +51,7 @@ class Draft:
         self.learning: Learning | None = None
         self.memory: Memory | None = None
         self.telemetry: Telemetry | None = None
+        self.ceiling: Ceiling | None = None
         self.flags: list[str] = []
         self.series: dict[str, Any] = {}
 
@@ -94,6 +96,7 @@ class Draft:
             learning=self.learning,
             memory=self.memory,
             telemetry=self.telemetry,
+            ceiling=self.ceiling,
             flags=self.flags,
             sidecar=sidecar(self.series),
         )

@@ -16,6 +16,7 @@ from harness.record import (
     Block,
     Canary,
     Case,
+    Ceiling,
     Contender,
     Hardware,
     ImageRef,
@@ -153,6 +154,10 @@ def memory() -> Memory:
     )
 
 
+def ceiling() -> Ceiling:
+    return Ceiling(matmul_flops_per_s={"fp32": 9.1e10}, copy_bytes_per_s=2.3e10)
+
+
 def telemetry() -> Telemetry:
     return Telemetry(
         hz=10.0,
@@ -256,6 +261,8 @@ def make_record(**changes: Any) -> Record:
         fields["parity"] = parity()
     elif kind == "memory":
         fields["memory"] = memory()
+    elif kind == "ceiling":
+        fields["ceiling"] = ceiling()
     else:
         fields["phases"] = [Phase(name=name, wall_ns=int(wall), cpu_ns=int(wall)) for name, wall in phases]
         if kind == "timing":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framebench.dataset import Utilization
 from framebench.pages import figures
 from framebench.pages.views import Fact
 from framebench.pages.words import _, executor_name
@@ -82,6 +83,31 @@ def settings(record: Record) -> list[Fact]:
     ):
         rows += [Fact(f"{title}: {name}", text(value)) for name, value in sorted(group.items())]
     return rows
+
+
+def utilization(found: Utilization) -> list[Fact]:
+    """Model FLOP/s, and what share they are of the data sheet's peak and of the measured ceiling."""
+    return [
+        Fact(_("Model FLOP/s"), figures.flops_rate(found.flops_per_s)),
+        Fact(
+            _("MFU, of the data sheet's peak"),
+            share(found.mfu, found.peak, found.precision, found.mfu_reason),
+            href="../../gpus/" if found.mfu is not None else None,
+        ),
+        Fact(
+            _("Of this device's measured ceiling"),
+            share(found.ceiling_share, found.ceiling, found.precision, found.ceiling_reason),
+        ),
+    ]
+
+
+def share(part: float | None, whole: float | None, precision: str | None, reason: str | None) -> str:
+    """``41 % of 67 TFLOP/s, fp32``; – with the reason where there is none."""
+    if part is None:
+        return f"{figures.NONE} ({_(reason or 'unknown')})"
+    return _("{share} of {whole}, {precision}").format(
+        share=figures.percent(part), whole=figures.flops_rate(whole), precision=precision
+    )
 
 
 def provenance(record: Record) -> list[Fact]:

@@ -74,6 +74,16 @@ def flops(count: float | None) -> str:
     return f"{significant(count)} FLOP"
 
 
+def flops_rate(rate: float | None) -> str:
+    """FLOP/s with a prefix: ``1.23 TFLOP/s``."""
+    return NONE if rate is None else f"{flops(rate)}/s"
+
+
+def bytes_rate(rate: float | None) -> str:
+    """Bytes per second in decimal units, as memory makers count: ``12.3 GB/s``."""
+    return NONE if rate is None else f"{significant(rate / 1e9)} GB/s"
+
+
 def ratio(value: float | None) -> str:
     """A ratio with a times sign: ``1.25×``."""
     return NONE if value is None else f"{significant(value)}×"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from framebench.dataset import Result
+from framebench.dataset import Place, Result
 from framebench.pages import facts, figures, selftest
 from framebench.pages.evidence import Evidence
 from framebench.pages.listings import results_table
@@ -79,6 +79,7 @@ def view(host_id: str, evidence: Evidence) -> dict[str, Any]:
         "name": host_id,
         "facts": facts.hardware(_hardware(found)),
         "noise": text,
+        "ceilings": _ceilings(host_id, evidence),
         "quiet": any(result.ranked for result in found),
         "quiet_note": _("No result of this host is ranked: the remarks below say why."),
         "results": results_table(found, "../../"),
@@ -93,6 +94,43 @@ def _results(host_id: str, evidence: Evidence) -> list[Result]:
 def _hardware(results: list[Result]) -> Hardware | None:
     newest = sorted(results, key=lambda result: result.started_utc, reverse=True)
     return next((r.latest.hardware for r in newest if r.latest.hardware is not None), None)
+
+
+def _ceilings(host_id: str, evidence: Evidence) -> Table:
+    """What was measured as the most this machine can do, by device and precision."""
+    rows = []
+    for place, found in sorted(evidence.dataset.ceilings.items()):
+        if place.host_id != host_id:
+            continue
+        copied = figures.bytes_rate(found.copy)
+        for precision, rate in found.matmul.items():
+            rows.append(
+                [
+                    Cell(_device(place)),
+                    Cell(precision),
+                    Cell(figures.flops_rate(rate), "fb-num"),
+                    Cell(copied, "fb-num"),
+                    Cell(str(found.trials), "fb-num"),
+                    Cell(
+                        "; ".join(f"{name}: {reason}" for name, reason in found.reasons.items()), "fb-reason"
+                    ),
+                ]
+            )
+    head = [
+        _("Device"),
+        _("Precision"),
+        _("Matrix product, best"),
+        _("Copy, read + written, best"),
+        _("Trials"),
+        _("Not measured"),
+    ]
+    return Table(head, rows)
+
+
+def _device(place: Place) -> str:
+    if place.device == "cpu":
+        return _("CPU, {n} cores").format(n=place.cores)
+    return _("GPU {ids}").format(ids=", ".join(uuid[:8] for uuid in place.gpus))
 
 
 def _noise_short(host_id: str, evidence: Evidence) -> str:

@@ -107,6 +107,8 @@ def _summary(result: Result, group: Group | None) -> list[Fact]:
         )
     if result.flops_per_step is not None:
         rows.append(Fact(_("Work per step"), figures.flops(result.flops_per_step)))
+    if result.utilization is not None:
+        rows += facts.utilization(result.utilization)
     compared = group.against_baseline.get(result.id) if group else None
     if group and compared is not None:
         ratio, interval, _code, word = compared_text(compared)

@@ -12,16 +12,19 @@ from harness.record import Metric, Record
 
 NUM = "fb-num"
 MAX_SHOWN = 12
+OTHER_KINDS = {
+    "cold-start": _("cold start"),
+    "memory": _("memory"),
+    "parity": _("parity"),
+    "ceiling": _("ceiling"),
+}
 
 
 def names(records: Sequence[Record]) -> dict[str, str]:
-    """Short names of trials: ``round 3``, or ``cold start`` and ``memory`` for the other kinds."""
+    """Short names of trials: ``round 3``, or the kind for the others."""
     found = {}
     for record in records:
-        if record.kind == "timing":
-            name = _("round {n}").format(n=record.round)
-        else:
-            name = {"cold-start": _("cold start"), "memory": _("memory"), "parity": _("parity")}[record.kind]
+        name = _("round {n}").format(n=record.round) if record.kind == "timing" else OTHER_KINDS[record.kind]
         found[record.trial_id] = name
     return found
 

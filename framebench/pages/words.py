@@ -113,6 +113,8 @@ PHASES = {
     "blocks": _("timed blocks"),
     "latencies": _("latency pass"),
     "learning": _("train to the target, with evaluation"),
+    "matmul": _("large matrix products"),
+    "copy": _("large copies"),
 }
 
 

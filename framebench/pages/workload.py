@@ -33,6 +33,7 @@ class CaseView(NamedTuple):
     chart: Chart
     loop: Table
     compiling: Table
+    utilization: Table
     learning: Plot | None
     learned: Table
 
@@ -147,9 +148,31 @@ def _case(group: Group) -> CaseView:
         chart=chart(group, "../../"),
         loop=loop_table(group, "../../"),
         compiling=compiling_table(group, "../../"),
+        utilization=_utilization(group, "../../"),
         learning=_learning(group) if learned.rows else None,
         learned=learned,
     )
+
+
+def _utilization(group: Group, up: str) -> Table:
+    """How much of the machine each contender used; no rows where neither a peak nor a ceiling is known."""
+    rows = []
+    for result in group.timed:
+        found = result.utilization
+        if found is None or (found.mfu is None and found.ceiling_share is None):
+            continue
+        name = contender_name(result.contender)
+        rows.append(
+            [
+                Cell(name, href=f"{up}results/{result.id}/", stack=result.contender.stack),
+                Cell(figures.flops_rate(found.flops_per_s), "fb-num"),
+                Cell(figures.percent(found.mfu), "fb-num"),
+                Cell(figures.percent(found.ceiling_share), "fb-num"),
+                Cell(found.precision or figures.NONE),
+            ]
+        )
+    head = [_("Contender"), _("Model FLOP/s"), "MFU", _("of the measured ceiling"), _("Precision")]
+    return Table(head, rows)
 
 
 def _learning(group: Group) -> Plot | None:

@@ -65,7 +65,7 @@ class Stack(Protocol):
         """Framework, backend and compiler versions read at run time, by distribution name."""
 
     def matmul(self, size: int) -> Callable[[], Any]:
-        """A ready (size, size) x (size, size) fp32 product for the sync and precision canaries."""
+        """A ready (size, size) x (size, size) fp32 product of ``canaries.operands``, for canaries and ceiling."""
 
 
 def stacks() -> dict[str, str]:

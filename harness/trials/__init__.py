@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from harness.draft import Draft
 from harness.record import Outcome, TrialKind
+from harness.trials.ceiling import ceiling_trial
 from harness.trials.cold_start import cold_start_trial
 from harness.trials.memory import memory_trial
 from harness.trials.parity import parity_trial
@@ -16,4 +17,5 @@ TRIALS: dict[TrialKind, Callable[[Draft], Outcome]] = {
     "timing": timing_trial,
     "memory": memory_trial,
     "cold-start": cold_start_trial,
+    "ceiling": ceiling_trial,
 }

@@ -33,7 +33,7 @@ def timing_trial(draft: Draft) -> Outcome:
         with draft.phase("second_step"):
             barrier(run(1))
         with draft.phase("canaries"):
-            draft.canaries = canaries.check(stack, draft.settings, case.cores)
+            draft.canaries = canaries.check(stack, draft.settings, case)
         if failed := [canary.name for canary in draft.canaries if canary.passed is False]:
             return Outcome(status="invalid", reason=f"canary failed: {', '.join(failed)}")
 

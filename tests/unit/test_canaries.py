@@ -11,34 +11,79 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import canaries, flags
+from harness import canaries, flags, roofline
 from harness.record import Metric, Settings, Telemetry
 
 SETTINGS = Settings(layout=None, threads={"intra": 1}, precision={}, compile={})
+FP32 = Settings(layout=None, threads={}, precision={"float32_matmul": "highest"}, compile={})
+TF32 = Settings(layout=None, threads={}, precision={"float32_matmul": "high"}, compile={})
+BOUND = canaries.flops_bound(SETTINGS, "cpu")
+
+Rounding = Callable[[np.ndarray], np.ndarray]
+
+
+def cut(mantissa_bits: int) -> Rounding:
+    """Keep the upper ``mantissa_bits`` of 23, cutting off the rest: TF32 has 10, bf16 7."""
+    mask = np.uint32(0xFFFFFFFF << (23 - mantissa_bits) & 0xFFFFFFFF)
+    return lambda array: (array.view(np.uint32) & mask).view(np.float32)
+
+
+def nearest(mantissa_bits: int) -> Rounding:
+    """The same to nearest: half of the last kept place is added before the cut."""
+    half = np.uint32(1 << (22 - mantissa_bits))
+    return lambda array: cut(mantissa_bits)((array.view(np.uint32) + half).view(np.float32))
+
+
+def fp16(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float16).astype(np.float32)
 
 
 class NumpyStack:
-    """A stack whose product may be delayed, rounded, or not waited for."""
+    """A stack whose operands may be rounded."""
 
     name = "numpy"
 
-    def __init__(self, waits: bool = True, mantissa_bits: int = 23) -> None:
-        self.waits, self.mantissa_bits = waits, mantissa_bits
+    def __init__(self, rounding: Rounding = lambda array: array) -> None:
+        self.rounding = rounding
 
     def matmul(self, size: int) -> Callable[[], Any]:
-        a, b = (self.rounded(array) for array in canaries.operands(size))
-        return lambda: a @ b if self.waits else a
-
-    def rounded(self, array: np.ndarray) -> np.ndarray:
-        """Keep the upper ``mantissa_bits`` of 23, as TF32 (10) and bf16 (7) do."""
-        mask = np.uint32(0xFFFFFFFF << (23 - self.mantissa_bits) & 0xFFFFFFFF)
-        return (array.view(np.uint32) & mask).view(np.float32)
+        a, b = (self.rounding(array) for array in canaries.operands(size))
+        return lambda: a @ b
 
     def barrier(self, output: Any) -> Any:
         return output
 
     def to_host(self, tensor: Any) -> np.ndarray:
         return np.asarray(tensor)
+
+    def close(self) -> None:
+        """Finish what is queued: it would disturb the next test."""
+
+
+class UnwaitedStack(NumpyStack):
+    """A product is queued on another thread, as on a GPU; the barrier may forget to wait for it."""
+
+    def __init__(self, waits: bool) -> None:
+        super().__init__()
+        self.waits, self.queue = waits, ThreadPoolExecutor(1)
+
+    def matmul(self, size: int) -> Callable[[], Any]:
+        product = super().matmul(size)
+        return lambda: self.queue.submit(product)
+
+    def barrier(self, output: Any) -> Any:
+        return output.result() if self.waits else output
+
+    def close(self) -> None:
+        self.queue.shutdown()
+
+
+class LazyStack(NumpyStack):
+    """A product that is never computed."""
+
+    def matmul(self, size: int) -> Callable[[], Any]:
+        a, _ = canaries.operands(size)
+        return lambda: a
 
 
 class BusyStack(NumpyStack):
@@ -61,34 +106,109 @@ def _hash(together: threading.Barrier) -> None:
 
 def test_operands_are_the_same_everywhere() -> None:
     a, b = canaries.operands(4)
-    assert a.dtype == np.float32 and a.shape == b.shape == (4, 4)
-    assert a.min() >= -1 and a.max() < 1
+    assert a.dtype == b.dtype == np.float32 and a.shape == b.shape == (4, 4)
+    assert np.abs(a).max() < 2.0**-20 and 0 < np.abs(b).max() < 2.0**15
     np.testing.assert_array_equal(a, canaries.operands(4)[0])
-    assert not np.array_equal(a, b)
+    assert hashlib.sha256(b.tobytes()).hexdigest().startswith("c8f7c69d737cebbe")
+    whole, _ = canaries.operands(64)
+    assert abs(whole.mean()) < 2.0**-20 / 16  # seven standard errors
 
 
-def test_fp32_passes_and_tf32_and_bf16_fail() -> None:
-    assert canaries.precision(NumpyStack()).passed  # type: ignore[arg-type]
-    for bits in (10, 7):
-        canary = canaries.precision(NumpyStack(mantissa_bits=bits))  # type: ignore[arg-type]
-        assert canary.passed is False
-        assert "fp32" in canary.expected
+def test_fp32_passes() -> None:
+    canary = canaries.precision(NumpyStack(), "cpu")  # type: ignore[arg-type]
+    assert canary.passed and "as" not in canary.observed
 
 
-def test_a_barrier_that_does_not_wait_fails() -> None:
-    assert canaries.sync(NumpyStack()).passed  # type: ignore[arg-type]
-    assert canaries.sync(NumpyStack(waits=False)).passed is False  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("rounding", "name"),
+    [
+        (nearest(10), "TF32"),
+        (cut(10), "TF32"),
+        (nearest(7), "bf16"),
+        (cut(7), "bf16"),
+        (fp16, "fp16"),
+    ],
+    ids=["tf32-nearest", "tf32-cut", "bf16-nearest", "bf16-cut", "fp16"],
+)
+def test_another_format_is_refused_and_named(rounding: Rounding, name: str) -> None:
+    canary = canaries.precision(NumpyStack(rounding), "cpu")  # type: ignore[arg-type]
+    assert canary.passed is False
+    assert canary.observed.endswith(f", as {name} gives")
+    assert "fp32" in canary.expected
+
+
+def test_an_error_that_no_format_gives_is_refused_without_a_name() -> None:
+    half = canaries.precision(NumpyStack(lambda array: array / 2), "cpu")  # type: ignore[arg-type]
+    assert half.passed is False and "as" not in half.observed
+    lost = canaries.precision(NumpyStack(lambda array: array * np.float32("nan")), "cpu")  # type: ignore[arg-type]
+    assert lost.passed is False and lost.observed == "nan"
+
+
+@pytest.mark.parametrize(
+    ("stack", "passed"),
+    [(NumpyStack(), True), (UnwaitedStack(True), True), (UnwaitedStack(False), False), (LazyStack(), False)],
+    ids=["direct", "queued", "queued-not-waited", "never-computed"],
+)
+def test_a_barrier_that_does_not_wait_fails(stack: NumpyStack, passed: bool) -> None:
+    canary = canaries.sync(stack, "cpu", BOUND)  # type: ignore[arg-type]
+    stack.close()
+    assert canary.passed is passed, canary
+
+
+def test_a_product_faster_than_the_bound_fails() -> None:
+    """A machine of which one knows that it cannot be that fast: a bound of 1 MFLOP/s."""
+    canary = canaries.sync(NumpyStack(), "cpu", 1e6)  # type: ignore[arg-type]
+    assert canary.passed is False
+
+
+KNOWN = {"name": "NVIDIA H200", "pci_id": "10de:2335"}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "settings", "bound"),
+    [
+        ([KNOWN], FP32, 67e12),
+        ([KNOWN], TF32, 494.5e12),
+        ([KNOWN, {"name": "NVIDIA L4", "pci_id": "10de:27b8"}], FP32, 67e12),  # the faster of two
+        ([KNOWN, {"name": "NVIDIA X1"}], FP32, 2250e12),  # the fastest there is
+        ([{"name": "Tesla T4", "pci_id": "10de:1eb8"}], TF32, 2250e12),
+        ([KNOWN], SETTINGS, 2250e12),
+        ([], FP32, 2250e12),
+    ],
+)
+def test_the_bound_of_a_gpu_is_its_peak_in_the_precision_read_back(
+    gpus: list[dict[str, str]], settings: Settings, bound: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.environment.gpus", lambda: gpus)
+    assert canaries.flops_bound(settings, "gpu") == pytest.approx(canaries.HEADROOM * bound)
+
+
+def test_on_a_gpu_products_are_large_enough_to_be_told_from_a_launch() -> None:
+    """On the fastest GPU for fp32 the larger product takes over 10 ms, the smaller one over 1 ms."""
+    fastest = max(gpu.peak("fp32") or 0.0 for gpu in roofline.table())
+    sizes = canaries.SIZES["gpu"]
+    assert sizes.large == 2 * sizes.middle
+    assert 2 * sizes.large**3 / fastest > 10e-3
+    assert 2 * sizes.middle**3 / fastest > 1e-3
 
 
 @pytest.mark.parametrize(("team", "passed"), [(1, True), (12, False)])
 def test_a_team_for_another_machine_fails(team: int, passed: bool) -> None:
     """One core asked for: one busy thread is right, twelve are a team for another machine."""
-    assert canaries.threads(BusyStack(team), SETTINGS, cores=1).passed is passed  # type: ignore[arg-type]
+    assert canaries.threads(BusyStack(team), SETTINGS, 1, "cpu").passed is passed  # type: ignore[arg-type]
+
+
+def test_on_a_gpu_an_idle_pool_is_right() -> None:
+    settings = Settings(layout=None, threads={"intra": 2}, precision={}, compile={})
+    on_gpu = canaries.threads(BusyStack(1), settings, 2, "gpu")  # type: ignore[arg-type]
+    assert on_gpu.passed and "between 0 and" in on_gpu.expected
+    on_cpu = canaries.threads(BusyStack(1), settings, 2, "cpu")  # type: ignore[arg-type]
+    assert "between 1.2 and" in on_cpu.expected  # what else runs here decides the outcome
 
 
 def test_threads_not_read_back_fail() -> None:
     settings = Settings(layout=None, threads={"intra": 7}, precision={}, compile={})
-    assert canaries.threads(BusyStack(1), settings, cores=1).passed is False  # type: ignore[arg-type]
+    assert canaries.threads(BusyStack(1), settings, 1, "cpu").passed is False  # type: ignore[arg-type]
 
 
 def counters(**deltas: float | None) -> Telemetry:

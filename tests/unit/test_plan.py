@@ -38,9 +38,17 @@ def make(
 def test_without_a_budget_everything_runs() -> None:
     whole = make(None)
     assert [len(batch) for batch in whole.rounds] == [4 * 18] * 5  # 17 contenders and the twin, 4 cases
-    assert {trial.kind for trial in whole.gates} == {"parity", "memory", "cold-start"}
-    assert len(whole.gates) == 3 * 4 * 17  # the twin has no gate of its own
+    assert {trial.kind for trial in whole.gates} == {"parity", "ceiling", "memory", "cold-start"}
+    assert len(whole.gates) == 3 * 4 * 17 + 1  # the twin has no gate of its own
     assert whole.dropped == []
+
+
+def test_one_ceiling_is_measured_in_the_baseline_s_stack() -> None:
+    whole = make(None)
+    (ceiling,) = (trial for trial in whole.gates if trial.kind == "ceiling")
+    assert ceiling.contender.slug == "torch-eager"
+    assert ceiling.case == suites.load(ROOT, "cpu").expand(2)[0]
+    assert make(None, done={ceiling}).done == 1
 
 
 def test_every_round_holds_each_contender_of_each_case_once() -> None:
@@ -57,7 +65,7 @@ def test_rounds_are_shuffled_differently_but_reproducibly() -> None:
 
 
 def test_a_budget_takes_the_headline_set_first_and_names_what_it_drops() -> None:
-    # 6 contenders x 2 cases: 36 gates and 3 rounds of 14 trials, 10 s each = 780 s.
+    # 6 contenders x 2 cases: 36 gates, a ceiling and 3 rounds of 14 trials, 10 s each = 790 s.
     fitted = make(800.0)
     assert {trial.case.path for trial in fitted.trials()} == {
         "convstack/cpu-train-b16-fp32-cpu1-c2",
@@ -71,7 +79,7 @@ def test_a_budget_takes_the_headline_set_first_and_names_what_it_drops() -> None
 
 
 def test_a_small_budget_drops_a_headline_case_rather_than_rounds() -> None:
-    fitted = make(420.0)  # one case: 18 gates and 3 rounds of 7 are 390 s
+    fitted = make(420.0)  # one case: 18 gates, a ceiling and 3 rounds of 7 are 400 s
     assert len({trial.case.path for trial in fitted.trials()}) == 1
     assert len(fitted.rounds) == 3
 
