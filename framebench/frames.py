@@ -188,7 +188,10 @@ def _trial(record: Record) -> dict[str, Any]:
         "host_rss_peak_bytes": memory.host_rss_peak if memory else None,
         "host_rss_after_import_bytes": memory.host_rss_after_import if memory else None,
         "parity_passed": record.parity.passed if record.parity else None,
-        "ceiling_flops_per_s": max(ceiling.matmul_flops_per_s.values(), default=None) if ceiling else None,
+        **{
+            f"ceiling_{precision}_flops_per_s": ceiling.matmul_flops_per_s.get(precision) if ceiling else None
+            for precision in ("fp32", "tf32", "bf16")
+        },
         "ceiling_copy_bytes_per_s": ceiling.copy_bytes_per_s if ceiling else None,
         "final_accuracy": learning.final_accuracy if learning else None,
         "epochs_to_target": learning.epochs_to_target if learning else None,

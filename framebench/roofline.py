@@ -132,12 +132,12 @@ def _peak(
         return None, "which GPU ran is not recorded"
     total = 0.0
     for gpu in gpus:
+        if gpu.get("mig"):
+            return None, f"{gpu.get('name')} is cut into instances, and no data sheet states their peak"
         row = roofline.find(gpu)
         if row is None:
-            return (
-                None,
-                f"{gpu.get('name')} ({gpu.get('pci_id') or 'PCI id unknown'}) is not in the table of GPUs",
-            )
+            told = f"{gpu.get('name')} (PCI id {roofline.pci_id(gpu) or 'unknown'})"
+            return None, f"{told} is not in the table of GPUs"
         peak = row.peak(precision)
         if peak is None:
             return None, f"the table of GPUs has no {precision} peak for {row.name}"

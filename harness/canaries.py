@@ -132,7 +132,7 @@ def _seconds(stack: Stack, size: int, repetitions: int) -> float:
     return min(times)
 
 
-def threads(stack: Stack, settings: Settings, cores: int, device: Device) -> Canary:
+def threads(stack: Stack, settings: Settings, cores: int, device: Device = "cpu") -> Canary:
     """Threads read back, and how many of this process's threads want a core during a product.
 
     Time on a core and time waiting for one, over wall time, is the mean number of threads that want to run: at

@@ -148,7 +148,7 @@ def driver() -> str | None:
 
 
 def gpus() -> list[dict[str, Any]]:
-    """Name, PCI id, memory, and a hash of the UUID (which itself identifies a machine) of each NVIDIA GPU."""
+    """Name, memory, and a hash of the UUID (the UUID itself identifies a machine) of each NVIDIA GPU."""
     try:
         import pynvml
     except ImportError:
@@ -159,7 +159,6 @@ def gpus() -> list[dict[str, Any]]:
         return [
             {
                 "name": pynvml.nvmlDeviceGetName(handle),
-                "pci_id": pci_id(pynvml.nvmlDeviceGetPciInfo(handle).pciDeviceId),
                 "uuid_sha256": hashlib.sha256(pynvml.nvmlDeviceGetUUID(handle).encode()).hexdigest(),
                 "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
             }
@@ -167,8 +166,3 @@ def gpus() -> list[dict[str, Any]]:
         ]
     except pynvml.NVMLError:
         return []
-
-
-def pci_id(combined: int) -> str:
-    """NVML's number (device above, vendor below) as ``vendor:device``, e.g. ``10de:2335``."""
-    return f"{combined & 0xFFFF:04x}:{combined >> 16:04x}"

@@ -85,15 +85,27 @@ def table() -> tuple[Gpu, ...]:
 
 
 def find(gpu: Mapping[str, Any]) -> Gpu | None:
-    """The row of an entry of ``hardware.gpus``, by exact ``name`` and ``pci_id``.
+    """The row of an entry of ``hardware.gpus``, by exact ``name`` and ``pci_device_id``.
 
-    Where either side does not know the id, the name alone decides.
+    Where either side does not know the id, the name alone decides. A GPU cut into instances (``mig``) has none:
+    an instance is a part of it.
     """
-    pci_id = gpu.get("pci_id")
+    if gpu.get("mig"):
+        return None
+    pci = pci_id(gpu)
     for row in table():
-        if row.name == gpu.get("name") and (pci_id is None or not row.pci or pci_id in row.pci):
+        if row.name == gpu.get("name") and (pci is None or not row.pci or pci in row.pci):
             return row
     return None
+
+
+def pci_id(gpu: Mapping[str, Any]) -> str | None:
+    """``vendor:device`` of an entry of ``hardware.gpus``: ``10de:2335`` for ``0x233510de``; null if unknown."""
+    told = gpu.get("pci_device_id")
+    if told is None:
+        return None
+    number = int(told, 16)
+    return f"{number & 0xFFFF:04x}:{number >> 16:04x}"
 
 
 def fastest() -> float:

@@ -103,7 +103,7 @@ def _ceilings(host_id: str, evidence: Evidence) -> Table:
         if place.host_id != host_id:
             continue
         copied = figures.bytes_rate(found.copy)
-        for precision, rate in found.matmul.items():
+        for precision, rate in found.matmul.items() or [(figures.NONE, None)]:
             rows.append(
                 [
                     Cell(_device(place)),

@@ -161,7 +161,7 @@ def test_a_product_faster_than_the_bound_fails() -> None:
     assert canary.passed is False
 
 
-KNOWN = {"name": "NVIDIA H200", "pci_id": "10de:2335"}
+KNOWN = {"name": "NVIDIA H200", "pci_device_id": "0x233510de"}
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ KNOWN = {"name": "NVIDIA H200", "pci_id": "10de:2335"}
     [
         ([KNOWN], FP32, 67e12),
         ([KNOWN], TF32, 494.5e12),
-        ([KNOWN, {"name": "NVIDIA L4", "pci_id": "10de:27b8"}], FP32, 67e12),  # the faster of two
+        ([KNOWN, {"name": "NVIDIA L4", "pci_device_id": "0x27b810de"}], FP32, 67e12),  # the faster of two
         ([KNOWN, {"name": "NVIDIA X1"}], FP32, 2250e12),  # the fastest there is
-        ([{"name": "Tesla T4", "pci_id": "10de:1eb8"}], TF32, 2250e12),
+        ([{"name": "Tesla T4", "pci_device_id": "0x1eb810de"}], TF32, 2250e12),
         ([KNOWN], SETTINGS, 2250e12),
         ([], FP32, 2250e12),
     ],
@@ -195,7 +195,7 @@ def test_on_a_gpu_products_are_large_enough_to_be_told_from_a_launch() -> None:
 @pytest.mark.parametrize(("team", "passed"), [(1, True), (12, False)])
 def test_a_team_for_another_machine_fails(team: int, passed: bool) -> None:
     """One core asked for: one busy thread is right, twelve are a team for another machine."""
-    assert canaries.threads(BusyStack(team), SETTINGS, 1, "cpu").passed is passed  # type: ignore[arg-type]
+    assert canaries.threads(BusyStack(team), SETTINGS, cores=1).passed is passed  # type: ignore[arg-type]
 
 
 def test_on_a_gpu_an_idle_pool_is_right() -> None:
@@ -208,7 +208,7 @@ def test_on_a_gpu_an_idle_pool_is_right() -> None:
 
 def test_threads_not_read_back_fail() -> None:
     settings = Settings(layout=None, threads={"intra": 7}, precision={}, compile={})
-    assert canaries.threads(BusyStack(1), settings, 1, "cpu").passed is False  # type: ignore[arg-type]
+    assert canaries.threads(BusyStack(1), settings, cores=1).passed is False  # type: ignore[arg-type]
 
 
 def counters(**deltas: float | None) -> Telemetry:

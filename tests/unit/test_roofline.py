@@ -11,7 +11,7 @@ from framebench import roofline as shares
 from framebench.dataset import results
 from framebench.frames import results_frame
 from framebench.images.layer import harness_files
-from harness import environment, roofline
+from harness import roofline
 from harness.record import (
     Ceiling,
     Energy,
@@ -25,7 +25,7 @@ from harness.record import (
 from tests.record_factory import CASE, CONTENDERS, make_record, make_trials, sha, telemetry
 from tests.unit.test_plan import ROOT
 
-H200 = {"name": "NVIDIA H200", "pci_id": "10de:2335", "uuid_sha256": sha("h200")}
+H200 = {"name": "NVIDIA H200", "pci_device_id": "0x233510de", "uuid_sha256": sha("h200")}
 GPU_CASE = msgspec.structs.replace(CASE, device="gpu")
 
 
@@ -49,24 +49,26 @@ def test_names_and_ids_are_unique() -> None:
 @pytest.mark.parametrize(
     ("name", "pci_id", "found"),
     [
-        ("NVIDIA L4", "10de:27b8", True),
-        ("NVIDIA L40S", "10de:26b9", True),
-        ("NVIDIA L4", "10de:26b9", False),  # the id of another card
+        ("NVIDIA L4", "0x27b810de", True),
+        ("NVIDIA L40S", "0x26b910de", True),
+        ("NVIDIA L4", "0x26b910de", False),  # the id of another card
         ("NVIDIA L4", None, True),  # a record that does not know its id
         ("NVIDIA L40", None, False),
         ("L4", None, False),
-        ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", "10de:2330", False),
-        ("NVIDIA GeForce RTX 4090 D", "10de:2685", False),
+        ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", "0x233010de", False),
+        ("NVIDIA GeForce RTX 4090 D", "0x268510de", False),
     ],
 )
 def test_a_gpu_is_found_by_its_whole_name_and_id(name: str, pci_id: str | None, found: bool) -> None:
-    row = roofline.find({"name": name, "pci_id": pci_id})
+    row = roofline.find({"name": name, "pci_device_id": pci_id})
     assert (row is not None) is found
     assert row is None or row.name == name
 
 
-def test_nvml_s_number_becomes_the_id_of_the_table() -> None:
-    assert environment.pci_id(0x233510DE) == "10de:2335"
+def test_a_gpu_cut_into_instances_has_no_row() -> None:
+    assert roofline.find(H200) is not None
+    assert roofline.find(H200 | {"mig": False}) is not None
+    assert roofline.find(H200 | {"mig": True}) is None
 
 
 def test_the_table_is_in_every_image() -> None:
@@ -122,11 +124,12 @@ def test_mfu_is_of_the_peak_of_the_precision_that_ran(precision: dict[str, Any],
     ("gpus", "precision", "word"),
     [
         ([H200 | {"name": "NVIDIA H300"}], FP32, "not in the table"),
-        ([H200 | {"pci_id": "10de:ffff"}], FP32, "10de:ffff"),
+        ([H200 | {"pci_device_id": "0xffff10de"}], FP32, "10de:ffff"),
         ([H200, H200 | {"uuid_sha256": sha("other")}], FP32, "which GPU"),
         ([], FP32, "which GPU"),
+        ([H200 | {"mig": True}], FP32, "instances"),
         ([H200], {}, "no precision"),
-        ([{"name": "Tesla T4", "pci_id": "10de:1eb8"}], FP32 | {"cudnn_tf32": True}, "no tf32 peak"),
+        ([{"name": "Tesla T4", "pci_device_id": "0x1eb810de"}], FP32 | {"cudnn_tf32": True}, "no tf32 peak"),
     ],
 )
 def test_without_a_peak_there_is_no_mfu_but_a_reason(
@@ -140,7 +143,7 @@ def test_without_a_peak_there_is_no_mfu_but_a_reason(
 def test_of_several_gpus_the_one_that_was_watched_counts() -> None:
     watched = GpuTelemetry(uuid_sha256=H200["uuid_sha256"], metrics={}, energy=Energy())
     record = gpu_record(
-        [H200 | {"name": "NVIDIA L4", "pci_id": "10de:27b8", "uuid_sha256": sha("l4")}, H200],
+        [H200 | {"name": "NVIDIA L4", "pci_device_id": "0x27b810de", "uuid_sha256": sha("l4")}, H200],
         FP32,
         telemetry=msgspec.structs.replace(telemetry(), gpus=[watched]),
     )
