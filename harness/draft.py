@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.record import (
+    Calibration,
     Canary,
     Hardware,
     Learning,
@@ -50,6 +51,7 @@ class Draft:
         self.learning: Learning | None = None
         self.memory: Memory | None = None
         self.telemetry: Telemetry | None = None
+        self.calibration: Calibration | None = None
         self.flags: list[str] = []
         self.series: dict[str, Any] = {}
 
@@ -94,6 +96,7 @@ class Draft:
             learning=self.learning,
             memory=self.memory,
             telemetry=self.telemetry,
+            calibration=self.calibration,
             flags=self.flags,
             sidecar=sidecar(self.series),
         )
