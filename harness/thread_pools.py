@@ -1,8 +1,10 @@
 """Thread pools as they really are: sizes read back from the libraries that a framework has loaded.
 
 OpenMP and BLAS runtimes are asked through their own functions, found in what is mapped into this process;
-nothing is loaded for the question. The pools of TensorFlow and XLA offer no function: their threads are counted
-by name. A runtime that is not there, or cannot be asked, is left out.
+nothing is loaded for the question. XLA's pool on a CPU offers no function: its threads are counted by name
+(``tf_XLAEigen``, in TensorFlow and in JAX). TensorFlow's own pools cannot be counted: the name it gives them,
+``tf_numa_-1_Eigen``, is one character too long for Linux, and the threads keep their creator's name. What is not
+there, or cannot be asked, is left out.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections import Counter
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -47,13 +48,22 @@ FAMILIES = (
 )
 
 
+XLA_POOL = "xla_pool"
+XLA_THREADS = "tf_XLAEigen"
+
+TEAMS = ("intra", *(family.name for family in FAMILIES), XLA_POOL)
+"""Keys of a record's threads whose value is a team that shares one operation, and so the case's cores."""
+
+
 def read_back() -> dict[str, int]:
-    """Threads that each loaded family would use; the most where several copies of one are loaded."""
+    """Threads of each loaded family's team, the most where several copies are loaded, and of XLA's pool."""
     found: dict[str, int] = {}
     for family, library in _loaded():
         get = _function(library, family.get)
         if get is not None:
             found[family.name] = max(found.get(family.name, 0), int(get()))
+    if (xla := named(XLA_THREADS)) > 0:
+        found[XLA_POOL] = xla
     return found
 
 
@@ -66,13 +76,8 @@ def limit(threads: int) -> None:
 
 def named(prefix: str) -> int:
     """How many threads of this process have a name that begins with ``prefix``."""
-    return sum(count for name, count in names().items() if name.startswith(prefix))
-
-
-def names() -> Counter[str]:
-    """How many threads of this process have which name."""
     tasks = proc.names("/proc/self/task")
-    return Counter((proc.read(f"/proc/self/task/{task}/comm") or "").strip() for task in tasks)
+    return sum((proc.read(f"/proc/self/task/{task}/comm") or "").startswith(prefix) for task in tasks)
 
 
 def _loaded() -> list[tuple[Family, ctypes.CDLL]]:

@@ -13,7 +13,7 @@ import pytest
 from harness import frameworks
 from harness.frameworks import Unsupported
 from harness.frameworks.tensorflow import traces
-from harness.frameworks.torch import require_cpp_compiler
+from harness.frameworks.torch import mkl_threads, require_cpp_compiler
 
 STACKS = {"torch", "tensorflow", "keras-tensorflow", "keras-torch", "keras-jax"}
 
@@ -80,6 +80,14 @@ def test_traces_inside_keras_train_function_are_found() -> None:
     assert traces(inner) == 2
     assert traces(function) == 3
     assert traces(lambda iterator: iterator) is None  # unknown, and not nought
+
+
+def test_mkl_inside_pytorch_is_read_from_its_own_words() -> None:
+    said = (
+        "ATen/Parallel:\n\tat::get_num_threads() : 2\n\tmkl_get_max_threads() : 3\nIntel(R) MKL-DNN v3.12.0\n"
+    )
+    assert mkl_threads(said) == 3
+    assert mkl_threads("ATen/Parallel:\n\tat::get_num_threads() : 2\n") is None
 
 
 def test_unknown_stack_names_the_known_ones() -> None:
