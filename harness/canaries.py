@@ -16,6 +16,7 @@ from harness import environment, roofline
 from harness.frameworks import Stack
 from harness.record import Canary, Case, Settings
 from harness.telemetry.proc import task_times
+from harness.thread_pools import TEAMS
 
 Device = Literal["cpu", "gpu"]
 
@@ -133,7 +134,7 @@ def _seconds(stack: Stack, size: int, repetitions: int) -> float:
 
 
 def threads(stack: Stack, settings: Settings, cores: int, device: Device = "cpu") -> Canary:
-    """Threads read back, and how many of this process's threads want a core during a product.
+    """Teams of threads read back, and how many of this process's threads want a core during a product.
 
     Time on a core and time waiting for one, over wall time, is the mean number of threads that want to run: at
     most the team's size, however busy the host. A pool's caller and one dispatching thread may work beside its
@@ -147,8 +148,9 @@ def threads(stack: Stack, settings: Settings, cores: int, device: Device = "cpu"
         stack.barrier(product())
     after, wall_ns = task_times("self"), time.perf_counter_ns() - start
     least = 0.0 if cores == 1 or device == "gpu" else PARALLEL
-    expected = f"read back {cores}; between {least:g} and {cores + 2} threads that want to run"
-    read_back = settings.threads.get("intra")
+    expected = f"every team read back {cores}; between {least:g} and {cores + 2} threads that want to run"
+    teams = {name: settings.threads[name] for name in TEAMS if settings.threads.get(name) is not None}
+    read_back = ", ".join(f"{name} {count}" for name, count in teams.items()) or "nothing"
     if before is None or after is None:
         return Canary(
             name="threads", passed=None, expected=expected, observed="no /proc/self/task/*/schedstat"
@@ -157,7 +159,7 @@ def threads(stack: Stack, settings: Settings, cores: int, device: Device = "cpu"
     wanting = runnable_ns / wall_ns
     return Canary(
         name="threads",
-        passed=read_back in (cores, None) and least <= wanting <= cores + 2,
+        passed=set(teams.values()) <= {cores} and least <= wanting <= cores + 2,
         expected=expected,
-        observed=f"read back {'nothing' if read_back is None else read_back}; {wanting:.2f} threads",
+        observed=f"read back {read_back}; {wanting:.2f} threads",
     )

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.record import (
+    Calibration,
     Canary,
     Ceiling,
     Hardware,
@@ -51,6 +52,7 @@ class Draft:
         self.learning: Learning | None = None
         self.memory: Memory | None = None
         self.telemetry: Telemetry | None = None
+        self.calibration: Calibration | None = None
         self.ceiling: Ceiling | None = None
         self.flags: list[str] = []
         self.series: dict[str, Any] = {}
@@ -96,6 +98,7 @@ class Draft:
             learning=self.learning,
             memory=self.memory,
             telemetry=self.telemetry,
+            calibration=self.calibration,
             ceiling=self.ceiling,
             flags=self.flags,
             sidecar=sidecar(self.series),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from harness.record import Telemetry
+from harness.record import Calibration, SteadyClass, Telemetry, WarmUp
 
 NOISY = "noisy host"
 UNRANKED = "noisy host: unranked"
 NOISE_UNKNOWN = "host noise unknown"
 NOT_STEADY = "not steady"
+SLOWDOWN = "slowdown while timed"
+NO_STEADY_STATE = "no steady state while timed"
+DRIFTED = "machine drifted"
 CALL_OVERHEAD = "call overhead above 1 %"
 BARRIER_OVERHEAD = "barrier above 1 % of a block"
 NO_TELEMETRY = "no telemetry"
 
 NOISY_ABOVE = 0.02
 UNRANKED_ABOVE = 0.10
+DRIFTED_ABOVE = 0.03
 
 NOISE = (NOISY, UNRANKED, NOISE_UNKNOWN)
 
@@ -39,3 +43,16 @@ def noise(telemetry: Telemetry | None, cores: int) -> list[str]:
     if share > UNRANKED_ABOVE:
         return [UNRANKED]
     return [NOISY] if share > NOISY_ABOVE else []
+
+
+def steadiness(warmup: WarmUp, steady_class: SteadyClass) -> list[str]:
+    """Flags of a warm-up that ended at its limit, and of timed blocks that did not stay at one level."""
+    found = [] if warmup.steady else [NOT_STEADY]
+    classes = {"slowdown": SLOWDOWN, "no-steady-state": NO_STEADY_STATE}
+    return [*found, classes[steady_class]] if steady_class in classes else found
+
+
+def drift(calibration: Calibration | None) -> list[str]:
+    """The flag of a machine that was faster or slower after the trial than before it."""
+    drifted = calibration is not None and abs(calibration.drift) > DRIFTED_ABOVE
+    return [DRIFTED] if drifted else []

@@ -57,8 +57,10 @@ def warm_up(
     """Run blocks until two neighbouring windows agree and nothing compiles any more, or a cap is reached.
 
     Every half window the last two windows of K blocks are compared; they agree when both the ratio of
-    their medians and the median of the paired ratios t[i+K] / t[i] are within the tolerance. The rule ends
-    after ``warmup_agreements`` agreements in a row, not before ``warmup_min_s``.
+    their medians and the median of the paired ratios t[i+K] / t[i] are within the tolerance, and
+    ``compile_events`` did not grow over both. The rule ends after ``warmup_agreements`` agreements in a row,
+    not before ``warmup_min_s``. A framework that does not count its compilations (null) cannot hold it up,
+    and the reason says so.
     """
     window = protocol.warmup_window
     start = clock()
@@ -81,7 +83,7 @@ def warm_up(
         count = len(per_step)
         if count >= 2 * window and (count - 2 * window) % max(1, window // 2) == 0:
             settled = agree(per_step, window, protocol.warmup_tolerance)
-            quiet = events[-1] == events[-2 * window]
+            quiet = events[-1] == events[-2 * window]  # two nulls: nothing is known, nothing held up
             agreements = agreements + 1 if settled and quiet else 0
         steady = agreements >= protocol.warmup_agreements and elapsed_s >= protocol.warmup_min_s
         # 300 blocks of 25 ms end before the 10 s that a GPU needs to warm: the time counts first
@@ -95,6 +97,8 @@ def warm_up(
         reason = f"no agreement within {protocol.warmup_max_blocks} blocks"
     else:
         reason = f"no agreement within {protocol.warmup_max_s:g} s"
+    if events[-1] is None:
+        reason += "; compilations are not counted"
     return WarmUp(
         blocks=count,
         wall_ns=clock() - start,

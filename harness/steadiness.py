@@ -3,9 +3,11 @@
 Optimal partitioning with the cost of a normal distribution's mean, sum((x - mean)^2), and the penalty
 3 ln(n) s^2 per change point, where s = 1.4826 MAD(first differences) / sqrt(2) measures the noise without
 seeing the level. A single slow block is an outlier and no level: the series is first smoothed by a running
-median of three, and a segment has at least three blocks. Neighbouring segments are one level if their
-medians differ by at most 2 % (such a change would alter no verdict) or by at most three standard errors,
-3 s sqrt(1/n + 1/m). More than one level is no steady state (Barrett et al., OOPSLA 2017).
+median of three, and a segment has at least three blocks and at least a sixth of all (a shorter one moves the
+median of all by a quarter of the noise at most, and spikes that meet would pass for one). Neighbouring
+segments are one level if their medians differ by at most 2 % (such a change would alter no verdict) or by at
+most three standard errors, 3 s sqrt(1/n + 1/m). More than one level is no steady state (Barrett et al.,
+OOPSLA 2017).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 from harness.record import SteadyClass
 
 LEVEL_TOLERANCE = 0.02
+SHORTEST, SHORTEST_SHARE = 3, 1 / 6  # of a segment: blocks, share of all blocks
 
 
 def classify(block_ns: Sequence[float]) -> SteadyClass:
@@ -32,7 +35,8 @@ def classify(block_ns: Sequence[float]) -> SteadyClass:
 def _levels(times: np.ndarray) -> list[float]:
     """Medians (log ns) of the segments, neighbours that are one level merged."""
     sigma = noise(times)
-    bounds = change_points(smooth(times), sigma)
+    shortest = max(SHORTEST, math.ceil(SHORTEST_SHARE * times.size))
+    bounds = change_points(smooth(times), sigma, shortest)
     segments = [times[a:b] for a, b in zip([0, *bounds], [*bounds, times.size], strict=True)]
     merged = [segments[0]]
     for segment in segments[1:]:
@@ -60,8 +64,8 @@ def noise(times: np.ndarray) -> float:
     return 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2)
 
 
-def change_points(times: np.ndarray, sigma: float, shortest: int = 3) -> list[int]:
-    """Indices at which a new segment begins, by dynamic programming in O(n^2); none for n < 6."""
+def change_points(times: np.ndarray, sigma: float, shortest: int = SHORTEST) -> list[int]:
+    """Indices at which a new segment begins, by dynamic programming in O(n^2); none for n < 2 shortest."""
     count = times.size
     if count < 2 * shortest:
         return []

@@ -157,5 +157,11 @@ def protocol(record: Record) -> list[Fact]:
                 most=f"{p.measure_max_s:g}",
             ),
         ),
+        Fact(
+            _("Calibration"),
+            _("{ms} ms of a fixed kernel before and after").format(ms=f"{p.calibration_ms:g}")
+            if p.calibration_ms > 0
+            else _("none"),
+        ),
         Fact(_("Telemetry"), _("{hz} samples per second").format(hz=f"{p.telemetry_hz:g}")),
     ]

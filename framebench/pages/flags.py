@@ -21,6 +21,12 @@ MEANINGS = {
     ),
     flags.NOISE_UNKNOWN: _("This machine does not tell how long a process waits for a core."),
     flags.NOT_STEADY: _("The time per step had not settled when the warm-up reached its limit."),
+    flags.SLOWDOWN: _("The timed blocks became slower and stayed so: their median mixes two levels."),
+    flags.NO_STEADY_STATE: _("The timed blocks did not stay at one level: their median mixes several."),
+    flags.DRIFTED: _(
+        "A fixed kernel ran more than 3 % faster or slower after the timed blocks than before the framework was "
+        "loaded: the machine itself had changed, by heat, clock or neighbours."
+    ),
     flags.CALL_OVERHEAD: _("The fixed cost of one timed call is more than 1 % of a block."),
     flags.BARRIER_OVERHEAD: _("Waiting for the device takes more than 1 % of a block."),
     flags.NO_TELEMETRY: _("The sampler that reads the machine's counters could not run."),

@@ -58,6 +58,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "parity": trials.parity_table(gate),
         "parity_lead": _parity_lead(result),
         "canaries": trials.canary_table(records),
+        "calibration": trials.calibration_table(result.timed),
         "telemetry": trials.telemetry_table(result.timed or records),
         "telemetry_missing": trials.telemetry_missing(result.timed or records),
         "settings": facts.settings(last),

@@ -267,7 +267,9 @@ def telemetry_table(records: Sequence[Record]) -> Table | None:
         return None
     short = names(sampled)
     head = [_("Metric"), *(short[record.trial_id] for record in sampled)]
-    return Table(head, rows, _("Mean over the timed window, or the counter's difference."))
+    return Table(
+        head, rows, _("Mean over the timed window, the counter's difference, or the peak at its end.")
+    )
 
 
 def telemetry_missing(records: Sequence[Record]) -> list[Fact]:
@@ -289,7 +291,7 @@ def _metric(metric: Metric | None) -> str:
     """A metric's mean, or its difference, in its unit."""
     if metric is None or metric.support != "ok":
         return figures.NONE
-    value = metric.mean if metric.mean is not None else metric.delta
+    value = next((v for v in (metric.mean, metric.delta, metric.maximum) if v is not None), None)
     if value is None:
         return figures.NONE
     if metric.unit in ("B", "bytes"):
@@ -299,6 +301,35 @@ def _metric(metric: Metric | None) -> str:
     if metric.unit in ("share", "1"):
         return figures.percent(value)
     return f"{figures.significant(value)} {metric.unit}"
+
+
+def calibration_table(records: Sequence[Record]) -> Table | None:
+    """The fixed kernel before and after each trial, one row per trial."""
+    rows = []
+    for record in records:
+        found = record.calibration
+        if found is None:
+            continue
+        times = [found.matmul_before_ns, found.matmul_after_ns, found.copy_before_ns, found.copy_after_ns]
+        rows.append(
+            [
+                Cell(names([record])[record.trial_id]),
+                *(Cell(figures.duration(time), NUM) for time in times),
+                Cell(f"{100 * found.drift:+.1f} %".replace("-", "−"), NUM),
+            ]
+        )
+    if not rows:
+        return None
+    head = [
+        _("Trial"),
+        _("Products before"),
+        _("after"),
+        _("Copy before"),
+        _("after"),
+        _("Larger change"),
+    ]
+    caption = _("One repetition of a fixed kernel, on one core, before the framework and after the blocks.")
+    return Table(head, rows[-MAX_SHOWN:], caption)
 
 
 def canary_table(records: Sequence[Record]) -> Table | None:

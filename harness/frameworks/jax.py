@@ -49,7 +49,7 @@ class JaxBackend:
         self.compiled = contender.mode == "compiled"
         return Settings(
             layout="NHWC",
-            # XLA's CPU client offers no way to ask: NPROC and the process's affinity decide
+            # XLA's CPU client offers no way to ask; its pool is counted once it is there
             threads={"intra": None, "affinity": len(os.sched_getaffinity(0))},
             precision={"default_matmul": config.jax_default_matmul_precision, "x64": config.jax_enable_x64},
             compile={

@@ -55,6 +55,7 @@ class KerasStack:
         ](name)
         self.jit_compile = False
         self.loop = True
+        self.models: list[Any] = []
 
     def configure(self, contender: Contender, cores: int, seed: int) -> Settings:
         keras = self.keras
@@ -86,16 +87,27 @@ class KerasStack:
     def compile(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         return self.backend.compile(function, **options)  # type: ignore[no-any-return]
 
+    def watch(self, model: Any) -> None:
+        """Count the compilations of this model's functions, which Keras makes itself when they are first used."""
+        self.models.append(model)
+
     def compile_events(self) -> int | None:
-        """TensorFlow counts traces per function, and Keras makes its functions itself: unknown there."""
-        if self.keras.backend.backend() == "tensorflow":
-            return None
-        return self.backend.compile_events()  # type: ignore[no-any-return]
+        """On TensorFlow the traces of the functions that the models hold; null if none can be found in them."""
+        if self.keras.backend.backend() != "tensorflow":
+            return self.backend.compile_events()  # type: ignore[no-any-return]
+        made = [
+            function
+            for model in self.models
+            for function in (model.train_function, model.predict_function)
+            if function is not None
+        ]
+        counts = [tensorflow_file.traces(function) for function in made]
+        return None if None in counts else sum(count for count in counts if count is not None)
 
     def compile_facts(self) -> dict[str, str | bool | int | None]:
-        if self.keras.backend.backend() == "tensorflow":
-            return {}
-        return self.backend.compile_facts()  # type: ignore[no-any-return]
+        if self.keras.backend.backend() != "tensorflow":
+            return self.backend.compile_facts()  # type: ignore[no-any-return]
+        return {"traces": self.compile_events()}
 
     def allocator_peak(self) -> tuple[int | None, str | None]:
         return self.backend.allocator_peak()  # type: ignore[no-any-return]

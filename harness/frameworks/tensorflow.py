@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ class TensorFlowStack:
 
     def compile_events(self) -> int | None:
         """Traces of the functions this stack compiled."""
-        return sum(int(function.experimental_get_tracing_count()) for function in self.functions)
+        return sum(traces(function) or 0 for function in self.functions)
 
     def compile_facts(self) -> dict[str, str | bool | int | None]:
         return {"traces": self.compile_events()}
@@ -109,3 +110,22 @@ class TensorFlowStack:
     def matmul(self, size: int) -> Callable[[], Any]:
         a, b = (self.to_device(array) for array in operands(size))
         return lambda: self.tf.matmul(a, b)
+
+
+def traces(function: Any) -> int | None:
+    """How often a ``tf.function`` was traced, or all those inside a plain function; null without any.
+
+    Keras' train function is a plain Python function around two of them: they are found in its closure.
+    """
+    counts: list[int] = []
+    waiting, seen = [function], set()
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if hasattr(current, "experimental_get_tracing_count"):
+            counts.append(int(current.experimental_get_tracing_count()))
+        elif isinstance(current, FunctionType):
+            waiting += [cell.cell_contents for cell in current.__closure__ or ()]
+    return sum(counts) if counts else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -56,7 +57,11 @@ class TorchStack:
         torch.manual_seed(seed)
         return Settings(
             layout="NCHW",
-            threads={"intra": torch.get_num_threads(), "inter": torch.get_num_interop_threads()},
+            threads={
+                "intra": torch.get_num_threads(),
+                "inter": torch.get_num_interop_threads(),
+                "mkl": mkl_threads(torch.__config__.parallel_info()),
+            },
             precision={
                 "float32_matmul": torch.get_float32_matmul_precision(),
                 "cudnn_tf32": torch.backends.cudnn.allow_tf32,
@@ -138,3 +143,9 @@ def require_cpp_compiler() -> None:
             f"the compile cache {existing} is on a file system mounted noexec",
             "put the cache folder where compiled code may be executed",
         )
+
+
+def mkl_threads(parallel_info: str) -> int | None:
+    """Threads of the MKL inside PyTorch's own library, which no other function reaches; null without MKL."""
+    found = re.search(r"mkl_get_max_threads\(\) : (\d+)", parallel_info)
+    return int(found[1]) if found else None

@@ -1,69 +1,121 @@
-"""The CPU's metrics of one process and its machine, from /proc."""
+"""The CPU's metrics of one process and its machine, from /proc, control groups and RAPL."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
-from harness.telemetry import proc
-from harness.telemetry.source import Capability
+from harness.telemetry import cgroup, proc, rapl
+from harness.telemetry.source import Capability, Support
+
+NO_SCHEDSTAT = "this kernel counts no run-queue wait (/proc/PID/task/TID/schedstat)"
+NO_SWITCHES = "this kernel counts no context switches (/proc/PID/task/TID/status)"
+NO_PROCESS = "no /proc/PID/stat"
+NO_MACHINE = "no /proc/stat"
+
+# What each metric is, and why it is absent where it is.
+METRICS = {
+    "cpu_time": (Capability("counter", "ns"), NO_PROCESS),
+    "rss": (Capability("gauge", "B"), NO_PROCESS),
+    "minor_faults": (Capability("counter", ""), NO_PROCESS),
+    "major_faults": (Capability("counter", ""), NO_PROCESS),
+    "host_busy": (Capability("counter", "ns"), NO_MACHINE),
+    "steal": (Capability("counter", "ns"), NO_MACHINE),
+    "psi_cpu_some": (Capability("counter", "ns"), "this kernel keeps no /proc/pressure/cpu"),
+    "cgroup_psi_cpu_some": (
+        Capability("counter", "ns"),
+        "only control groups of version 2 keep cpu.pressure",
+    ),
+    "cgroup_throttled": (Capability("counter", "ns"), "no cpu.stat with throttled time for this process"),
+    "rss_peak": (Capability("peak", "B"), "this kernel keeps no VmHWM"),
+    "on_cpu": (Capability("counter", "ns"), NO_SCHEDSTAT),
+    "run_queue_wait": (Capability("counter", "ns"), NO_SCHEDSTAT),
+    "voluntary_switches": (Capability("counter", ""), NO_SWITCHES),
+    "involuntary_switches": (Capability("counter", ""), NO_SWITCHES),
+}
+ENERGY = ("package_energy", Capability("counter", "J"))
 
 
 class CpuSource:
-    """Readings of process ``pid``. Per-thread files are opened at the window's edges only."""
+    """Readings of process ``pid``. Per-thread files and RAPL are read at the window's edges only."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self.tasks: dict[str, tuple[int, int]] = {}
-        self.on_cpu_ns = 0
-        self.waiting_ns = 0
+        self.group: cgroup.CpuGroup | None = None
+        self.packages = rapl.Packages()
         self.usable: set[str] = set()
-
-    def _ticks(self) -> dict[str, tuple[Capability, Callable[[], int | None]]]:
-        return {
-            "rss": (Capability("gauge", "B"), lambda: proc.rss_bytes(self.pid)),
-            "cpu_time": (Capability("counter", "ns"), lambda: proc.cpu_ns(self.pid)),
-            "host_busy": (Capability("counter", "ns"), lambda: (proc.machine_ns() or (None,))[0]),
-            "steal": (Capability("counter", "ns"), lambda: (proc.machine_ns() or (None, None))[1]),
-            "psi_cpu_some": (Capability("counter", "ns"), proc.pressure_ns),
-        }
-
-    def _edges(self) -> dict[str, tuple[Capability, Callable[[], int | None]]]:
-        return {
-            "on_cpu": (Capability("counter", "ns"), lambda: self.on_cpu_ns if self.tasks else None),
-            "run_queue_wait": (Capability("counter", "ns"), lambda: self.waiting_ns if self.tasks else None),
-            "involuntary_switches": (Capability("counter", ""), lambda: proc.involuntary_switches(self.pid)),
-            "cgroup_throttled": (Capability("counter", "ns"), lambda: proc.throttled_ns(self.pid)),
-        }
+        self.times: Mapping[str, tuple[int, int]] = {}
+        self.switches: Mapping[str, tuple[int, int]] = {}
+        self.on_cpu_ns = self.waiting_ns = self.voluntary = self.involuntary = 0
 
     def probe(self) -> dict[str, Capability]:
-        self._follow_tasks()
-        found = {}
-        for name, (capability, read) in (self._ticks() | self._edges()).items():
-            if read() is None:
-                found[name] = capability._replace(
-                    support="not supported", reason="this kernel or container does not offer it"
-                )
-            else:
-                found[name] = capability
-                self.usable.add(name)
+        self.group = cgroup.of(self.pid)
+        readings = self._files() | self._edge_files()
+        found = {
+            name: capability if name in readings else _refused(capability, "not supported", reason)
+            for name, (capability, reason) in METRICS.items()
+        }
+        name, capability = ENERGY
+        support, reason = self.packages.probe()
+        found[name] = _refused(capability, support, reason)
+        self.usable = {name for name, capability in found.items() if capability.support == "ok"}
         return found
 
     def tick(self) -> dict[str, float]:
-        return self._read(self._ticks())
+        return self._usable(self._files())
 
     def edge(self) -> dict[str, float]:
-        self._follow_tasks()
-        return self._read(self._ticks() | self._edges())
+        return self._usable(self._files() | self._edge_files())
 
-    def _read(self, metrics: dict[str, tuple[Capability, Callable[[], int | None]]]) -> dict[str, float]:
-        values = {name: read() for name, (_, read) in metrics.items() if name in self.usable}
-        return {name: value for name, value in values.items() if value is not None}
+    def _usable(self, readings: dict[str, float]) -> dict[str, float]:
+        return {name: value for name, value in readings.items() if name in self.usable}
 
-    def _follow_tasks(self) -> None:
-        """Add what each thread gained since the last look; a thread that ended in between is lost."""
-        now = proc.task_times(self.pid) or {}
-        for task, (on_cpu, waiting) in now.items():
-            before = self.tasks.get(task, (0, 0))
-            self.on_cpu_ns += max(0, on_cpu - before[0])
-            self.waiting_ns += max(0, waiting - before[1])
-        self.tasks = now
+    def _files(self) -> dict[str, float]:
+        """One short file each: the process, the machine, pressure, the control group."""
+        readings: dict[str, float | None] = {"psi_cpu_some": proc.pressure_ns()}
+        if (process := proc.process(self.pid)) is not None:
+            readings |= {
+                "cpu_time": process.cpu_ns,
+                "rss": process.rss_bytes,
+                "minor_faults": process.minor_faults,
+                "major_faults": process.major_faults,
+            }
+        if (machine := proc.machine_ns()) is not None:
+            readings["host_busy"], readings["steal"] = machine
+        if self.group is not None:
+            readings["cgroup_psi_cpu_some"] = self.group.pressure_ns()
+            readings["cgroup_throttled"] = self.group.throttled_ns()
+        return {name: value for name, value in readings.items() if value is not None}
+
+    def _edge_files(self) -> dict[str, float]:
+        """Two files per thread, the memory peak, the energy counters."""
+        times, switches = proc.task_times(self.pid) or {}, proc.task_switches(self.pid) or {}
+        on_cpu, waiting = growth(self.times, times)
+        voluntary, involuntary = growth(self.switches, switches)
+        self.times, self.switches = times, switches
+        self.on_cpu_ns += on_cpu
+        self.waiting_ns += waiting
+        self.voluntary += voluntary
+        self.involuntary += involuntary
+        readings: dict[str, float | None] = {
+            "rss_peak": proc.rss_peak_bytes(self.pid),
+            "package_energy": self.packages.joules(),
+        }
+        if times:
+            readings |= {"on_cpu": self.on_cpu_ns, "run_queue_wait": self.waiting_ns}
+        if switches:
+            readings |= {"voluntary_switches": self.voluntary, "involuntary_switches": self.involuntary}
+        return {name: value for name, value in readings.items() if value is not None}
+
+
+def growth(before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
+    """What all threads together gained since the last look; of a thread that ended the last bit is lost."""
+    first = second = 0
+    for task, (a, b) in now.items():
+        was = before.get(task, (0, 0))
+        first += max(0, a - was[0])
+        second += max(0, b - was[1])
+    return first, second
+
+
+def _refused(capability: Capability, support: Support, reason: str | None) -> Capability:
+    return capability._replace(support=support, reason=reason)

@@ -120,6 +120,11 @@ class Telemetry:
             if delta is None:
                 return Metric(support="failed", reason="not readable at both edges", unit=how.unit)
             return Metric(support="ok", unit=how.unit, samples=2, delta=delta)
+        if how.kind == "peak":
+            peak = self.edges[-1]["values"].get(name)
+            if peak is None:
+                return Metric(support="failed", reason="not readable at the window's end", unit=how.unit)
+            return Metric(support="ok", unit=how.unit, samples=1, maximum=peak)
         values = [values[name] for _, _, values in self.samples if name in values]
         if len(values) < MIN_SAMPLES:
             few = f"{len(values)} samples in the window, a mean needs {MIN_SAMPLES}"

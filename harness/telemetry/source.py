@@ -11,10 +11,10 @@ class Capability(NamedTuple):
     """Whether a metric can be read here, and how it is to be aggregated.
 
     ``gauge``: a level; mean, minimum and maximum over the samples. ``counter``: only grows; its value is
-    the difference between the window's two edges.
+    the difference between the window's two edges. ``peak``: a high-water mark, read at the window's end.
     """
 
-    kind: Literal["gauge", "counter"]
+    kind: Literal["gauge", "counter", "peak"]
     unit: str
     support: Support = "ok"
     reason: str | None = None

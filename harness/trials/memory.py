@@ -8,7 +8,7 @@ import psutil
 
 from harness.draft import Draft
 from harness.record import Memory, Outcome
-from harness.telemetry.proc import read
+from harness.telemetry.proc import rss_peak_bytes
 from harness.trials.stage import build, import_and_configure
 
 STEPS = 10
@@ -29,7 +29,7 @@ def memory_trial(draft: Draft) -> Outcome:
     with draft.phase("steps"):
         stack.barrier(stage.work.run(STEPS))
     allocator_peak, why_not = stack.allocator_peak()
-    peak = host_rss_peak()
+    peak = rss_peak_bytes("self")
     reasons = {"device_delta": "no device memory" if spec.case.device == "cpu" else "not measured yet"}
     if allocator_peak is None and why_not is not None:
         reasons["allocator_peak"] = why_not
@@ -43,11 +43,3 @@ def memory_trial(draft: Draft) -> Outcome:
         reasons=reasons,
     )
     return Outcome(status="ok")
-
-
-def host_rss_peak() -> int | None:
-    """High-water mark of this process's resident memory, bytes."""
-    for row in (read("/proc/self/status") or "").splitlines():
-        if row.startswith("VmHWM:"):
-            return int(row.split()[1]) * 1024
-    return None

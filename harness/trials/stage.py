@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from harness import environment, frameworks, workloads
+from harness import environment, frameworks, thread_pools, workloads
 from harness.draft import Draft
 from harness.frameworks import Stack, Unsupported
 from harness.record import Case
@@ -34,6 +34,7 @@ def import_and_configure(draft: Draft, cache_dir: str | None) -> Stack:
     """
     case, contender = draft.spec.case, draft.spec.contender
     pin(case.cores)
+    thread_pools.limit(case.cores)
     os.environ.update(frameworks.environment(contender.stack, case.cores, cache_dir))
     with draft.phase("import"):
         stack = frameworks.load(contender.stack)

@@ -7,19 +7,21 @@ import math
 import msgspec
 import numpy as np
 
-from harness import canaries, environment, flags, protocol, steadiness
+from harness import calibration, canaries, environment, flags, protocol, steadiness, thread_pools
 from harness.draft import Draft
 from harness.record import Outcome, Timing
 from harness.telemetry.recorder import Telemetry
 from harness.trials.first_output import check_first_output
 from harness.trials.learning import learn
-from harness.trials.stage import build, import_and_configure
+from harness.trials.stage import build, import_and_configure, pin
 
 
 def timing_trial(draft: Draft) -> Outcome:
     """Build, first steps, checks, warm-up, blocks, latencies, learning; fills the draft as it goes."""
     spec = draft.spec
     case, rules = spec.case, spec.protocol
+    pin(case.cores)
+    machine_before = calibration.kernel(rules.calibration_ms) if rules.calibration_ms > 0 else None
     with Telemetry(rules.telemetry_hz) as telemetry:
         stack = import_and_configure(draft, spec.cache_dir)
         assert draft.settings is not None
@@ -32,6 +34,9 @@ def timing_trial(draft: Draft) -> Outcome:
             return Outcome(status="not_comparable", reason="the first output is not the specified one")
         with draft.phase("second_step"):
             barrier(run(1))
+        draft.settings = msgspec.structs.replace(
+            draft.settings, threads=draft.settings.threads | thread_pools.read_back()
+        )
         with draft.phase("canaries"):
             draft.canaries = canaries.check(stack, draft.settings, case)
         if failed := [canary.name for canary in draft.canaries if canary.passed is False]:
@@ -70,6 +75,10 @@ def timing_trial(draft: Draft) -> Outcome:
             draft.series["telemetry"] = series
         draft.flags = _flags(draft.timing, size, telemetry, environment.cores_online())
 
+    if machine_before is not None:
+        machine_after = calibration.kernel(rules.calibration_ms)
+        draft.calibration = calibration.compare(machine_before, machine_after)
+        draft.flags += flags.drift(draft.calibration)
     if not math.isfinite(float(np.sum(stack.to_host(output)))):
         return Outcome(status="invalid", reason="the last timed output is not finite")
     if case.task == "train" and rules.learning_epochs > 0 and stage.workload.target_accuracy is not None:
@@ -81,8 +90,7 @@ def timing_trial(draft: Draft) -> Outcome:
 def _flags(timing: Timing, size: protocol.BlockSize, telemetry: Telemetry, cores: int) -> list[str]:
     """What a reader must know beside the figures."""
     found = flags.noise(telemetry.record(), cores)
-    if not timing.warmup.steady or timing.steady_class != "steady":
-        found.append(flags.NOT_STEADY)
+    found += flags.steadiness(timing.warmup, timing.steady_class)
     if size.overhead_is_sure:
         found.append(flags.CALL_OVERHEAD)
     block_ns = float(np.median([block.wall_ns for block in timing.blocks]))

@@ -34,6 +34,7 @@ class KerasWork:
 
     def __init__(self, model: keras.Model, job: Job, stack: Stack) -> None:
         self.model = model
+        stack.watch(model)  # type: ignore[attr-defined]
         self.train = job.case.task == "train"
         self.job, self.stack = job, stack
         self.variables = {

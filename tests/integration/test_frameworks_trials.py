@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from harness.record import Contender, Record, TrialSpec, decode_record, encode_spec
+from harness.thread_pools import TEAMS
 from tests.requirement import require
 from tests.unit.test_harness_trials import spec
 
@@ -28,6 +30,16 @@ CONTENDERS = [
     Contender(stack="keras-jax", mode="eager", variant="loop"),
     Contender(stack="keras-jax", mode="compiled", variant="direct"),
 ]
+
+
+def expected_teams(contender: Contender) -> list[str]:
+    """What can be read back of this contender's pools."""
+    if "torch" in contender.stack:
+        return (
+            ["intra", "inter", "omp", "mkl"] if platform.machine() == "x86_64" else ["intra", "inter", "omp"]
+        )
+    xla = ["xla_pool"] if contender.variant.startswith("xla") else []
+    return ["xla_pool"] if contender.stack == "keras-jax" else ["intra", "inter", *xla]
 
 
 def run(trial: TrialSpec, contender: Contender, cache: Path) -> Record:
@@ -63,8 +75,10 @@ def test_timing(contender: Contender, task: str, cache: Path) -> None:
     record = run(spec(task=task), contender, cache)
     assert record.outcome.status == "ok", record.outcome
     assert record.settings is not None
-    intra = record.settings.threads["intra"]
-    assert intra in (1, None)  # XLA's CPU client cannot be asked
+    threads = record.settings.threads
+    assert set(expected_teams(contender)) <= {name for name, count in threads.items() if count is not None}
+    assert all(threads.get(name) in (1, None) for name in TEAMS), threads
+    assert record.timing is not None and record.timing.warmup.compile_events is not None
     assert record.software is not None and record.software.framework is not None
     assert record.timing is not None and record.timing.blocks
     assert record.first_output_check is not None and record.first_output_check.passed

@@ -207,8 +207,19 @@ def test_on_a_gpu_an_idle_pool_is_right() -> None:
 
 
 def test_threads_not_read_back_fail() -> None:
-    settings = Settings(layout=None, threads={"intra": 7}, precision={}, compile={})
-    assert canaries.threads(BusyStack(1), settings, cores=1).passed is False  # type: ignore[arg-type]
+    for threads in ({"intra": 7}, {"intra": 1, "omp": 7}, {"intra": None, "xla_pool": 7}):
+        settings = Settings(layout=None, threads=threads, precision={}, compile={})
+        canary = canaries.threads(BusyStack(1), settings, cores=1)  # type: ignore[arg-type]
+        assert canary.passed is False
+        assert " 7" in canary.observed
+
+
+def test_threads_between_operations_are_no_team() -> None:
+    """``inter`` is one where ``intra`` is four; what cannot be read back decides nothing."""
+    settings = Settings(layout=None, threads={"inter": 4, "mkl": None}, precision={}, compile={})
+    canary = canaries.threads(BusyStack(1), settings, cores=1)  # type: ignore[arg-type]
+    assert canary.passed
+    assert canary.observed.startswith("read back nothing")
 
 
 def counters(**deltas: float | None) -> Telemetry:

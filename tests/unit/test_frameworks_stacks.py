@@ -12,7 +12,8 @@ import pytest
 
 from harness import frameworks
 from harness.frameworks import Unsupported
-from harness.frameworks.torch import require_cpp_compiler
+from harness.frameworks.tensorflow import traces
+from harness.frameworks.torch import mkl_threads, require_cpp_compiler
 
 STACKS = {"torch", "tensorflow", "keras-tensorflow", "keras-torch", "keras-jax"}
 
@@ -54,6 +55,39 @@ def test_environment_sets_threads_and_caches(stack: str) -> None:
         assert variables["KERAS_BACKEND"] == stack.removeprefix("keras-")
         assert variables["KERAS_HOME"] == "/cache/keras"
     assert not any("/cache" in value for value in frameworks.environment(stack, 3, None).values())
+
+
+class Traced:
+    """What is asked of a ``tf.function``."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def experimental_get_tracing_count(self) -> int:
+        return self.count
+
+
+def test_traces_inside_keras_train_function_are_found() -> None:
+    """Keras wraps two ``tf.function`` in plain functions; each counts once, however often it is referred to."""
+    inner, outer = Traced(2), Traced(1)
+
+    def one_step(data: object) -> object:
+        return inner, data
+
+    def function(iterator: object) -> object:
+        return outer, one_step(iterator), inner
+
+    assert traces(inner) == 2
+    assert traces(function) == 3
+    assert traces(lambda iterator: iterator) is None  # unknown, and not nought
+
+
+def test_mkl_inside_pytorch_is_read_from_its_own_words() -> None:
+    said = (
+        "ATen/Parallel:\n\tat::get_num_threads() : 2\n\tmkl_get_max_threads() : 3\nIntel(R) MKL-DNN v3.12.0\n"
+    )
+    assert mkl_threads(said) == 3
+    assert mkl_threads("ATen/Parallel:\n\tat::get_num_threads() : 2\n") is None
 
 
 def test_unknown_stack_names_the_known_ones() -> None:

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from harness import __main__ as harness
-from harness import frameworks, workloads
+from harness import frameworks, thread_pools, workloads
 from harness.frameworks import Unsupported
 from harness.record import (
     Canary,
@@ -51,7 +51,9 @@ QUICK = Protocol(
 def _leave_the_process_as_it_was() -> Iterator[None]:
     affinity, environ = os.sched_getaffinity(0), dict(os.environ)
     handler = signal.getsignal(signal.SIGTERM)
+    blas = max(thread_pools.read_back().values(), default=1)
     yield
+    thread_pools.limit(blas)
     os.sched_setaffinity(0, affinity)
     os.environ.clear()
     os.environ.update(environ)
