@@ -5,16 +5,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
-import signal
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
 
 from harness import __main__ as harness
-from harness import frameworks, thread_pools, workloads
+from harness import frameworks, workloads
 from harness.frameworks import Unsupported
 from harness.record import (
     Canary,
@@ -45,19 +42,6 @@ QUICK = Protocol(
     latency_steps=20,
     telemetry_hz=50.0,
 )
-
-
-@pytest.fixture(autouse=True)
-def _leave_the_process_as_it_was() -> Iterator[None]:
-    affinity, environ = os.sched_getaffinity(0), dict(os.environ)
-    handler = signal.getsignal(signal.SIGTERM)
-    blas = max(thread_pools.read_back().values(), default=1)
-    yield
-    thread_pools.limit(blas)
-    os.sched_setaffinity(0, affinity)
-    os.environ.clear()
-    os.environ.update(environ)
-    signal.signal(signal.SIGTERM, handler)
 
 
 def spec(kind: str = "timing", task: str = "train", cores: int = 1, **protocol: Any) -> TrialSpec:

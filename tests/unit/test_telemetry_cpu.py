@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 import time
@@ -259,7 +260,8 @@ def test_real_counters_count_what_is_done() -> None:
     source = CpuSource(os.getpid())
     assert source.probe()["minor_faults"] == Capability("counter", "")
     pages = 2000
-    touched = grown(source, "minor_faults", lambda: np.ones(pages * proc.PAGE // 8))
+    fresh = mmap.mmap(-1, pages * proc.PAGE)  # an allocator may hand out pages that were touched before
+    touched = grown(source, "minor_faults", lambda: fresh.write(b"\1" * len(fresh)))
     assert touched >= pages / 512  # huge pages: 512 at a time
     sleeps = 25
     assert grown(source, "voluntary_switches", lambda: [time.sleep(1e-3) for _ in range(sleeps)]) >= sleeps

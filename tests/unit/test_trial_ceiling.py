@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -18,17 +16,6 @@ from harness.record import Canary, Contender, Record, Settings, decode_record, e
 from harness.trials import ceiling
 from tests.unit.numpy_stack import NumpyStack
 from tests.unit.test_harness_trials import spec
-
-
-@pytest.fixture(autouse=True)
-def _leave_the_process_as_it_was() -> Iterator[None]:
-    affinity, environ = os.sched_getaffinity(0), dict(os.environ)
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
-    os.sched_setaffinity(0, affinity)
-    os.environ.clear()
-    os.environ.update(environ)
-    signal.signal(signal.SIGTERM, handler)
 
 
 class ReadBack(NumpyStack):

@@ -1,0 +1,20 @@
+"""Every test leaves the process as it found it: a trial run in here pins cores, sets variables and takes SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _leave_the_process_as_it_was() -> Iterator[None]:
+    affinity, environ = os.sched_getaffinity(0), dict(os.environ)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    os.sched_setaffinity(0, affinity)
+    os.environ.clear()
+    os.environ.update(environ)
+    signal.signal(signal.SIGTERM, handler)
