@@ -14,8 +14,8 @@ import pytest
 from harness import flags
 from harness.record import Metric, Telemetry
 from harness.telemetry import cgroup, proc, rapl
-from harness.telemetry.recorder import Telemetry as Recorder
 from harness.telemetry.cpu import METRICS, CpuSource
+from harness.telemetry.recorder import Telemetry as Recorder
 from harness.telemetry.source import Capability
 
 PID = 7
