@@ -57,10 +57,11 @@ def _median_ns(repeat: Callable[[], object], budget_ns: float) -> int:
 def compare(before: Kernel, after: Kernel) -> Calibration:
     """Both readings and their drift: the larger relative change, signed; positive is slower than before."""
     changes = [now / then - 1.0 for then, now in zip(before, after, strict=True)]
+    drift = max(changes, key=abs)
     return Calibration(
         matmul_before_ns=before.matmul_ns,
         matmul_after_ns=after.matmul_ns,
         copy_before_ns=before.copy_ns,
         copy_after_ns=after.copy_ns,
-        drift=max(changes, key=abs),
+        drift=round(drift, 4),
     )

@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.record import (
     Block,
+    Calibration,
     Canary,
     Case,
     Ceiling,
@@ -267,6 +268,13 @@ def make_record(**changes: Any) -> Record:
         fields["phases"] = [Phase(name=name, wall_ns=int(wall), cpu_ns=int(wall)) for name, wall in phases]
         if kind == "timing":
             fields["timing"] = timing(step_ns)
+            fields["calibration"] = Calibration(
+                matmul_before_ns=298_000,
+                matmul_after_ns=299_000,
+                copy_before_ns=760_000,
+                copy_after_ns=752_000,
+                drift=-0.0105,
+            )
         if case.workload == "mlp" and case.task == "train" and kind == "timing":
             fields["learning"] = learning()
     if kind == "cold-start":

@@ -23,7 +23,7 @@ METRICS = {
     "psi_cpu_some": (Capability("counter", "ns"), "this kernel keeps no /proc/pressure/cpu"),
     "cgroup_psi_cpu_some": (
         Capability("counter", "ns"),
-        "only control groups of version 2 keep cpu.pressure",
+        "no cpu.pressure (control groups v1?)",
     ),
     "cgroup_throttled": (Capability("counter", "ns"), "no cpu.stat with throttled time for this process"),
     "rss_peak": (Capability("peak", "B"), "this kernel keeps no VmHWM"),

@@ -29,7 +29,7 @@ class Packages:
         """Whether every package can be read, and why not."""
         zones = sorted(zone for zone in proc.names(ROOT) if _ZONE.fullmatch(zone))
         if not zones:
-            return "not supported", "no RAPL here (/sys/class/powercap has no intel-rapl)"
+            return "not supported", "no RAPL in /sys/class/powercap"
         labels = {zone: proc.read(f"{ROOT}/{zone}/name") for zone in zones}
         if None in labels.values():
             return "no permission", "the container hides the RAPL counters"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import platform
 import subprocess
 import sys
@@ -83,6 +84,34 @@ def test_timing(contender: Contender, task: str, cache: Path) -> None:
     assert record.timing is not None and record.timing.blocks
     assert record.first_output_check is not None and record.first_output_check.passed
     assert all(canary.passed for canary in record.canaries)
+
+
+def test_a_retrace_inside_keras_is_counted() -> None:
+    """Another batch size makes Keras' own functions trace again; the same one does not."""
+    absent = [name for name in ("keras", "tensorflow") if importlib.util.find_spec(name) is None]
+    require("frameworks", not absent, f"not installed here: {', '.join(absent)}")
+    code = """
+import json, numpy
+from harness import workloads
+from harness.record import Contender
+from tests.integration.parity_matrix import job_of, start
+counts = {}
+for variant in ("graph-loop", "xla-direct"):
+    contender = Contender(stack="keras-tensorflow", mode="compiled", variant=variant)
+    stack = start(contender, None)
+    work = workloads.build(job_of(contender, "mlp", "smoke", "train"), stack)
+    counts[variant] = []
+    other = (numpy.zeros((5, 8, 8), "f4"), numpy.zeros(5, "i8"))
+    for step in (lambda: work.run(1), lambda: work.run(4), lambda: work.model.fit(*other, batch_size=5, verbose=0)):
+        step()
+        counts[variant].append(stack.compile_events())
+print(json.dumps(counts))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
+    for first, again, other in json.loads(answer.stdout.splitlines()[-1]).values():
+        assert 1 <= first == again < other
 
 
 @pytest.mark.slow

@@ -157,6 +157,14 @@ def test_pages_and_scripts_stay_small(site: Path) -> None:
     assert len(gzip.compress((site / "assets" / "framebench.js").read_bytes())) < 10_000
 
 
+def test_calibration_stands_on_its_results_page(site: Path) -> None:
+    rows = json.loads((site / "data" / "results.json").read_text())
+    timed = next(row["result_id"] for row in rows if row["status"] == "ok")
+    text = words((site / "results" / timed / "index.html").read_text())
+    assert "Did the machine change?" in text
+    assert "298 µs" in text and "752 µs" in text and "−1.1 %" in text
+
+
 def test_every_result_has_a_page_with_its_command_and_its_raw_records(site: Path) -> None:
     results = json.loads((site / "data" / "results.json").read_text())
     trials = json.loads((site / "data" / "trials.json").read_text())
