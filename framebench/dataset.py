@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from framebench import store
 from framebench.comparisons import (
     BASELINE,
@@ -27,7 +25,6 @@ from framebench.result import (
     NOT_TIMED,
     SET_ASIDE,
     FirstSteps,
-    LatencySummary,
     LearningSummary,
     Result,
     cpu_step_ns,
@@ -90,8 +87,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
     """Read records below ``paths`` and compute everything; broken files are reported, never fatal."""
     loaded = store.load(paths)
     records = [record for _, record in loaded.records]
-    steps, unreadable = store.latencies(loaded.records)
-    found = results(records, {trial: np.array(times, dtype=np.int64) for trial, times in steps.items()})
+    found = results(records)
     cases = comparisons(found, baseline)
     reproductions: dict[str, list[Reproduction]] = defaultdict(list)
     for _, reproduction in sorted(loaded.reproductions, key=lambda pair: pair[1].reproduction_id):
@@ -104,7 +100,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
         overall=overall(cases),
         noises=host_noises(found),
         reproductions=dict(reproductions),
-        broken=[*loaded.broken, *unreadable, *loaded.leftovers],
+        broken=[*loaded.broken, *loaded.leftovers],
     )
 
 
@@ -115,7 +111,6 @@ __all__ = [
     "CaseComparison",
     "Dataset",
     "FirstSteps",
-    "LatencySummary",
     "LearningSummary",
     "Overall",
     "Result",
