@@ -26,6 +26,8 @@ def main() -> None:
     for stack, python in pythons.items():
         _run([str(python), "-m", "benchmarks.native_loops", stack])
     _run([sys.executable, "-m", "benchmarks.warmup_rule"])
+    _run([sys.executable, "-m", "benchmarks.statistics_speed"])
+    _run([sys.executable, "-m", "benchmarks.coverage"])
     site_cpu_seconds()
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from framebench import store
 from framebench.comparisons import (
     BASELINE,
@@ -94,8 +92,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
     """Read records below ``paths`` and compute everything; broken files are reported, never fatal."""
     loaded = store.load(paths)
     records = [record for _, record in loaded.records]
-    steps, unreadable = store.latencies(loaded.records)
-    found = results(records, {trial: np.array(times, dtype=np.int64) for trial, times in steps.items()})
+    found = results(records)
     cases = comparisons(found, baseline)
     reproductions: dict[str, list[Reproduction]] = defaultdict(list)
     for _, reproduction in sorted(loaded.reproductions, key=lambda pair: pair[1].reproduction_id):
@@ -112,7 +109,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
         noises=host_noises(found),
         ceilings=ceilings(records),
         reproductions=dict(reproductions),
-        broken=[*loaded.broken, *unreadable, *loaded.leftovers],
+        broken=[*loaded.broken, *loaded.leftovers],
         selftests=dict(selftests),
     )
 

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
 from framebench.roofline import MeasuredCeiling, Place, Utilization, ceilings, utilization
-from framebench.statistics.bootstrap import quantile_intervals
+from framebench.statistics.bootstrap import quantile_interval
 from framebench.statistics.comparison import MIN_ROUNDS
 from framebench.statistics.interval import Estimate, mean_interval, throughput_interval, time_interval
 from framebench.statistics.noise import Noise, aa_noise
@@ -34,9 +33,6 @@ from harness.record import (
     result_id,
     result_key,
 )
-
-Latencies = Mapping[str, NDArray[np.int64]]
-"""Times of the single steps of a latency pass in ns, by trial id (they lie in the trials' sidecars)."""
 
 NOT_TIMED = "not timed"
 SET_ASIDE = "noisy trials set aside"
@@ -69,10 +65,10 @@ class LearningSummary:
 
 @dataclass(frozen=True, slots=True)
 class LatencySummary:
-    """Time of one step, synchronised after each, in ns: quantiles of all steps of the timed trials.
+    """Time of one step, synchronised after each, in ns: geometric means over trials of each trial's quantile.
 
     Intervals are bootstrapped from ``seed``, which follows from the result's id, and null below ten trials. p99
-    is null unless every trial has the steps for it.
+    is null unless every trial has the steps for it. ``steps`` counts those of all trials.
     """
 
     steps: int
@@ -89,8 +85,7 @@ class Result:
 
     ``time_ns`` (wall time of one step), ``throughput`` (samples/s) and ``cpu_ns`` (CPU time of one step)
     rest on ``timed``, the valid timing trials (without those on a busy host, where three quiet ones remain);
-    null when there is none, and then ``status`` and ``reason`` say why. ``latency`` is null unless the steps'
-    own times were given. ``step_ns`` has one median block time
+    null when there is none, and then ``status`` and ``reason`` say why. ``step_ns`` has one median block time
     per step for each of ``timed``. ``ranked`` is false where ``unranked_because`` gives the reason.
     ``utilization`` says how much of the device that is; null without a time.
     ``superseded``: a newer result of the same contender exists.
@@ -147,12 +142,11 @@ class Result:
         return sorted((record for trials in self.trials.values() for record in trials), key=_moment)
 
 
-def results(records: Iterable[Record], latencies: Latencies | None = None) -> list[Result]:
+def results(records: Iterable[Record]) -> list[Result]:
     """One result per key, failures included, sorted by host, case, contender, image and time.
 
-    ``latencies`` are the single steps' times, without which no result has a latency. A parity gate counts for
-    every result of the same contender, case, image and work hash on its host, whatever its protocol, and for
-    the contender's A/A twin.
+    A parity gate counts for every result of the same contender, case, image and work hash on its host,
+    whatever its protocol, and for the contender's A/A twin.
     """
     by_key: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     gates: dict[tuple[str, ...], Record] = {}
@@ -162,8 +156,7 @@ def results(records: Iterable[Record], latencies: Latencies | None = None) -> li
         by_key[result_key(record)].append(record)
         if record.kind == "parity":
             gates[_gate_key(record)] = record  # the newest stands
-    steps = latencies or {}
-    found = [_result(trials, gates.get(_gate_key(trials[0])), steps, measured) for trials in by_key.values()]
+    found = [_result(trials, gates.get(_gate_key(trials[0])), measured) for trials in by_key.values()]
     newest: dict[tuple[str, ...], Result] = {}
     for result in sorted(found, key=lambda result: result.started_utc):
         newest[_place(result)] = result
@@ -297,12 +290,7 @@ def _place(result: Result) -> tuple[str, ...]:
 # --- one result ----------------------------------------------------------------------------------
 
 
-def _result(
-    trials: list[Record],
-    gate: Record | None,
-    latencies: Latencies,
-    measured: dict[Place, MeasuredCeiling],
-) -> Result:
+def _result(trials: list[Record], gate: Record | None, measured: dict[Place, MeasuredCeiling]) -> Result:
     """``trials`` of one key, oldest first; ``gate`` is the parity trial that counts for them."""
     kinds: dict[TrialKind, list[Record]] = defaultdict(list)
     for record in trials:
@@ -353,7 +341,7 @@ def _result(
         cpu_ns=time_interval(cpu) if cpu else None,
         wait_share=median(waits) if waits else None,
         flops_per_step=timing.flops_per_step if timing else None,
-        latency=_latency(timed, latencies),
+        latency=_latency(timed),
         memory=next((r.memory for r in reversed(kinds["memory"]) if r.memory is not None), None),
         first_steps=_first_steps(kinds),
         parity=gate.parity if gate else None,
@@ -408,20 +396,21 @@ def _any_dirty(trials: list[Record]) -> bool | None:
     return True if True in states else (None if None in states else False)
 
 
-def _latency(timed: list[Record], latencies: Latencies) -> LatencySummary | None:
-    """Of the timed trials whose steps are known."""
-    found = [record for record in timed if len(latencies.get(record.trial_id, ()))]
+def _latency(timed: list[Record]) -> LatencySummary | None:
+    """Each quantile over trials; p99 only where every trial has it."""
+    found = [record.timing.latency for record in timed if record.timing and record.timing.latency]
     if not found:
         return None
-    every_p99 = all(
-        record.timing and record.timing.latency and record.timing.latency.p99_ns is not None
-        for record in found
+    seed = int(hashlib.sha256(result_id(timed[-1]).encode()).hexdigest()[:8], 16)
+    p99 = [latency.p99_ns for latency in found if latency.p99_ns is not None]
+    return LatencySummary(
+        steps=sum(latency.steps for latency in found),
+        p50=quantile_interval([latency.p50_ns for latency in found], seed),
+        p90=quantile_interval([latency.p90_ns for latency in found], seed),
+        p95=quantile_interval([latency.p95_ns for latency in found], seed),
+        p99=quantile_interval(p99, seed) if len(p99) == len(found) else None,
+        seed=seed,
     )
-    levels = [0.5, 0.9, 0.95, 0.99] if every_p99 else [0.5, 0.9, 0.95]
-    seed = int(hashlib.sha256(result_id(found[-1]).encode()).hexdigest()[:8], 16)
-    trials = [latencies[record.trial_id] for record in found]
-    p50, p90, p95, *p99 = quantile_intervals(trials, levels, seed)
-    return LatencySummary(sum(map(len, trials)), p50, p90, p95, p99[0] if p99 else None, seed)
 
 
 def _first_steps(kinds: dict[TrialKind, list[Record]]) -> FirstSteps | None:

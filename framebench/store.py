@@ -13,14 +13,12 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
-import gzip
 import hashlib
 import os
 import re
 import secrets
 import threading
 import time
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,23 +173,6 @@ def load(paths: Iterable[Path]) -> Loaded:
     return loaded
 
 
-def latencies(records: Iterable[tuple[Path, Record]]) -> tuple[dict[str, list[int]], list[Broken]]:
-    """Times of single steps in ns by trial id, from the sidecars of trials with a latency pass; and the unreadable."""
-    found: dict[str, list[int]] = {}
-    broken: list[Broken] = []
-    for path, record in records:
-        if record.timing is None or record.timing.latency is None or record.sidecar is None:
-            continue
-        sidecar = _sidecar_path(path)
-        try:
-            found[record.trial_id] = msgspec.json.decode(
-                gzip.decompress(sidecar.read_bytes()), type=_Series
-            ).latencies_ns
-        except (OSError, EOFError, zlib.error, msgspec.DecodeError) as error:
-            broken.append(Broken(sidecar, f"latencies_ns cannot be read ({error}); run the trial again"))
-    return found, broken
-
-
 def check(paths: Iterable[Path]) -> list[str]:
     """One line per fault in the files below ``paths``; empty when all is well."""
     loaded = load(paths)
@@ -290,12 +271,6 @@ def _files(paths: Iterable[Path]) -> set[Path]:
 
 
 # --- reading -------------------------------------------------------------------------------------
-
-
-class _Series(msgspec.Struct):
-    """Of a sidecar, what a result needs."""
-
-    latencies_ns: list[int]
 
 
 class _Fault(Exception):

@@ -171,7 +171,7 @@ def _reproductions(result: Result, evidence: Evidence) -> Table:
 
 
 def _latencies(result: Result) -> Table | None:
-    """Quantiles over all steps of all trials, with intervals where there are trials enough."""
+    """Quantiles over all trials, with intervals where there are trials enough."""
     latency = result.latency
     if latency is None:
         return None
@@ -183,7 +183,7 @@ def _latencies(result: Result) -> Table | None:
         low, high = figures.duration(estimate.low), figures.duration(estimate.high)
         interval = figures.NONE if estimate.low is None else f"{low}\u2009–\u2009{high}"
         rows.append([Cell(name), Cell(figures.duration(estimate.value), "fb-num"), Cell(interval, "fb-num")])
-    text = _("All {steps} steps of {trials} trials, each with a synchronisation after it.")
+    text = _("{steps} steps of {trials} trials, a synchronisation after each; geometric means over trials.")
     caption = text.format(steps=latency.steps, trials=latency.p50.n)
     if latency.p50.low is None:
         caption += " " + _("No interval: it takes {n} trials.").format(n=MIN_TRIALS)

@@ -19,6 +19,7 @@ Table = NDArray[np.float64]
 
 MIN_ROUNDS = 3
 VARIANCE_TEST_LEVEL = 0.05
+PAIR_TEST_LEVEL = 0.25
 
 
 class Comparison(NamedTuple):
@@ -44,19 +45,20 @@ class Comparison(NamedTuple):
 def compare_case(log_times: Table, baseline: int) -> list[Comparison | None]:
     """Every column of ``log_times`` (rounds, contenders) against column ``baseline``, in column order.
 
-    Where all contenders with at least 3 trials share the pair's rounds, and their residual variances do
-    not differ (Brown-Forsythe, 5 %), the two-way model ``ln time = round + contender + error`` gives one
-    pooled error with ``df = (n - 1)(k - 1)``. Otherwise the pair alone: paired t on its shared rounds if
-    there are 3, else Welch's t on all its trials. Null for the baseline itself and where either has none.
+    Where all contenders with at least 3 trials share the pair's rounds, their residual variances do not
+    differ (Brown-Forsythe, 5 %) and the pair's own is not larger than the others' (F test, 25 %), the two-way
+    model ``ln time = round + contender + error`` gives one pooled error with ``df = (n - 1)(k - 1)``.
+    Otherwise the pair alone: paired t on its shared rounds if there are 3, else Welch's t on all its trials.
+    Null for the baseline itself and where either has none.
     """
     finite = np.isfinite(log_times)
     counts = finite.sum(axis=0)
     members = np.flatnonzero(counts >= MIN_ROUNDS)
     complete = finite[:, members].all(axis=1)
-    model = None
-    if len(members) >= 3 and complete.sum() >= MIN_ROUNDS:
-        model = _two_way(log_times[np.ix_(complete, members)])
     column_of = {int(member): position for position, member in enumerate(members)}
+    model = None
+    if len(members) >= 3 and complete.sum() >= MIN_ROUNDS and baseline in column_of:
+        model = _two_way(log_times[np.ix_(complete, members)], column_of[baseline])
 
     answers: list[Comparison | None] = []
     for contender in range(log_times.shape[1]):
@@ -65,9 +67,10 @@ def compare_case(log_times: Table, baseline: int) -> list[Comparison | None]:
             continue
         shared = finite[:, contender] & finite[:, baseline]
         rounds = int(shared.sum())
-        pooled = contender in column_of and baseline in column_of and rounds == int(complete.sum())
-        if pooled and model is not None and model.equal_variances:
-            ratio = float(model.effects[column_of[contender]] - model.effects[column_of[baseline]])
+        column = column_of.get(contender)
+        whole = column is not None and rounds == int(complete.sum())
+        if model is not None and whole and model.holds[column]:
+            ratio = float(model.ratios[column])
             error = math.sqrt(2.0 * model.variance / rounds)
             answers.append(_with_interval(ratio, error, model.df, rounds, "two-way"))
         elif rounds >= MIN_ROUNDS or rounds == min(counts[contender], counts[baseline]):
@@ -110,24 +113,35 @@ def welch_error(variance_a: float, n_a: int, variance_b: float, n_b: int) -> tup
 
 
 class _Model(NamedTuple):
-    effects: Table  # (k,) column means
+    ratios: Table  # (k,) against the baseline
     variance: float  # residual
     df: int
-    equal_variances: bool
+    holds: NDArray[np.bool_]  # (k,) whether the pooled variance may stand for this pair's own
 
 
-def _two_way(table: Table) -> _Model:
-    """Additive model of a complete (n, k) table (randomised complete blocks, Fisher 1935)."""
+def _two_way(table: Table, baseline: int) -> _Model:
+    """Additive model of a complete (n, k) table (randomised complete blocks, Fisher 1935).
+
+    A case with one unsteady contender needs both checks of its variance: Brown-Forsythe finds unequal ones
+    anywhere, but rarely in few rounds; the F test asks about this pair only, at the level that Bancroft
+    (Biometrics 20, 1964) advises for tests before pooling. With the first alone, a contender three times as
+    unsteady as six others had "95 %" intervals that held the truth 83 % of the time in 5 rounds; with both 93 %.
+    """
     n, k = table.shape
     effects = table.mean(axis=0)
     centered = table - effects
     residuals = centered - centered.mean(axis=1, keepdims=True)
+    squares = float((residuals**2).sum())
     df = (n - 1) * (k - 1)
+    # Of the residual sum of squares, each pair's own part and what the other k - 2 degrees of freedom hold.
+    own = ((centered - centered[:, [baseline]]) ** 2).sum(axis=0) / 2.0
+    others = (squares - own) / (k - 2)
+    typical = fdtrc(n - 1, (n - 1) * (k - 2), own / np.maximum(others, np.finfo(float).tiny))
     # A round's effect is taken out by its median here: through the mean, one unsteady contender would
     # lend its spread to all the others and hide behind them (power 0.24 instead of 1.0 for 10 x 3).
     robust = centered - np.median(centered, axis=1, keepdims=True)
-    equal = brown_forsythe(robust) >= VARIANCE_TEST_LEVEL
-    return _Model(effects, float((residuals**2).sum()) / df, df, equal)
+    holds = (typical >= PAIR_TEST_LEVEL) & (brown_forsythe(robust) >= VARIANCE_TEST_LEVEL)
+    return _Model(effects - effects[baseline], squares / df, df, holds)
 
 
 def brown_forsythe(columns: Table) -> float:

@@ -42,6 +42,7 @@ def results(tmp_path: Path) -> Path:
         (["plan", "--suite", "smoke", "--executor", "venv", "--case", "convstak*"], "convstack/"),
         (["plan", "--suite", "smoke", "--executor", "venv", "--contender", "pytorch*"], "torch-eager"),
         (["plan", "--suite", "smoke", "--executor", "cloud"], "docker"),
+        (["plan", "--suite", "smoke", "--rounds", "21"], "1<=x<=20"),
         (["check", "no/such/folder"], "no/such/folder"),
         (["reproduce"], "RESULT"),
     ],

@@ -20,7 +20,6 @@ from tests.record_factory import (
     CASE,
     CONTENDERS,
     MLP_CASE,
-    inline_sidecar,
     learning,
     make_failed,
     make_record,
@@ -41,21 +40,6 @@ def changed(record: Record, **changes: object) -> Record:
     return msgspec.structs.replace(record, **changes)
 
 
-def latencies(number: int) -> np.ndarray:
-    """100 step times of a round, ns."""
-    return np.random.default_rng(number).lognormal(18.0, 0.05, 100).astype(np.int64)
-
-
-def latency_trials(rounds: int) -> list[Record]:
-    """Trials of one contender with the times of their single steps in sidecars."""
-    return [
-        changed(record, sidecar=inline_sidecar({"latencies_ns": latencies(record.round).tolist()}))
-        if record.kind == "timing"
-        else record
-        for record in make_trials(contenders=CONTENDERS[:1], rounds=rounds)
-    ]
-
-
 class TestResults:
     def test_one_result_gathers_all_kinds_of_trials(self) -> None:
         found = by_slug(dataset.results(make_trials(kinds=ALL_KINDS)))["torch-eager"]
@@ -72,41 +56,23 @@ class TestResults:
         assert found.memory is not None and found.memory.allocator_peak is None
         assert found.first_steps == dataset.FirstSteps(0.5e9, 0.5e9, 1, 5)
         assert found.parity is not None and found.parity.passed
-        assert found.latency is None  # the steps' own times lie in sidecars
+        assert found.latency is not None and found.latency.p99 is None
         assert found.wait_share == pytest.approx(0.06 / 5.46)
 
     @pytest.mark.parametrize(("rounds", "interval"), [(9, False), (10, True)])
-    def test_latency_is_that_of_all_steps_with_an_interval_from_ten_trials_on(
-        self, tmp_path: Path, rounds: int, interval: bool
-    ) -> None:
-        records = latency_trials(rounds)
-        for record in records:
-            store.write(record, tmp_path)
-        data = dataset.load([tmp_path])
-        (found,) = data.results
-        assert data.broken == [] and found.latency is not None
-        steps = np.concatenate([latencies(record.round) for record in records if record.kind == "timing"])
-        assert found.latency.steps == len(steps) == 100 * rounds and found.latency.p99 is None
-        for level, estimate in ((0.5, found.latency.p50), (0.95, found.latency.p95)):
-            assert estimate.value == np.quantile(steps, level, method="inverted_cdf")
-            assert estimate.n == rounds and (estimate.low is not None) is interval
-        frame = dataset.results_frame(data.results)
+    def test_latency_has_an_interval_from_ten_trials_on(self, rounds: int, interval: bool) -> None:
+        records = make_trials(contenders=CONTENDERS[:1], rounds=rounds)
+        (found,) = dataset.results(records)
+        assert found.latency is not None and found.latency.p99 is None
+        assert found.latency.steps == 120 * rounds
+        p95 = [r.timing.latency.p95_ns for r in records if r.timing and r.timing.latency]
+        assert found.latency.p95.value == pytest.approx(math.exp(np.log(p95).mean()))
+        assert found.latency.p95.n == rounds and (found.latency.p95.low is not None) is interval
+        frame = dataset.results_frame([found])
         assert frame["latency_p95_ns"].tolist() == [found.latency.p95.value]
         assert frame["latency_p95_ns_low"].notna().tolist() == [interval]
         assert frame["latency_bootstrap_seed"].notna().tolist() == [interval]
-        assert dataset.load([tmp_path]).results[0].latency == found.latency  # the seed is the result's own
-
-    def test_a_sidecar_without_its_latencies_is_reported_and_stops_nothing(self, tmp_path: Path) -> None:
-        *others, last = latency_trials(3)
-        for record in others:
-            store.write(record, tmp_path)
-        store.write(changed(last, sidecar=inline_sidecar({"telemetry": []})), tmp_path)
-        data = dataset.load([tmp_path])
-        assert [fault.reason for fault in data.broken] == [
-            "latencies_ns cannot be read (Object missing required field `latencies_ns`); run the trial again"
-        ]
-        (found,) = data.results
-        assert found.latency is not None and found.latency.p50.n == 2 and len(found.timed) == 3
+        assert dataset.results(records[::-1])[0].latency == found.latency  # the seed is the result's own
 
     def test_the_order_of_records_does_not_matter(self) -> None:
         records = make_trials(kinds=ALL_KINDS, cases=(CASE, MLP_CASE))

@@ -90,7 +90,7 @@ class TestComparison:
         assert found is not None and (found.low, found.high) == pytest.approx((low, high))
 
     def test_a_missing_cell_makes_its_pair_stand_alone(self) -> None:
-        logs = table(5, [1.0, 0.8, 1.3], 0.01)
+        logs = table(5, [1.0, 0.8, 1.3], 0.01, seed=2)
         logs[2, 1] = NAN
         whole, found = compare_case(logs, 0)[2], compare_case(logs, 0)[1]
         assert found is not None and found.method == "two-way" and found.rounds == 4
@@ -104,6 +104,14 @@ class TestComparison:
         assert (quiet.method, noisy.method) == ("paired t", "paired t")
         assert quiet.standard_error is not None and noisy.standard_error is not None
         assert quiet.standard_error * 10 < noisy.standard_error
+
+    def test_a_pair_as_unsteady_as_no_other_stands_alone_though_no_variances_test_says_so(self) -> None:
+        logs = table(5, [1.0, 0.8, 1.3, 1.1], 0.01)
+        logs[:, 1] += 0.02 * np.array([1.0, -1.0, 0.5, -1.0, 0.5])
+        unsteady, steady = compare_case(logs, 0)[1:3]
+        assert brown_forsythe(logs - np.median(logs, axis=1, keepdims=True)) > 0.05
+        assert unsteady is not None and unsteady.method == "paired t"
+        assert steady is not None and steady.method == "two-way"
 
     def test_rounds_not_shared_are_welch(self) -> None:
         logs = np.full((8, 2), NAN)

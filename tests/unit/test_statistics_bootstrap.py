@@ -1,4 +1,4 @@
-"""Quantiles of steps: the definition, the seed, and what the interval must and must not depend on."""
+"""Quantiles of steps over trials: the seed, and how wide the interval must be."""
 
 from __future__ import annotations
 
@@ -6,59 +6,52 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
-from framebench.statistics.bootstrap import quantile_intervals
-
-
-def trials(count: int, steps: int = 100, between: float = 0.02, within: float = 0.03) -> list[np.ndarray]:
-    random = np.random.default_rng(count)
-    return [np.exp(random.normal(random.normal(0.0, between), within, steps)) for _ in range(count)]
+from framebench.statistics.bootstrap import quantile_interval
+from framebench.statistics.interval import time_interval
 
 
-def test_the_quantile_is_that_of_all_steps() -> None:
-    found = trials(12)
-    pooled = np.concatenate(found)
-    for level, estimate in zip(
-        (0.5, 0.9, 0.95, 0.99), quantile_intervals(found, [0.5, 0.9, 0.95, 0.99], 1), strict=True
-    ):
-        assert estimate.value == np.quantile(pooled, level, method="inverted_cdf")
-        assert estimate.n == 12 and estimate.low is not None and estimate.high is not None
-        assert estimate.low <= estimate.value <= estimate.high
+def quantiles(trials: int, spread: float = 0.03) -> list[float]:
+    return np.random.default_rng(trials).lognormal(18.0, spread, trials).tolist()
 
 
 def test_below_ten_trials_there_is_a_quantile_but_no_interval() -> None:
-    (nine,) = quantile_intervals(trials(9), [0.95], 1)
-    assert nine.value > 0 and (nine.low, nine.high, nine.n) == (None, None, 9)
-    (ten,) = quantile_intervals(trials(10), [0.95], 1)
-    assert ten.low is not None
+    nine = quantile_interval(quantiles(9), 1)
+    assert nine.value == pytest.approx(math.exp(np.log(quantiles(9)).mean()))
+    assert nine[1:] == (None, None, 9)
+    ten = quantile_interval(quantiles(10), 1)
+    assert ten.low is not None and ten.high is not None and ten.low < ten.value < ten.high
 
 
 def test_the_seed_decides_and_nothing_else() -> None:
-    found = trials(10)
-    again = quantile_intervals(found, [0.5, 0.95], 7)
-    assert quantile_intervals(found, [0.5, 0.95], 7) == again
-    assert quantile_intervals(found, [0.95], 7) == again[1:]  # nor which other levels are asked for
-    assert quantile_intervals([trial[::-1] for trial in found], [0.5, 0.95], 7) == again
-    assert quantile_intervals(found, [0.5, 0.95], 8) != again
+    again = quantile_interval(quantiles(12), 7)
+    assert quantile_interval(quantiles(12), 7) == again
+    assert quantile_interval(quantiles(12), 8) != again
 
 
-def test_where_trials_are_all_that_differs_it_is_as_wide_as_the_t_interval() -> None:
+@pytest.mark.parametrize("trials", [10, 20])
+def test_of_an_even_spread_it_is_as_wide_as_the_t_interval(trials: int) -> None:
+    times = quantiles(trials)
+    one, other = quantile_interval(times, 1), time_interval(times)
+    assert one.low and one.high and other.low and other.high
+    assert math.log(one.high / one.low) == pytest.approx(math.log(other.high / other.low), rel=0.07)
+
+
+def test_the_truth_is_held_as_often_as_is_claimed() -> None:
     random = np.random.default_rng(3)
-    offsets = random.normal(0.0, 0.02, 40)
-    # A median over steps that are symmetric about each trial's offset moves as the mean of the offsets does.
-    found = [offset + np.linspace(-0.5, 0.5, 201) for offset in offsets]
-    (estimate,) = quantile_intervals(found, [0.5], 1)
-    assert estimate.low is not None and estimate.high is not None
-    expected = stats.t.ppf(0.975, 39) * offsets.std(ddof=1) / math.sqrt(40)
-    assert (estimate.high - estimate.low) / 2 == pytest.approx(expected, rel=0.1)
+    held = 0
+    for seed in range(800):
+        found = quantile_interval(np.exp(random.normal(0.0, 0.02, 10)).tolist(), seed, resamples=1000)
+        assert found.low is not None and found.high is not None
+        held += found.low <= 1.0 <= found.high
+    assert 0.93 <= held / 800 <= 0.97
 
 
-def test_an_agreeing_set_of_trials_has_a_point_for_an_interval() -> None:
-    (estimate,) = quantile_intervals([np.arange(1, 101)] * 10, [0.95], 1)
-    assert estimate[:3] == (95.0, 95.0, 95.0)
+def test_an_uneven_spread_makes_it_lopsided() -> None:
+    found = quantile_interval([1.0] * 11 + [2.0], 1)
+    assert found.low == 1.0 and found.high is not None and found.high > found.value
 
 
-def test_no_step_is_an_error() -> None:
-    with pytest.raises(ValueError, match="at least one step"):
-        quantile_intervals([np.array([])], [0.5], 1)
+def test_no_trial_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one trial"):
+        quantile_interval([], 1)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import coverage
 from framebench.statistics.comparison import compare_case
 from framebench.statistics.interval import time_interval
 from framebench.statistics.reproduction import reproduced
@@ -45,6 +47,19 @@ def test_the_time_of_one_contender(rounds: int) -> None:
     assert 0.92 <= np.mean(held) <= 0.98
 
 
+@pytest.mark.parametrize(("unsteady", "rounds"), [(1, 5), (1, 10), (2, 5), (2, 10)])
+def test_one_contender_three_times_as_unsteady_as_six_others(unsteady: int, rounds: int) -> None:
+    random = np.random.default_rng(rounds * 10 + unsteady)
+    spreads = np.full(7, BETWEEN)
+    spreads[unsteady] *= 3
+    held = []
+    for _ in range(SIMULATIONS):
+        found = compare_case(random.normal(0.0, spreads, (rounds, 7)), 0)[1]
+        assert found is not None and found.low is not None and found.high is not None
+        held.append(found.low <= 0.0 <= found.high)
+    assert 0.90 <= np.mean(held) <= 0.99
+
+
 def test_the_ratio_of_ratios() -> None:
     random = np.random.default_rng(2)
     held = []
@@ -53,3 +68,21 @@ def test_the_ratio_of_ratios() -> None:
         assert answer.low is not None and answer.high is not None
         held.append(answer.low <= 1.0 <= answer.high)
     assert 0.92 <= np.mean(held) <= 0.98
+
+
+def test_the_method_page_is_rewritten_between_its_markers_only(tmp_path: Path) -> None:
+    page = tmp_path / "method.md"
+    page.write_text(f"# Method\n\n{coverage.BEGIN}\nold\n{coverage.END}\n\n## Next\n")
+    coverage.write(page, "| new |")
+    coverage.write(page, "| new |")
+    assert page.read_text() == f"# Method\n\n{coverage.BEGIN}\n\n| new |\n\n{coverage.END}\n\n## Next\n"
+    page.write_text("# Method\n")
+    with pytest.raises(ValueError, match="put them back"):
+        coverage.write(page, "| new |")
+
+
+def test_the_method_page_holds_what_the_simulation_wrote() -> None:
+    text = coverage.METHOD_PAGE.read_text()
+    table = text[text.index(coverage.BEGIN) : text.index(coverage.END)]
+    for word in ("**Coverage**", "**False winners**", "**Stopping by looks**", "**Power**"):
+        assert table.count(word) == 1
