@@ -90,7 +90,10 @@ def coverage() -> str:
         _covered("not used: steps drawn anew too, delayed", 300, _steps_drawn_anew_too(DELAYED), MIN_TRIALS),
     ]
     lines = [
-        "**Coverage**: how often, in per cent, a nominal 95 % interval holds the truth, by number of rounds.",
+        "**Coverage**: how often, in per cent, a nominal 95 % interval holds the truth, by number of rounds. Trials "
+        f"spread by {100 * SPREAD:.1f} % about their round (the unsteady one by {300 * SPREAD:.1f} %), rounds by "
+        f"{100 * ROUND_EFFECT:.0f} %; latency passes have {STEPS} steps that spread by {100 * STEADY.spread:.0f} %, "
+        f"bootstraps {RESAMPLES:,} resamples.",
         "",
         _head(["What", *map(str, ROUNDS), "simulations", "error ±"]),
     ]
