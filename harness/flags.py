@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from harness.record import Telemetry
+from collections.abc import Sequence
+
+from harness.record import GpuTelemetry, Telemetry
 
 NOISY = "noisy host"
 UNRANKED = "noisy host: unranked"
@@ -11,9 +13,13 @@ NOT_STEADY = "not steady"
 CALL_OVERHEAD = "call overhead above 1 %"
 BARRIER_OVERHEAD = "barrier above 1 % of a block"
 NO_TELEMETRY = "no telemetry"
+GPU_LIMITED = "GPU thermally or externally limited"
+GPU_POWER_LIMITED = "GPU power-limited"
+GPU_SHARED = "GPU shared"
 
 NOISY_ABOVE = 0.02
 UNRANKED_ABOVE = 0.10
+GPU_REST_ABOVE = 5.0  # per cent of time with a kernel running, while this trial rests
 
 NOISE = (NOISY, UNRANKED, NOISE_UNKNOWN)
 
@@ -39,3 +45,35 @@ def noise(telemetry: Telemetry | None, cores: int) -> list[str]:
     if share > UNRANKED_ABOVE:
         return [UNRANKED]
     return [NOISY] if share > NOISY_ABOVE else []
+
+
+# Heat, a power brake from outside, the hardware's own slow-down: samples, and the driver's counters
+_LIMITED = (
+    "thermally_limited",
+    "externally_limited",
+    "policy_thermal",
+    "event_sw_thermal",
+    "event_hw_thermal",
+    "event_power_brake",
+)
+_POWER_LIMITED = ("power_limited", "policy_power")
+
+
+def gpu(telemetry: Telemetry) -> list[str]:
+    """Flags that the trial's GPUs deserve. A power limit is normal at full load and no fault: a label."""
+    found = []
+    if any(_happened(gpu, _LIMITED) for gpu in telemetry.gpus):
+        found.append(GPU_LIMITED)
+    if any(_happened(gpu, _POWER_LIMITED) for gpu in telemetry.gpus):
+        found.append(GPU_POWER_LIMITED)
+    if any(
+        (gpu.processes or 0) > 1 or (gpu.rest_utilization or 0.0) > GPU_REST_ABOVE for gpu in telemetry.gpus
+    ):
+        found.append(GPU_SHARED)
+    return found
+
+
+def _happened(gpu: GpuTelemetry, names: Sequence[str]) -> bool:
+    """Whether any of these was seen in the window: in a sample, or by a counter that grew."""
+    metrics = [gpu.metrics[name] for name in names if name in gpu.metrics]
+    return any((metric.maximum or 0.0) > 0 or (metric.delta or 0.0) > 0 for metric in metrics)

@@ -294,7 +294,8 @@ class Metric(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     """One telemetry metric over the timed window; null with a reason when unsupported.
 
     A gauge has ``mean``, ``minimum`` and ``maximum`` over ``samples`` readings, a counter its ``delta``.
-    ``dropped`` readings were impossible (a utilization of 255 %, a negative power) and are in no figure.
+    ``mean`` is weighted by time. ``dropped`` readings were impossible (a utilization of 255 %, a negative power)
+    or failed, and are in no figure.
     What equals its default is left out of the JSON: a record has twenty and more metrics in 8 kB.
     """
 
@@ -335,13 +336,15 @@ class GpuTelemetry(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     """One GPU over the timed window. ``uuid_sha256`` finds it in ``hardware.gpus``.
 
     ``processes``: how many processes have a context on it, as the driver counts (its numbers are the host's,
-    so a container cannot tell which is its own). ``lost``: the driver's words when it went away.
+    so a container cannot tell which is its own). ``rest_utilization``: its kernel-active %, the larger of before
+    and after, while this trial rested. ``lost``: the driver's words when it went away.
     """
 
     uuid_sha256: str
     metrics: dict[str, Metric]
     energy: Energy
     processes: int | None = None
+    rest_utilization: float | None = None
     lost: str | None = None
 
 

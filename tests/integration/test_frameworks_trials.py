@@ -37,7 +37,11 @@ def run(trial: TrialSpec, contender: Contender, cache: Path) -> Record:
     require("frameworks", not absent, f"not installed here: {', '.join(absent)}")
     trial = msgspec.structs.replace(trial, contender=contender, cache_dir=str(cache))
     answer = subprocess.run(
-        [sys.executable, "-m", "harness"], input=encode_spec(trial), capture_output=True, check=True, timeout=300
+        [sys.executable, "-m", "harness"],
+        input=encode_spec(trial),
+        capture_output=True,
+        check=True,
+        timeout=300,
     )
     return decode_record(answer.stdout)
 
