@@ -47,16 +47,16 @@ def noise(telemetry: Telemetry | None, cores: int) -> list[str]:
     return [NOISY] if share > NOISY_ABOVE else []
 
 
-# Heat, a power brake from outside, the hardware's own slow-down: samples, and the driver's counters
+# Causes by the samples' words and by the driver's counters
 _LIMITED = (
-    "thermally_limited",
-    "externally_limited",
+    "thermally",
+    "externally",
     "policy_thermal",
     "event_sw_thermal",
     "event_hw_thermal",
     "event_power_brake",
 )
-_POWER_LIMITED = ("power_limited", "policy_power")
+_POWER_LIMITED = ("power", "policy_power")
 
 
 def gpu(telemetry: Telemetry) -> list[str]:
@@ -73,7 +73,6 @@ def gpu(telemetry: Telemetry) -> list[str]:
     return found
 
 
-def _happened(gpu: GpuTelemetry, names: Sequence[str]) -> bool:
-    """Whether any of these was seen in the window: in a sample, or by a counter that grew."""
-    metrics = [gpu.metrics[name] for name in names if name in gpu.metrics]
-    return any((metric.maximum or 0.0) > 0 or (metric.delta or 0.0) > 0 for metric in metrics)
+def _happened(gpu: GpuTelemetry, causes: Sequence[str]) -> bool:
+    """Whether clocks were limited by any of these: in a sample, or by a counter that grew."""
+    return any(gpu.limited_share.get(cause) or gpu.held_back_ns.get(cause) for cause in causes)

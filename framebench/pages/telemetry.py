@@ -56,12 +56,12 @@ def process_table(records: Sequence[Record]) -> Table | None:
 
 def gpu_table(records: Sequence[Record]) -> Table | None:
     """The same of each GPU, one column per trial and GPU."""
-    columns = _gpus(records)
+    columns = [(head, _all(gpu)) for head, gpu in _gpus(records)]
     caption = _(
         "Mean over the timed window or the counter's difference. That a kernel was running says little about how "
         "much of the GPU it used: GPM's shares do, on GPUs that have it (Hopper and newer)."
     )
-    return _metrics_table([head for head, _gpu in columns], [gpu.metrics for _head, gpu in columns], caption)
+    return _metrics_table([head for head, _all in columns], [found for _head, found in columns], caption)
 
 
 def energy_table(records: Sequence[Record]) -> Table | None:
@@ -106,7 +106,9 @@ def missing(records: Sequence[Record]) -> list[Fact]:
         if not record.telemetry.gpus and record.telemetry.gpu_reason:
             found[_("GPUs")] = record.telemetry.gpu_reason
         for gpu in record.telemetry.gpus:
-            found |= _refused(gpu.metrics)
+            for refusal in gpu.refused:
+                names_of = ", ".join(_name(name) for name in refusal.metrics)
+                found[names_of] = f"{_(refusal.support)}: {refusal.reason}"
     return [Fact(name, reason) for name, reason in found.items()]
 
 
@@ -120,6 +122,20 @@ def _gpus(records: Sequence[Record]) -> list[tuple[str, GpuTelemetry]]:
             several = _("{trial}, GPU {n}").format(trial=name, n=number)
             columns.append((several if len(gpus) > 1 else name, gpu))
     return columns[-MAX_SHOWN:]
+
+
+def _all(gpu: GpuTelemetry) -> dict[str, Metric]:
+    """Everything that could be read, in one form."""
+    links = ("pcie", "nvlink")
+    gpm = {
+        f"gpm_{name}": Metric(unit="MiB/s" if name.startswith(links) else "%", mean=value)
+        for name, value in gpu.gpm.items()
+    }
+    limited = {
+        f"{name}_limited": Metric(unit="share", mean=value) for name, value in gpu.limited_share.items()
+    }
+    held_back = {name: Metric(unit="ns", delta=value) for name, value in gpu.held_back_ns.items()}
+    return gpu.metrics | gpm | limited | held_back
 
 
 def _metrics_table(head: list[str], found: list[dict[str, Metric]], caption: str) -> Table | None:

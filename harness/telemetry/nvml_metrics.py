@@ -122,7 +122,11 @@ def _ecc(nvml: Any, device: Any) -> dict[str, float]:
 
 def _processes(nvml: Any, device: Any) -> dict[str, float]:
     """A count only: the driver's process numbers are the host's, no container can match them. Slow (ms)."""
-    return {PROCESSES: len(nvml.nvmlDeviceGetComputeRunningProcesses(device))}
+    return {PROCESSES: len(nvml.nvmlDeviceGetComputeRunningProcesses_v3(device))}
+
+
+def _processes_before_v3(nvml: Any, device: Any) -> dict[str, float]:
+    return {PROCESSES: len(nvml.nvmlDeviceGetComputeRunningProcesses_v2(device))}
 
 
 CALLS = (
@@ -144,5 +148,5 @@ CALLS = (
     Call({"temperature": _CELSIUS}, (_temperature, _temperature_before_v), "tenth tick"),
     Call({"memory_clock": _CLOCK}, (_memory_clock,), "tenth tick"),
     Call({"ecc_corrected": _COUNT, "ecc_uncorrected": _COUNT}, (_ecc,), "edge"),
-    Call({PROCESSES: Capability("gauge", "", low=0.0)}, (_processes,), "edge"),
+    Call({PROCESSES: Capability("gauge", "", low=0.0)}, (_processes, _processes_before_v3), "edge"),
 )

@@ -17,10 +17,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from harness.record import GpuTelemetry
 from harness.record import Telemetry as TelemetryRecord
-from harness.telemetry.energy import energy
-from harness.telemetry.nvml_metrics import ENERGY, PROCESSES
+from harness.telemetry.gpu import gpu_telemetry
 from harness.telemetry.source import Capability
 from harness.telemetry.window import Window
 
@@ -122,6 +120,7 @@ class Telemetry:
     def record(self, samples: int | None = None) -> TelemetryRecord:
         """Figures over the timed blocks, as far as the trial got. ``samples`` were processed in them."""
         window = self.windows.get(BLOCKS) or Window(reason=self.reason)
+        rests = self.windows.get(REST_BEFORE), self.windows.get(REST_AFTER)
         process = self.capabilities[0] if self.capabilities else {}
         return TelemetryRecord(
             hz=self.hz,
@@ -131,7 +130,12 @@ class Telemetry:
             window_ns=window.end_ns - window.start_ns,
             metrics={name: window.metric(0, name, how) for name, how in process.items()},
             reason=self.reason,
-            gpus=[self._gpu(window, source, samples) for source in range(1, len(self.gpus) + 1)],
+            gpus=[
+                gpu_telemetry(
+                    uuid, source, self.capabilities[source], window, rests, samples, self.lost.get(source)
+                )
+                for source, uuid in enumerate(self.gpus, start=1)
+            ],
             gpu_reason=None if self.gpus else self.gpu_reason or self.reason,
             sampler_cpu_ns=window.sampler_cpu_ns,
         )
@@ -148,34 +152,6 @@ class Telemetry:
                 for source, uuid in enumerate(self.gpus, start=1)
             ]
         return series
-
-    def _gpu(self, window: Window, source: int, samples: int | None) -> GpuTelemetry:
-        capabilities = self.capabilities[source]
-        rest = self.windows.get(REST_BEFORE), self.windows.get(REST_AFTER)
-        apart = (ENERGY, PROCESSES)  # have fields of their own; as metrics they only say why they are missing
-        at_rest = [
-            at.metric(source, "utilization", capabilities["utilization"]).mean
-            for at in rest
-            if at is not None and "utilization" in capabilities
-        ]
-        counted = [
-            edge["values"][source].get(PROCESSES)
-            for at in (window, *rest)
-            if at is not None
-            for edge in at.edges
-        ]
-        return GpuTelemetry(
-            uuid_sha256=self.gpus[source - 1],
-            metrics={
-                name: window.metric(source, name, how)
-                for name, how in capabilities.items()
-                if name not in apart or how.support != "ok"
-            },
-            energy=energy(window, source, capabilities, rest, samples),
-            processes=max((number for number in counted if number is not None), default=None),
-            rest_utilization=max((share for share in at_rest if share is not None), default=None),
-            lost=self.lost.get(source),
-        )
 
     def _note_losses(self, lost: list[str | None]) -> None:
         self.lost |= {source: words for source, words in enumerate(lost) if words is not None}

@@ -89,8 +89,8 @@ class Window:
         if not how.possible(value):
             return Metric(reason="an impossible value", unit=how.unit, dropped=1)
         if how.kind == "peak":
-            return Metric(unit=how.unit, samples=1, maximum=value)
-        return Metric(unit=how.unit, samples=2, mean=_short(value))
+            return Metric(unit=how.unit, maximum=value)
+        return Metric(unit=how.unit, mean=_short(value))
 
     def _gauge(self, source: int, name: str, how: Capability) -> Metric:
         found, dropped = self.readings(source, name, how)
@@ -120,7 +120,7 @@ class Window:
             return Metric(support="failed", reason="the counter went backwards", unit=how.unit)
         if not how.possible(delta, self.seconds + _EDGES_APART_S):
             return Metric(reason="the counter grew faster than is possible", unit=how.unit, dropped=1)
-        return Metric(reason=note, unit=how.unit, samples=2, delta=delta)
+        return Metric(reason=note, unit=how.unit, delta=delta)
 
     def series(self, source: int) -> dict[str, list[float | None]]:
         """Each metric over time at ``times()``; null where a tick did not read it."""
@@ -146,5 +146,5 @@ def mean_over_time(readings: Readings) -> float:
 
 
 def _short(value: float) -> float:
-    """Seven digits: more than any of these sensors has, and a third of a float's length in JSON."""
-    return float(f"{value:.7g}")
+    """Five digits: more than any of these sensors has, and a third of a float's length in JSON."""
+    return float(f"{value:.5g}")

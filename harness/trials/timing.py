@@ -82,7 +82,9 @@ def _time(draft: Draft, telemetry: Telemetry) -> Outcome:
         few = msgspec.structs.replace(rules, measure_blocks=rules.observer_blocks, measure_s=0.0)
         with draft.phase("observer"):
             observer = observer_effect(
-                lambda: protocol.measure(run, barrier, few, size.steps)[0], telemetry, spec
+                lambda: protocol.measure(run, barrier, few, size.steps, wait_clock=protocol.waited_ns)[0],
+                telemetry,
+                spec,
             )
     with draft.phase("blocks"), telemetry.window():
         blocks, output = protocol.measure(run, barrier, rules, size.steps)

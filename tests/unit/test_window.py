@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.record import Energy, GpuTelemetry, Metric, Telemetry
+from harness import flags
+from harness.record import Energy, GpuTelemetry, Telemetry
 from harness.telemetry.energy import energy
 from harness.telemetry.source import Capability
 from harness.telemetry.window import Window, mean_over_time
@@ -203,11 +204,18 @@ def test_a_lost_gpu_has_no_energy() -> None:
 # --- flags ---------------------------------------------------------------------------------------
 
 
-def gpu(processes: int | None = 1, rest: float | None = 0.0, **metrics: Metric) -> Telemetry:
+def gpu(
+    processes: int | None = 1,
+    rest: float | None = 0.0,
+    limited: dict[str, float] | None = None,
+    held_back: dict[str, int] | None = None,
+) -> Telemetry:
     one = GpuTelemetry(
         uuid_sha256="0",
-        metrics=metrics,
+        metrics={},
         energy=Energy(reason="x"),
+        limited_share=limited or {},
+        held_back_ns=held_back or {},
         processes=processes,
         rest_utilization=rest,
     )
@@ -215,16 +223,11 @@ def gpu(processes: int | None = 1, rest: float | None = 0.0, **metrics: Metric) 
 
 
 def test_flags_of_a_gpu() -> None:
-    from harness import flags
-
-    def share(mean: float) -> Metric:
-        return Metric(unit="share", samples=90, mean=mean, minimum=0.0, maximum=1.0 if mean else 0.0)
-
-    assert flags.gpu(gpu(power_limited=share(0.0), thermally_limited=share(0.0))) == []
-    assert flags.gpu(gpu(power_limited=share(0.9))) == [flags.GPU_POWER_LIMITED]
-    assert flags.gpu(gpu(thermally_limited=share(0.01))) == [flags.GPU_LIMITED]
-    assert flags.gpu(gpu(event_power_brake=Metric(unit="ns", samples=2, delta=5))) == [flags.GPU_LIMITED]
-    assert flags.gpu(gpu(policy_low_utilization=Metric(unit="ns", samples=2, delta=5))) == []
+    assert flags.gpu(gpu(limited={"power": 0.0, "thermally": 0.0})) == []
+    assert flags.gpu(gpu(limited={"power": 0.9})) == [flags.GPU_POWER_LIMITED]
+    assert flags.gpu(gpu(limited={"thermally": 0.01})) == [flags.GPU_LIMITED]
+    assert flags.gpu(gpu(held_back={"event_power_brake": 5})) == [flags.GPU_LIMITED]
+    assert flags.gpu(gpu(held_back={"policy_low_utilization": 5})) == []
     assert flags.gpu(gpu(processes=2)) == [flags.GPU_SHARED]
     assert flags.gpu(gpu(rest=6.0)) == [flags.GPU_SHARED]
     assert flags.gpu(gpu(processes=None, rest=None)) == []
