@@ -25,6 +25,7 @@ def main() -> None:
     _run([str(pythons["torch"]), "-m", "benchmarks.harness_overhead"])
     for stack, python in pythons.items():
         _run([str(python), "-m", "benchmarks.native_loops", stack])
+    _run([sys.executable, "-m", "benchmarks.sampler_cost"])
     site_cpu_seconds()
 
 

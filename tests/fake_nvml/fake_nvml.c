@@ -112,8 +112,9 @@ static int lost;
 
 /* What every call about a device does first. */
 static int device_call(const char *name) {
-    usleep(number("FAKE_SLEEP_US", 0));
-    for (int64_t end = now() + number("FAKE_SPIN_US", 0) * 1000; now() < end;) {}
+    long pause = number("FAKE_SLEEP_US", 0), spin = number("FAKE_SPIN_US", 0);
+    if (pause) usleep(pause);
+    for (int64_t end = spin ? now() + spin * 1000 : 0; end && now() < end;) {}
     if (!strcmp(name, "nvmlDeviceGetFieldValues") && number("FAKE_LOST_AFTER", 0) &&
         calls_of("loss") >= number("FAKE_LOST_AFTER", 0))
         lost = 1;
