@@ -28,6 +28,7 @@ def main() -> None:
     _run([sys.executable, "-m", "benchmarks.warmup_rule"])
     _run([sys.executable, "-m", "benchmarks.statistics_speed"])
     _run([sys.executable, "-m", "benchmarks.coverage"])
+    _run([sys.executable, "-m", "benchmarks.sampler_cost"])
     site_cpu_seconds()
 
 

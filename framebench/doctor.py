@@ -20,6 +20,7 @@ from framebench.selftest.document import SelfTest
 from harness import environment
 from harness.record import Hardware
 from harness.telemetry.cpu import CpuSource
+from harness.telemetry.devices import nvml_starts
 from harness.telemetry.nvml import NvmlSource
 from harness.telemetry.source import Capability
 
@@ -55,7 +56,7 @@ def run(root: Path, results: Path, console: Console) -> int:
     for title, findings in (
         ("where trials can run", [*_executors(root)]),
         ("processor", [*_frequency(hardware), *_metrics(CpuSource(os.getpid()).probe())]),
-        ("GPU", [*_gpus(hardware)]),
+        ("GPU", [*_gpus()]),
         ("trust", [*_trust(results)]),
     ):
         console.print(f"\n{title}", markup=False)
@@ -111,12 +112,20 @@ def _metrics(capabilities: dict[str, Capability]) -> Iterator[Finding]:
         yield Finding(possible, what if possible else f"{what}: {capability.reason or capability.support}")
 
 
-def _gpus(hardware: Hardware) -> Iterator[Finding]:
-    if not hardware.gpus:
-        yield Finding(False, "no NVIDIA GPU can be asked: GPU telemetry stays empty, timing is not affected")
-    for gpu in hardware.gpus:
-        yield Finding(True, f"{gpu['name']}, {gpu['memory_bytes'] / 2**30:.0f} GiB")
-        yield from _metrics(NvmlSource(gpu["uuid"]).probe())
+def _gpus() -> Iterator[Finding]:
+    nvml, reason = nvml_starts()
+    if nvml is None:
+        yield Finding(False, f"telemetry of a GPU: {reason}; timing is not affected")
+        return
+    try:
+        for number in range(nvml.nvmlDeviceGetCount()):
+            device = nvml.nvmlDeviceGetHandleByIndex(number)
+            yield Finding(True, nvml.nvmlDeviceGetName(device))
+            yield from _metrics(NvmlSource(nvml, device).probe())
+    except nvml.NVMLError as error:
+        yield Finding(False, f"telemetry of a GPU: {error}")
+    finally:
+        nvml.nvmlShutdown()
 
 
 def _trust(results: Path) -> Iterator[Finding]:

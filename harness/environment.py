@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import psutil
 
 from harness.frameworks import Stack
 from harness.record import Hardware, ImageRef, Software
+from harness.telemetry.devices import nvml_starts
 from harness.telemetry.proc import read
 
 
@@ -148,21 +150,50 @@ def driver() -> str | None:
 
 
 def gpus() -> list[dict[str, Any]]:
-    """Name, memory, and a hash of the UUID (the UUID itself identifies a machine) of each NVIDIA GPU."""
-    try:
-        import pynvml
-    except ImportError:
+    """Every NVIDIA GPU of the machine, in the order of their PCI addresses; null what its driver does not tell.
+
+    A UUID identifies a machine, so only its hash is kept; those of MIG instances too. ``pci_device_id`` is device
+    and vendor, ``0x233510de`` for an H200.
+    """
+    nvml, _ = nvml_starts()
+    if nvml is None:
         return []
     try:
-        pynvml.nvmlInit()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        return [
-            {
-                "name": pynvml.nvmlDeviceGetName(handle),
-                "uuid_sha256": hashlib.sha256(pynvml.nvmlDeviceGetUUID(handle).encode()).hexdigest(),
-                "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
-            }
-            for handle in handles
+        handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
+        return [_gpu(nvml, handle) for handle in handles]
+    except nvml.NVMLError:  # a GPU that is lost
+        return []
+    finally:
+        nvml.nvmlShutdown()
+
+
+def _gpu(nvml: Any, handle: Any) -> dict[str, Any]:
+    def told(ask: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return ask(handle, *arguments)
+        except nvml.NVMLError:
+            return None
+
+    memory, pci = told(nvml.nvmlDeviceGetMemoryInfo), told(nvml.nvmlDeviceGetPciInfo)
+    limit, mig = told(nvml.nvmlDeviceGetEnforcedPowerLimit), told(nvml.nvmlDeviceGetMigMode)
+    facts = {
+        "name": told(nvml.nvmlDeviceGetName),
+        "uuid_sha256": hashlib.sha256(nvml.nvmlDeviceGetUUID(handle).encode()).hexdigest(),
+        "pci_device_id": None if pci is None else f"0x{pci.pciDeviceId:08x}",
+        "memory_bytes": None if memory is None else int(memory.total),
+        "power_limit_w": None if limit is None else limit / 1000,
+        "max_sm_clock_mhz": told(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_SM),
+        "max_memory_clock_mhz": told(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_MEM),
+        "mig": None if mig is None else bool(mig[0]),
+    }
+    if facts["mig"]:
+        instances = (
+            told(nvml.nvmlDeviceGetMigDeviceHandleByIndex, number)
+            for number in range(told(nvml.nvmlDeviceGetMaxMigDeviceCount) or 0)
+        )
+        facts["mig_uuid_sha256"] = [
+            hashlib.sha256(nvml.nvmlDeviceGetUUID(instance).encode()).hexdigest()
+            for instance in instances
+            if instance is not None
         ]
-    except pynvml.NVMLError:
-        return []
+    return facts

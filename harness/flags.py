@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from harness.record import Calibration, SteadyClass, Telemetry, WarmUp
+from collections.abc import Sequence
+
+from harness.record import Calibration, GpuTelemetry, SteadyClass, Telemetry, WarmUp
 
 NOISY = "noisy host"
 UNRANKED = "noisy host: unranked"
@@ -14,10 +16,14 @@ DRIFTED = "machine drifted"
 CALL_OVERHEAD = "call overhead above 1 %"
 BARRIER_OVERHEAD = "barrier above 1 % of a block"
 NO_TELEMETRY = "no telemetry"
+GPU_LIMITED = "GPU thermally or externally limited"
+GPU_POWER_LIMITED = "GPU power-limited"
+GPU_SHARED = "GPU shared"
 
 NOISY_ABOVE = 0.02
 UNRANKED_ABOVE = 0.10
 DRIFTED_ABOVE = 0.03
+GPU_REST_ABOVE = 5.0  # per cent of time with a kernel running, while this trial rests
 
 NOISE = (NOISY, UNRANKED, NOISE_UNKNOWN)
 
@@ -56,3 +62,34 @@ def drift(calibration: Calibration | None) -> list[str]:
     """The flag of a machine that was faster or slower after the trial than before it."""
     drifted = calibration is not None and abs(calibration.drift) > DRIFTED_ABOVE
     return [DRIFTED] if drifted else []
+
+
+# Causes by the samples' words and by the driver's counters
+_LIMITED = (
+    "thermally",
+    "externally",
+    "policy_thermal",
+    "event_sw_thermal",
+    "event_hw_thermal",
+    "event_power_brake",
+)
+_POWER_LIMITED = ("power", "policy_power")
+
+
+def gpu(telemetry: Telemetry) -> list[str]:
+    """Flags that the trial's GPUs deserve. A power limit is normal at full load and no fault: a label."""
+    found = []
+    if any(_happened(gpu, _LIMITED) for gpu in telemetry.gpus):
+        found.append(GPU_LIMITED)
+    if any(_happened(gpu, _POWER_LIMITED) for gpu in telemetry.gpus):
+        found.append(GPU_POWER_LIMITED)
+    if any(
+        (gpu.processes or 0) > 1 or (gpu.rest_utilization or 0.0) > GPU_REST_ABOVE for gpu in telemetry.gpus
+    ):
+        found.append(GPU_SHARED)
+    return found
+
+
+def _happened(gpu: GpuTelemetry, causes: Sequence[str]) -> bool:
+    """Whether clocks were limited by any of these: in a sample, or by a counter that grew."""
+    return any(gpu.limited_share.get(cause) or gpu.held_back_ns.get(cause) for cause in causes)

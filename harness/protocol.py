@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.record import Block, Latency, Protocol, WarmUp
+from harness.telemetry.proc import read
 
 Run = Callable[[int], Any]
 Barrier = Callable[[Any], Any]
@@ -178,6 +179,12 @@ def line(counts: Sequence[int], times: Sequence[int]) -> tuple[float, float]:
     return median(t - slope * n for n, t in zip(counts, times, strict=True)), slope
 
 
+def waited_ns() -> int | None:
+    """Time for which the calling thread has waited in a run queue; null where the kernel does not count it."""
+    fields = (read("/proc/thread-self/schedstat") or "").split()
+    return int(fields[1]) if len(fields) >= 2 else None
+
+
 def measure(
     run: Run,
     barrier: Barrier,
@@ -185,11 +192,13 @@ def measure(
     steps: int,
     clock: Clock = time.perf_counter_ns,
     cpu_clock: Clock = time.process_time_ns,
+    wait_clock: Callable[[], int | None] = lambda: None,
 ) -> tuple[list[Block], Any]:
     """Timed blocks of ``steps`` steps and the last output.
 
     ``measure_blocks`` or ``measure_s``, whichever is longer, at most ``measure_max_s``. Garbage is collected
-    between blocks, outside the clock; inside a block Python's collector runs as it does for any user.
+    between blocks, outside the clock; inside a block Python's collector runs as it does for any user. With
+    ``wait_clock=waited_ns`` each block has its run-queue wait (ten bytes more in the record).
     """
     blocks: list[Block] = []
     gc.freeze()
@@ -197,10 +206,13 @@ def measure(
     output = None
     while True:
         gc.collect()
+        wait_start = wait_clock()
         cpu_start, start = cpu_clock(), clock()
         output = barrier(run(steps))
         wall_ns, cpu_ns = clock() - start, cpu_clock() - cpu_start
-        blocks.append(Block(steps=steps, wall_ns=wall_ns, cpu_ns=cpu_ns, wait_ns=None))
+        wait_end = wait_clock()
+        wait_ns = None if wait_start is None or wait_end is None else wait_end - wait_start
+        blocks.append(Block(steps=steps, wall_ns=wall_ns, cpu_ns=cpu_ns, wait_ns=wait_ns))
         elapsed_s = (clock() - begin) / 1e9
         enough = len(blocks) >= protocol.measure_blocks and elapsed_s >= protocol.measure_s
         if enough or elapsed_s >= protocol.measure_max_s:

@@ -196,8 +196,8 @@ class Parity(_Strict, frozen=True, kw_only=True):
     passed: bool
 
 
-class Phase(_Strict, frozen=True, kw_only=True):
-    """One named phase: wall time and this process's CPU time."""
+class Phase(_Strict, frozen=True, kw_only=True, array_like=True):
+    """One named phase: wall time and this process's CPU time; in JSON ``[name, wall_ns, cpu_ns]``."""
 
     name: str
     wall_ns: int
@@ -293,8 +293,10 @@ class Memory(_Strict, frozen=True, kw_only=True):
 class Metric(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     """One telemetry metric over the timed window; null with a reason when unsupported.
 
-    A gauge has ``mean``, ``minimum`` and ``maximum`` over ``samples`` readings, a counter its ``delta``.
-    ``dropped`` readings were impossible (a utilization of 255 %, a negative power) and are in no figure.
+    A gauge has ``mean``, ``minimum`` and ``maximum`` over ``samples`` readings, a counter its ``delta``, a
+    high-water mark its ``maximum``.
+    ``mean`` is weighted by time. ``dropped`` readings were impossible (a utilization of 255 %, a negative power)
+    or failed, and are in no figure.
     What equals its default is left out of the JSON: a record has twenty and more metrics in 8 kB.
     """
 
@@ -331,17 +333,34 @@ class Energy(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     idle_after_w: float | None = None
 
 
+class Refusal(_Strict, frozen=True, kw_only=True):
+    """Metrics that could not be read, all for one reason: a GPU without GPM lacks thirteen at once."""
+
+    support: Literal["not supported", "no permission", "function not found", "failed"]
+    reason: str
+    metrics: list[str]
+
+
 class GpuTelemetry(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     """One GPU over the timed window. ``uuid_sha256`` finds it in ``hardware.gpus``.
 
+    A metric whose readings were all equal has a ``mean`` only. ``gpm``: what the hardware itself averaged over the
+    window, % (links: MiB/s). ``limited_share``: of the samples, those in which clocks were limited, by cause;
+    ``held_back_ns``: the driver's counters of the same. ``refused``: what is in none of these, and why.
     ``processes``: how many processes have a context on it, as the driver counts (its numbers are the host's,
-    so a container cannot tell which is its own). ``lost``: the driver's words when it went away.
+    so a container cannot tell which is its own). ``rest_utilization``: its kernel-active %, the larger of before
+    and after, while this trial rested. ``lost``: the driver's words when it went away.
     """
 
     uuid_sha256: str
     metrics: dict[str, Metric]
     energy: Energy
+    gpm: dict[str, float] = {}
+    limited_share: dict[str, float] = {}
+    held_back_ns: dict[str, int] = {}
+    refused: list[Refusal] = []
     processes: int | None = None
+    rest_utilization: float | None = None
     lost: str | None = None
 
 
@@ -523,8 +542,9 @@ _PROTOCOL_SINCE_2 = ("observer_blocks", "idle_s", "calibration_ms")
 
 
 def _record_1_to_2(document: dict[str, Any]) -> dict[str, Any]:
-    """Version 2 keeps each GPU's metrics apart; in version 1 no GPU was ever read."""
+    """Phases became arrays, and each GPU's metrics stand apart; in version 1 no GPU was ever read."""
     document["record_version"] = 2
+    document["phases"] = [[one["name"], one["wall_ns"], one["cpu_ns"]] for one in document.get("phases", [])]
     telemetry = document.get("telemetry")
     if telemetry is not None:
         metrics = telemetry["metrics"]

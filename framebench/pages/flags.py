@@ -29,6 +29,18 @@ MEANINGS = {
     ),
     flags.CALL_OVERHEAD: _("The fixed cost of one timed call is more than 1 % of a block."),
     flags.BARRIER_OVERHEAD: _("Waiting for the device takes more than 1 % of a block."),
+    flags.GPU_LIMITED: _(
+        "Heat, a power brake from outside or the hardware's own protection held the GPU's clocks back while it "
+        "was timed."
+    ),
+    flags.GPU_POWER_LIMITED: _(
+        "The GPU ran at its power limit while it was timed: normal at full load, and why its clocks are below "
+        "their maximum."
+    ),
+    flags.GPU_SHARED: _(
+        "More than one process held the GPU, or more than 5 % of its time was used while this trial rested: "
+        "something else may have run on it."
+    ),
     flags.NO_TELEMETRY: _("The sampler that reads the machine's counters could not run."),
 }
 

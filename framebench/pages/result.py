@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from framebench.dataset import Result
-from framebench.pages import facts, figures, flags, trials
+from framebench.pages import facts, figures, flags, telemetry, trials
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.views import Cell, Fact, Table
@@ -59,8 +59,10 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "parity_lead": _parity_lead(result),
         "canaries": trials.canary_table(records),
         "calibration": trials.calibration_table(result.timed),
-        "telemetry": trials.telemetry_table(result.timed or records),
-        "telemetry_missing": trials.telemetry_missing(result.timed or records),
+        "telemetry": telemetry.process_table(result.timed or records),
+        "gpu_telemetry": telemetry.gpu_table(result.timed or records),
+        "energy": telemetry.energy_table(result.timed or records),
+        "telemetry_missing": telemetry.missing(result.timed or records),
         "settings": facts.settings(last),
         "environment": facts.environment(last),
         "packages": _packages(result),

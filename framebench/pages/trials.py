@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from framebench.dataset import cpu_step_ns, step_ns, wait_share
 from framebench.pages import figures
-from framebench.pages.views import Cell, Fact, Plot, Table, plot
+from framebench.pages.views import Cell, Plot, Table, plot
 from framebench.pages.words import _, phase_name, status_name
-from harness.record import Metric, Record
+from harness.record import Record
 
 NUM = "fb-num"
 MAX_SHOWN = 12
@@ -252,55 +252,6 @@ def parity_table(records: Sequence[Record]) -> Table | None:
     if not rows:
         return None
     return Table([_("Compared"), _("Measure"), _("Difference"), _("Tolerance"), _("Outcome")], rows)
-
-
-def telemetry_table(records: Sequence[Record]) -> Table | None:
-    """Each metric that could be read, over the timed window, one column per trial."""
-    sampled = [record for record in records if record.telemetry and record.telemetry.metrics][-MAX_SHOWN:]
-    found = [record.telemetry.metrics for record in sampled if record.telemetry]
-    order = dict.fromkeys(name for metrics in found for name, m in metrics.items() if m.support == "ok")
-    rows = []
-    for name in order:
-        cells = [Cell(_metric(metrics.get(name)), NUM) for metrics in found]
-        rows.append([Cell(name.replace("_", " ")), *cells])
-    if not rows:
-        return None
-    short = names(sampled)
-    head = [_("Metric"), *(short[record.trial_id] for record in sampled)]
-    return Table(
-        head, rows, _("Mean over the timed window, the counter's difference, or the peak at its end.")
-    )
-
-
-def telemetry_missing(records: Sequence[Record]) -> list[Fact]:
-    """What this machine could not report, with the reason."""
-    found: dict[str, str] = {}
-    for record in records:
-        if record.telemetry is None:
-            continue
-        if record.telemetry.reason:
-            found[_("all of it")] = record.telemetry.reason
-        for name, metric in record.telemetry.metrics.items():
-            if metric.support != "ok":
-                words = [_(metric.support), metric.reason or ""]
-                found[name.replace("_", " ")] = ": ".join(word for word in words if word)
-    return [Fact(name, reason) for name, reason in found.items()]
-
-
-def _metric(metric: Metric | None) -> str:
-    """A metric's mean, or its difference, in its unit."""
-    if metric is None or metric.support != "ok":
-        return figures.NONE
-    value = next((v for v in (metric.mean, metric.delta, metric.maximum) if v is not None), None)
-    if value is None:
-        return figures.NONE
-    if metric.unit in ("B", "bytes"):
-        return figures.size(int(value))
-    if metric.unit == "ns":
-        return figures.duration(value)
-    if metric.unit in ("share", "1"):
-        return figures.percent(value)
-    return f"{figures.significant(value)} {metric.unit}"
 
 
 def calibration_table(records: Sequence[Record]) -> Table | None:

@@ -25,7 +25,7 @@ FAULTS = {"nowait": "sync", "tf32": "precision", "bf16": "precision", "oversubsc
 """Variant of the NumPy stack -> the canary that has to refuse it."""
 
 REAL_CONTENDER = "torch-eager"
-CORES = 1  # a trial of the self-test has one core, so that the other one carries whoever watches
+CORES = 1  # of a trial: NumPy's step uses one, and the host keeps the others
 
 
 class Form(NamedTuple):

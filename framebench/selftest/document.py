@@ -72,7 +72,7 @@ class Planted(_Strict, frozen=True, kw_only=True):
 class SelfTest(_Strict, frozen=True, kw_only=True):
     """One run of ``framebench selftest``. Written once, never edited.
 
-    ``observer``: time of a step with the sampler over without it, the run-queue wait taken out.
+    ``observer``: wall time of a step with the sampler over without it.
     ``sampler_share``: CPU time of the sampler over the window's wall time, of one core.
     ``real_pair``: the A/A ratio of a real stack, named by ``real_contender``.
     """

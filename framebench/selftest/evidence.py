@@ -194,12 +194,15 @@ def _three_percent(rows: Sequence[Planted], deviation: float) -> Check:
 
 
 def observer(records: Iterable[Record]) -> tuple[Ratio | None, Check]:
-    """Time of a step with the sampler over without it, in each trial; t interval on the logarithms."""
+    """Time of a step with the sampler over without it, in each trial; t interval on the logarithms.
+
+    Wall time, run-queue wait included: the sampler is one of those whom the work waits for.
+    """
     ratios = []
     for record in records:
         effect = record.timing.observer if record.timing else None
-        if effect is not None and (pair := (_quiet_step(effect.on), _quiet_step(effect.off))):
-            ratios.append(pair[0] / pair[1])
+        if effect is not None:
+            ratios.append(_step_ns(effect.on) / _step_ns(effect.off))
     if not ratios:
         return None, Check(
             name=OBSERVER_CHECK,
@@ -261,9 +264,8 @@ def real_pair(records: Sequence[Record], refusal: str | None) -> tuple[Ratio | N
     )
 
 
-def _quiet_step(blocks: Sequence[Block]) -> float:
-    """Median ns of a step, without what the block's thread waited for a core."""
-    return median((block.wall_ns - (block.wait_ns or 0)) / block.steps for block in blocks)
+def _step_ns(blocks: Sequence[Block]) -> float:
+    return median(block.wall_ns / block.steps for block in blocks)
 
 
 def _timed(records: Iterable[Record]) -> list[Result]:

@@ -1,142 +1,160 @@
-"""The parent's side of telemetry: start the sampler, mark the window's edges, keep what lies inside.
+"""The parent's side of telemetry: start the sampler, mark windows' edges, keep what lies inside.
 
 Telemetry never fails a trial: a sampler that dies or hangs is ended, and the record says so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from harness.record import Metric
 from harness.record import Telemetry as TelemetryRecord
+from harness.telemetry.gpu import gpu_telemetry
 from harness.telemetry.source import Capability
+from harness.telemetry.window import Window
 
 DIED = "sampler died"
-MIN_SAMPLES = 8  # fewer make no mean
-SERIES_POINTS = 240
+BLOCKS, REST_BEFORE, REST_AFTER = "blocks", "rest before", "rest after"
 _START_S = 20.0
 _ANSWER_S = 5.0
+_KILLED_S = 5.0
 
 
 class Telemetry:
-    """Context manager around one sampler; ``window()`` marks the timed part.
+    """Context manager around one sampler; ``window()`` marks a part of the trial.
 
-    After the window ``record()`` is what goes into the trial's record, ``series()`` into its sidecar.
+    Make it before the process is pinned: the sampler may run where the workload does not. ``start`` it when the
+    framework is loaded, so that neither disturbs the other. Afterwards ``record()`` is what goes into the
+    trial's record, ``series()`` into its sidecar; both are about the timed blocks.
     """
 
     def __init__(self, hz: float, command: list[str] | None = None) -> None:
         self.hz = hz
         self.command = command or [sys.executable, "-m", "harness.telemetry.sampler"]
+        self.allowed = sorted(os.sched_getaffinity(0))
         self.process: subprocess.Popen[bytes] | None = None
-        self.capabilities: dict[str, Capability] | None = None
+        self.started = False
+        self.capabilities: list[dict[str, Capability]] = []
+        self.gpus: list[str] = []
+        self.gpu_reason: str | None = None
         self.reason: str | None = None
-        self.edges: list[dict[str, Any]] = []
-        self.samples: list[tuple[int, int, dict[str, float]]] = []
-        self.missed = 0
-        self.window_ns = (0, 0)
+        self.lost: dict[int, str] = {}
+        self.windows: dict[str, Window] = {}
         self._buffer = b""
 
     def __enter__(self) -> Telemetry:
-        try:
-            self.process = subprocess.Popen(
-                [*self.command, "--pid", str(os.getpid()), "--hz", str(self.hz)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                bufsize=0,
-            )
-        except OSError as error:
-            self.reason = f"sampler did not start: {error.strerror}"
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._stop()
 
-    @contextmanager
-    def window(self) -> Iterator[None]:
-        """The timed part. Edge readings are made outside it: their cost is not in any block."""
-        if self.capabilities is None and (ready := self._receive(_START_S)) is not None:
-            self.capabilities = {name: Capability(*fields) for name, fields in ready["ready"].items()}
-        begin = self._ask("begin")
-        start = time.monotonic_ns()
+    def start(self, gpus: Sequence[str] = (), gpu_reason: str | None = None) -> None:
+        """Start the sampler and wait until it has asked every metric once.
+
+        ``gpus`` are the GPUs to watch, by their names (``devices.cuda_devices``); without any, ``gpu_reason``
+        says why (by default the sampler finds out).
+        """
+        self.started = True
+        self.gpu_reason = gpu_reason
+        options = [
+            "--pid",
+            str(os.getpid()),
+            "--hz",
+            str(self.hz),
+            "--cpus",
+            ",".join(map(str, self.allowed)),
+        ]
+        for names in gpus:
+            options += ["--gpu", names]
         try:
-            yield
-        finally:
-            self.window_ns = (start, time.monotonic_ns())
-            end = self._ask("end")
-        if begin is not None and end is not None:
-            self.edges = [begin["begin"], end["end"]]
-            self.samples = [
-                (before, after, values)
-                for before, after, values in end["samples"]
-                if self.window_ns[0] <= before and after <= self.window_ns[1]
+            self.process = subprocess.Popen(
+                [*self.command, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            )
+        except OSError as error:
+            self.reason = f"sampler did not start: {error.strerror}"
+            return
+        if (answer := self._receive(_START_S)) is not None:
+            self.capabilities = [
+                {name: Capability(*fields) for name, fields in source.items()} for source in answer["ready"]
             ]
-            self.missed = end["missed"]
-            self.reason = end["error"]
+            self.gpus = answer["gpus"]
+            self.gpu_reason = gpu_reason or answer["gpu_reason"]
 
-    def delta(self, metric: str) -> float | None:
-        """Growth of a counter over the window; ``None`` if it could not be read."""
-        values = [edge["values"].get(metric) for edge in self.edges]
-        return None if len(values) != 2 or None in values else values[1] - values[0]
+    @contextmanager
+    def window(self, name: str = BLOCKS) -> Iterator[Window]:
+        """A part of the trial. Edge readings are made outside it: their cost is not in any block."""
+        if not self.started:
+            self.start()
+        window = self.windows[name] = Window(reason=self.reason)
+        begin = self._ask("begin")
+        window.start_ns = time.monotonic_ns()
+        try:
+            yield window
+        finally:
+            window.end_ns = time.monotonic_ns()
+            end = self._ask("end") if begin is not None else None
+            window.reason = self.reason
+            if begin is not None and end is not None:
+                window.edges = [begin["edge"], end["edge"]]
+                window.keep(end["samples"])
+                window.missed = end["missed"]
+                window.sampler_cpu_ns = end["cpu_ns"]
+                window.reason = self.reason = end["error"]
+                self._note_losses(end["edge"]["lost"])
 
-    def record(self) -> TelemetryRecord:
-        """Aggregates over the window."""
+    def gpu_lost(self) -> str | None:
+        """The driver's words if a GPU of this trial is gone; asks the sampler."""
+        if self.gpus and not self.lost and (answer := self._ask("check")) is not None:
+            self._note_losses(answer["lost"])
+        return next(iter(self.lost.values()), None)
+
+    def record(self, samples: int | None = None) -> TelemetryRecord:
+        """Figures over the timed blocks, as far as the trial got. ``samples`` were processed in them."""
+        window = self.windows.get(BLOCKS) or Window(reason=self.reason)
+        rests = self.windows.get(REST_BEFORE), self.windows.get(REST_AFTER)
+        process = self.capabilities[0] if self.capabilities else {}
         return TelemetryRecord(
             hz=self.hz,
-            ticks=len(self.samples),
-            missed_ticks=self.missed,
-            window_ns=self.window_ns[1] - self.window_ns[0],
-            metrics={name: self._metric(name, how) for name, how in (self.capabilities or {}).items()},
+            ticks=len(window.samples),
+            missed_ticks=window.missed,
+            dropped_ticks=window.dropped_ticks,
+            window_ns=window.end_ns - window.start_ns,
+            metrics={name: window.metric(0, name, how) for name, how in process.items()},
             reason=self.reason,
+            gpus=[
+                gpu_telemetry(
+                    uuid, source, self.capabilities[source], window, rests, samples, self.lost.get(source)
+                )
+                for source, uuid in enumerate(self.gpus, start=1)
+            ],
+            gpu_reason=None if self.gpus else self.gpu_reason or self.reason,
+            sampler_cpu_ns=window.sampler_cpu_ns,
         )
 
     def series(self) -> dict[str, Any] | None:
         """Samples over time, at most 240 points: ns since the window began, and each metric's values."""
-        if not self.samples:
+        window = self.windows.get(BLOCKS)
+        if window is None or not window.samples:
             return None
-        stride = -(-len(self.samples) // SERIES_POINTS)
-        kept = self.samples[::stride]
-        names = sorted({name for _, _, values in kept for name in values})
-        return {
-            "t_ns": [before - self.window_ns[0] for before, _, _ in kept],
-            "metrics": {name: [values.get(name) for _, _, values in kept] for name in names},
-        }
+        series: dict[str, Any] = {"t_ns": window.times(), "metrics": window.series(0)}
+        if self.gpus:
+            series["gpus"] = [
+                {"uuid_sha256": uuid, "metrics": window.series(source)}
+                for source, uuid in enumerate(self.gpus, start=1)
+            ]
+        return series
 
-    def _metric(self, name: str, how: Capability) -> Metric:
-        if how.support != "ok":
-            return Metric(support=how.support, reason=how.reason, unit=how.unit)
-        if not self.edges:
-            return Metric(support="failed", reason=self.reason or "no window was measured", unit=how.unit)
-        if how.kind == "counter":
-            delta = self.delta(name)
-            if delta is None:
-                return Metric(support="failed", reason="not readable at both edges", unit=how.unit)
-            return Metric(support="ok", unit=how.unit, samples=2, delta=delta)
-        if how.kind == "peak":
-            peak = self.edges[-1]["values"].get(name)
-            if peak is None:
-                return Metric(support="failed", reason="not readable at the window's end", unit=how.unit)
-            return Metric(support="ok", unit=how.unit, samples=1, maximum=peak)
-        values = [values[name] for _, _, values in self.samples if name in values]
-        if len(values) < MIN_SAMPLES:
-            few = f"{len(values)} samples in the window, a mean needs {MIN_SAMPLES}"
-            return Metric(support="ok", reason=few, unit=how.unit, samples=len(values))
-        return Metric(
-            support="ok",
-            unit=how.unit,
-            samples=len(values),
-            mean=sum(values) / len(values),
-            minimum=min(values),
-            maximum=max(values),
-        )
+    def _note_losses(self, lost: list[str | None]) -> None:
+        self.lost |= {source: words for source, words in enumerate(lost) if words is not None}
 
     def _ask(self, command: str) -> dict[str, Any] | None:
         if self.process is None or self.process.stdin is None:
@@ -170,7 +188,7 @@ class Telemetry:
         self._stop(patience_s=0.0)
 
     def _stop(self, patience_s: float = 1.0) -> None:
-        """End the child by closing its stdin, else by a signal; always reap it."""
+        """End the child by closing its stdin, else by a signal; reap it."""
         process, self.process = self.process, None
         if process is None:
             return
@@ -181,4 +199,7 @@ class Telemetry:
             process.wait(patience_s)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            with contextlib.suppress(
+                subprocess.TimeoutExpired
+            ):  # stuck in a driver: a signal does not reach it
+                process.wait(_KILLED_S)

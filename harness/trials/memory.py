@@ -8,6 +8,7 @@ import psutil
 
 from harness.draft import Draft
 from harness.record import Memory, Outcome
+from harness.telemetry.devices import cuda_devices, memory_used
 from harness.telemetry.proc import rss_peak_bytes
 from harness.trials.stage import build, import_and_configure
 
@@ -18,9 +19,17 @@ ALLOCATORS = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCAT
 
 
 def memory_trial(draft: Draft) -> Outcome:
-    """Ten steps; resident memory after import and at its peak, and the allocator's own peak."""
+    """Ten steps; resident memory after import and at its peak, and the allocator's own peak.
+
+    ``device_delta`` is what NVML sees more in use on the trial's GPUs than before the framework was imported: its
+    context and its allocator's pool, and whatever other processes took or gave back meanwhile.
+    """
     spec = draft.spec
     os.environ.update(ALLOCATORS)
+    gpus, no_gpu = (
+        cuda_devices(spec.case.device_count) if spec.case.device == "gpu" else ([], "no device memory")
+    )
+    device_before, why_unread = memory_used(gpus) if gpus else (None, no_gpu)
     stack = import_and_configure(draft, spec.cache_dir)
     after_import = psutil.Process().memory_info().rss
     stage = build(draft, stack, spec.case, spec.seed)
@@ -30,14 +39,22 @@ def memory_trial(draft: Draft) -> Outcome:
         stack.barrier(stage.work.run(STEPS))
     allocator_peak, why_not = stack.allocator_peak()
     peak = rss_peak_bytes("self")
-    reasons = {"device_delta": "no device memory" if spec.case.device == "cpu" else "not measured yet"}
+    reasons = {}
+    device_delta = None
+    if device_before is not None:
+        device_after, why_unread = memory_used(gpus)
+        device_delta = None if device_after is None else device_after - device_before
+        if device_delta is not None and device_delta < 0:
+            device_delta, why_unread = None, "other processes gave back more device memory than this one took"
+    if device_delta is None and why_unread is not None:
+        reasons["device_delta"] = why_unread
     if allocator_peak is None and why_not is not None:
         reasons["allocator_peak"] = why_not
     if peak is None:
         reasons["host_rss_peak"] = "this kernel keeps no VmHWM"
     draft.memory = Memory(
         allocator_peak=allocator_peak,
-        device_delta=None,
+        device_delta=device_delta,
         host_rss_peak=peak,
         host_rss_after_import=after_import,
         reasons=reasons,

@@ -120,6 +120,33 @@ def test_timing_trial_fills_the_record(run: Any) -> None:
     assert len(whole) <= 8000
 
 
+def test_blocks_with_and_without_the_sampler(run: Any) -> None:
+    record = run(spec(observer_blocks=3))
+    assert record.outcome.status == "ok", record.outcome
+    assert record.timing is not None and record.timing.observer is not None
+    observer = record.timing.observer
+    assert len(observer.on) == len(observer.off) == 3
+    assert {block.steps for block in observer.on + observer.off} == {record.timing.blocks[0].steps}
+    assert all(block.wait_ns is not None and block.wait_ns >= 0 for block in observer.on + observer.off)
+    assert record.telemetry is not None and record.telemetry.ticks > 0  # of the timed blocks, not of these
+    names = [phase.name for phase in record.phases]
+    assert names.index("block_size") < names.index("observer") < names.index("blocks")
+
+
+def test_which_comes_first_is_drawn_per_trial(run: Any) -> None:
+    first = {
+        run(msgspec.structs.replace(spec(observer_blocks=1), trial_id=f"t{i}")).timing.observer.first
+        for i in range(8)
+    }
+    assert first == {"on", "off"}
+
+
+def test_a_cpu_trial_never_rests_for_a_gpu(run: Any) -> None:
+    record = run(spec(idle_s=60.0))
+    assert record.telemetry is not None and record.telemetry.gpu_reason
+    assert not {"rest_before", "rest_after"} & {phase.name for phase in record.phases}
+
+
 def test_inference_has_latencies_in_the_sidecar(run: Any) -> None:
     record = run(spec(task="infer", learning_epochs=3))
     assert record.outcome.status == "ok", record.outcome

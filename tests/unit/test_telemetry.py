@@ -7,13 +7,16 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from harness.telemetry import proc
 from harness.telemetry.cpu import CpuSource
-from harness.telemetry.nvml import UNITS, NvmlSource
-from harness.telemetry.recorder import DIED, MIN_SAMPLES, Telemetry
+from harness.telemetry.devices import has_nvml_library
+from harness.telemetry.recorder import DIED, Telemetry
+from harness.telemetry.sampler import settle
 from harness.telemetry.source import Capability
+from harness.telemetry.window import MIN_SAMPLES, Window
 
 
 def spin(seconds: float) -> None:
@@ -24,6 +27,7 @@ def spin(seconds: float) -> None:
 
 
 def child_of(telemetry: Telemetry) -> subprocess.Popen[bytes]:
+    telemetry.start()
     assert telemetry.process is not None
     return telemetry.process
 
@@ -48,13 +52,11 @@ def test_window_holds_counters_and_samples() -> None:
 
 def test_samples_outside_the_window_are_left_out() -> None:
     with Telemetry(hz=50.0) as telemetry:
-        with telemetry.window():
+        with telemetry.window() as window:
             time.sleep(0.3)
         time.sleep(0.3)
-        start, end = telemetry.window_ns
-        assert all(start <= before <= after <= end for before, after, _ in telemetry.samples)
-        ticks = telemetry.record().ticks
-        assert 0 < ticks <= (end - start) / 1e9 * 50 + 1
+        assert all(window.start_ns <= before <= after <= window.end_ns for before, after, _ in window.samples)
+        assert 0 < telemetry.record().ticks <= window.seconds * 50 + 1
 
 
 def test_missed_ticks_are_counted_not_made_up_for() -> None:
@@ -66,8 +68,9 @@ def test_missed_ticks_are_counted_not_made_up_for() -> None:
             time.sleep(0.5)
             child.send_signal(18)  # SIGCONT
             time.sleep(0.2)
-        assert telemetry.missed >= 40
-        assert telemetry.record().ticks + telemetry.missed <= 110 + 0.01 * telemetry.record().window_ns / 1e6
+        record = telemetry.record()
+        assert record.missed_ticks >= 40
+        assert record.ticks + record.missed_ticks <= 110 + 0.01 * record.window_ns / 1e6
 
 
 def test_metric_without_enough_samples_has_no_mean() -> None:
@@ -81,23 +84,78 @@ def test_metric_without_enough_samples_has_no_mean() -> None:
 
 def test_series_is_at_most_240_points() -> None:
     telemetry = Telemetry(hz=10.0)
-    telemetry.samples = [(i, i, {"rss": float(i)}) for i in range(1000)]
+    window = Window(start_ns=0, end_ns=1000)
+    window.keep([(i, i, [{"rss": float(i)}]) for i in range(1000)])
+    telemetry.windows["blocks"] = window
     series = telemetry.series()
     assert series is not None
     assert len(series["t_ns"]) == len(series["metrics"]["rss"]) == 200
 
 
-def test_no_nvidia_library_is_said_and_never_zero() -> None:
-    found = NvmlSource().probe()
-    assert set(found) == set(UNITS)
-    if all(capability.support == "ok" for capability in found.values()):
-        pytest.skip("this machine has an NVIDIA GPU")
-    telemetry = Telemetry(hz=10.0)
-    telemetry.capabilities = found
-    for metric in telemetry.record().metrics.values():
-        if metric.support != "ok":
-            assert metric.reason
-            assert metric.mean is metric.delta is metric.minimum is metric.maximum is None
+def test_a_cpu_trial_watches_no_gpu_and_says_why() -> None:
+    with Telemetry(hz=10.0) as telemetry:
+        with telemetry.window():
+            pass
+        record = telemetry.record()
+    assert record.gpus == []
+    assert record.gpu_reason == ("the case runs on the CPU" if has_nvml_library() else "no NVIDIA library")
+
+
+def test_edges_only_needs_no_ticks() -> None:
+    with Telemetry(hz=0.0) as telemetry:
+        with telemetry.window():
+            spin(0.1)
+        record = telemetry.record()
+    assert record.ticks == record.missed_ticks == 0
+    assert record.metrics["cpu_time"].delta is not None
+    assert record.metrics["rss"].mean is None
+
+
+def test_windows_are_apart_and_the_record_is_about_the_blocks() -> None:
+    with Telemetry(hz=50.0) as telemetry:
+        with telemetry.window("rest before"):
+            time.sleep(0.2)
+        with telemetry.window() as blocks:
+            spin(0.3)
+        record = telemetry.record()
+    assert set(telemetry.windows) == {"rest before", "blocks"}
+    assert record.window_ns == blocks.end_ns - blocks.start_ns >= 300_000_000
+    assert telemetry.windows["rest before"].end_ns <= blocks.start_ns
+    assert record.sampler_cpu_ns is not None and 0 < record.sampler_cpu_ns < record.window_ns
+
+
+def test_the_sampler_gets_the_cpus_back_that_the_workload_gave_up() -> None:
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("needs two CPUs")
+    try:
+        with Telemetry(hz=10.0) as telemetry:
+            os.sched_setaffinity(0, {min(allowed)})
+            child = child_of(telemetry)
+            found = os.sched_getaffinity(child.pid)
+            assert os.getpriority(os.PRIO_PROCESS, child.pid) >= 5
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert found == (allowed if len(allowed) < 4 else {max(allowed)})
+
+
+@pytest.mark.parametrize(
+    ("allowed", "workload", "expected"),
+    [
+        ({0, 1}, {0}, {0, 1}),  # too few to spare one
+        ({0, 1, 2, 3}, {0, 1}, {3}),
+        ({4, 5, 6, 7}, {4, 5, 6, 7}, {4, 5, 6, 7}),
+        ({2, 5, 8, 11}, {8, 11}, {5}),
+    ],
+)
+def test_where_the_sampler_settles(
+    monkeypatch: pytest.MonkeyPatch, allowed: set[int], workload: set[int], expected: set[int]
+) -> None:
+    chosen = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: workload)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cpus: chosen.append(cpus))
+    settle(allowed)
+    assert chosen == [expected]
 
 
 def test_dead_sampler_is_reaped_and_named() -> None:
@@ -114,13 +172,11 @@ def test_dead_sampler_is_reaped_and_named() -> None:
 def test_sampler_that_never_answers_does_not_stop_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.telemetry.recorder._START_S", 0.2)
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    with Telemetry(hz=10.0, command=command) as telemetry:
-        child = child_of(telemetry)
-        with telemetry.window():
-            pass
+    with Telemetry(hz=10.0, command=command) as telemetry, telemetry.window():
+        pass
     assert telemetry.record().reason == DIED
     assert telemetry.record().metrics == {}
-    assert child.returncode == -9
+    assert psutil.Process().children() == []  # ended and reaped
 
 
 def test_sampler_that_cannot_start_is_named() -> None:

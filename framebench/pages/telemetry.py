@@ -1,0 +1,185 @@
+"""What the sampler saw, on a result's page: the process and its machine, each GPU, energy, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from framebench.pages import figures
+from framebench.pages.trials import MAX_SHOWN, NUM, names
+from framebench.pages.views import Cell, Fact, Table
+from framebench.pages.words import _
+from harness.record import Energy, GpuTelemetry, Metric, Record
+
+WORDS = {
+    "utilization": _("a kernel was running (not how full the GPU was)"),
+    "memory_utilization": _("its memory was being read or written"),
+    "power_instant": _("power, instantaneous"),
+    "power_average": _("power, the driver's 1-s average"),
+    "power_limited": _("time at the power limit"),
+    "thermally_limited": _("time held back by heat"),
+    "externally_limited": _("time held back from outside"),
+    "gpm_graphics": _("any engine active (GPM)"),
+    "gpm_sm": _("SMs active (GPM)"),
+    "gpm_sm_occupancy": _("SM occupancy (GPM)"),
+    "gpm_tensor": _("tensor cores active (GPM)"),
+    "gpm_hmma": _("tensor cores, half precision (GPM)"),
+    "gpm_dram": _("memory bandwidth used (GPM)"),
+    "gpm_fp64": _("fp64 pipes active (GPM)"),
+    "gpm_fp32": _("fp32 pipes active (GPM)"),
+    "gpm_fp16": _("fp16 pipes active (GPM)"),
+    "gpm_pcie_tx": _("PCIe, sent (GPM)"),
+    "gpm_pcie_rx": _("PCIe, received (GPM)"),
+    "gpm_nvlink_rx": _("NVLink, received (GPM)"),
+    "gpm_nvlink_tx": _("NVLink, sent (GPM)"),
+    "policy_power": _("held back by the power limit"),
+    "policy_thermal": _("held back by heat"),
+    "policy_sync_boost": _("held back by synchronous boost"),
+    "policy_low_utilization": _("clocked down for want of work"),
+    "event_sw_thermal": _("held back by heat, by the driver"),
+    "event_hw_thermal": _("held back by heat, by the hardware"),
+    "event_power_brake": _("held back by a power brake"),
+    "ecc_corrected": _("memory errors, corrected"),
+    "ecc_uncorrected": _("memory errors, not corrected"),
+    "xid_errors": _("driver errors (XID)"),
+}
+
+
+def process_table(records: Sequence[Record]) -> Table | None:
+    """Each metric that could be read, over the timed window, one column per trial."""
+    sampled = [record for record in records if record.telemetry and record.telemetry.metrics][-MAX_SHOWN:]
+    found = [record.telemetry.metrics for record in sampled if record.telemetry]
+    head = [names([record])[record.trial_id] for record in sampled]
+    return _metrics_table(
+        head, found, _("Mean over the timed window, the counter's difference, or the peak.")
+    )
+
+
+def gpu_table(records: Sequence[Record]) -> Table | None:
+    """The same of each GPU, one column per trial and GPU."""
+    columns = [(head, _all(gpu)) for head, gpu in _gpus(records)]
+    caption = _(
+        "Mean over the timed window or the counter's difference. That a kernel was running says little about how "
+        "much of the GPU it used: GPM's shares do, on GPUs that have it (Hopper and newer)."
+    )
+    return _metrics_table([head for head, _all in columns], [found for _head, found in columns], caption)
+
+
+def energy_table(records: Sequence[Record]) -> Table | None:
+    """Energy of each GPU over the timed window; what is null keeps its reason."""
+    rows = []
+    for trial, gpu in _gpus(records):
+        energy = gpu.energy
+        rest = " / ".join(_amount(watts, "W") for watts in (energy.idle_before_w, energy.idle_after_w))
+        rows.append(
+            [
+                Cell(trial),
+                Cell(_amount(energy.total_j, "J"), NUM),
+                Cell(_amount(energy.above_idle_j, "J"), NUM),
+                Cell(_amount(energy.j_per_sample, "J"), NUM),
+                Cell(rest, NUM),
+                Cell(_source(energy)),
+                Cell(energy.reason or "", "fb-reason"),
+            ]
+        )
+    head = [
+        _("Trial"),
+        _("Energy"),
+        _("Above rest"),
+        _("Per sample"),
+        _("Power at rest, before / after"),
+        _("By"),
+        _("Note"),
+    ]
+    caption = _("Sensors differ by about ±5 % from card to card: compare energy on one card only.")
+    return Table(head, rows, caption) if rows else None
+
+
+def missing(records: Sequence[Record]) -> list[Fact]:
+    """What this machine could not report, with the reason."""
+    found: dict[str, str] = {}
+    for record in records:
+        if record.telemetry is None:
+            continue
+        if record.telemetry.reason:
+            found[_("all of it")] = record.telemetry.reason
+        found |= _refused(record.telemetry.metrics)
+        if not record.telemetry.gpus and record.telemetry.gpu_reason:
+            found[_("GPUs")] = record.telemetry.gpu_reason
+        for gpu in record.telemetry.gpus:
+            for refusal in gpu.refused:
+                names_of = ", ".join(_name(name) for name in refusal.metrics)
+                found[names_of] = f"{_(refusal.support)}: {refusal.reason}"
+    return [Fact(name, reason) for name, reason in found.items()]
+
+
+def _gpus(records: Sequence[Record]) -> list[tuple[str, GpuTelemetry]]:
+    """``(heading, GPU)`` of the last trials that watched one; numbered where a trial has several."""
+    columns = []
+    for record in records:
+        gpus = record.telemetry.gpus if record.telemetry else []
+        name = names([record])[record.trial_id]
+        for number, gpu in enumerate(gpus):
+            several = _("{trial}, GPU {n}").format(trial=name, n=number)
+            columns.append((several if len(gpus) > 1 else name, gpu))
+    return columns[-MAX_SHOWN:]
+
+
+def _all(gpu: GpuTelemetry) -> dict[str, Metric]:
+    """Everything that could be read, in one form."""
+    links = ("pcie", "nvlink")
+    gpm = {
+        f"gpm_{name}": Metric(unit="MiB/s" if name.startswith(links) else "%", mean=value)
+        for name, value in gpu.gpm.items()
+    }
+    limited = {
+        f"{name}_limited": Metric(unit="share", mean=value) for name, value in gpu.limited_share.items()
+    }
+    held_back = {name: Metric(unit="ns", delta=value) for name, value in gpu.held_back_ns.items()}
+    return gpu.metrics | gpm | limited | held_back
+
+
+def _metrics_table(head: list[str], found: list[dict[str, Metric]], caption: str) -> Table | None:
+    order = dict.fromkeys(name for metrics in found for name, m in metrics.items() if m.support == "ok")
+    rows = []
+    for name in order:
+        cells = [Cell(_metric(metrics.get(name)), NUM) for metrics in found]
+        rows.append([Cell(_name(name)), *cells])
+    return Table([_("Metric"), *head], rows, caption) if rows else None
+
+
+def _refused(metrics: dict[str, Metric]) -> dict[str, str]:
+    found = {}
+    for name, metric in metrics.items():
+        if metric.support != "ok":
+            words = [_(metric.support), metric.reason or ""]
+            found[_name(name)] = ": ".join(word for word in words if word)
+    return found
+
+
+def _name(metric: str) -> str:
+    return WORDS.get(metric, metric.replace("_", " "))
+
+
+def _amount(value: float | None, unit: str) -> str:
+    return figures.NONE if value is None else f"{figures.significant(value)} {unit}"
+
+
+def _source(energy: Energy) -> str:
+    known = {"counter": _("the driver's counter"), "instant power": _("instantaneous power")}
+    return known.get(energy.source or "", figures.NONE)
+
+
+def _metric(metric: Metric | None) -> str:
+    """A metric's mean, its difference, or its peak, in its unit."""
+    if metric is None or metric.support != "ok":
+        return figures.NONE
+    value = next((v for v in (metric.mean, metric.delta, metric.maximum) if v is not None), None)
+    if value is None:
+        return figures.NONE
+    if metric.unit in ("B", "bytes"):
+        return figures.size(int(value))
+    if metric.unit == "ns":
+        return figures.duration(value)
+    if metric.unit in ("share", "1"):
+        return figures.percent(value)
+    return f"{figures.significant(value)} {metric.unit}".strip()
