@@ -41,7 +41,7 @@ class Form(NamedTuple):
 
 # Three rounds are the fewest that carry a verdict; a hundred comparisons tell a true rate of 5 % from 13 %.
 FULL = Form(
-    aa_campaigns=100, aa_rounds=3, planted_campaigns=20, planted_rounds=10, observer_trials=40, real_rounds=5
+    aa_campaigns=100, aa_rounds=3, planted_campaigns=15, planted_rounds=10, observer_trials=40, real_rounds=5
 )
 QUICK = Form(
     aa_campaigns=4, aa_rounds=3, planted_campaigns=0, planted_rounds=0, observer_trials=8, real_rounds=0
