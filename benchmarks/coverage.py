@@ -1,6 +1,6 @@
 """Does the statistics keep its promises? Coverage, false winners and power, simulated with the real functions.
 
-``python -m benchmarks.coverage`` prints the tables and writes them between the markers of ``site/docs/method.md``.
+``python -m benchmarks.coverage`` prints the tables and writes them between the markers of the method page.
 Everything is seeded: the same code gives the same tables. Simulated are ln times: round + contender + error.
 """
 
@@ -23,7 +23,7 @@ from framebench.statistics.looks import LOOKS, stop
 from framebench.statistics.power import power, rounds_needed
 from framebench.statistics.verdict import margin
 
-METHOD_PAGE = Path(__file__).resolve().parent.parent / "site" / "docs" / "method.md"
+METHOD_PAGE = Path(__file__).resolve().parent.parent / "site" / "templates" / "method.md.j2"
 BEGIN, END = "<!-- simulated: begin (python -m benchmarks.coverage) -->", "<!-- simulated: end -->"
 
 ROUNDS = (3, 4, 5, 7, 10, 14, 20)

@@ -131,12 +131,12 @@ def write(page: Path, rows: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="put the table on site/docs/method.md")
+    parser.add_argument("--write", action="store_true", help="put the table on site/templates/method.md.j2")
     arguments = parser.parse_args()
     rows = table()
     print(rows)
     if arguments.write:
-        write(Path(__file__).resolve().parent.parent / "site" / "docs" / "method.md", rows)
+        write(Path(__file__).resolve().parent.parent / "site" / "templates" / "method.md.j2", rows)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ DRIFTED = "machine drifted"
 CALL_OVERHEAD = "call overhead above 1 %"
 BARRIER_OVERHEAD = "barrier above 1 % of a block"
 NO_TELEMETRY = "no telemetry"
+SLOW_SAMPLER = "observer effect: sampler slowed"
 GPU_LIMITED = "GPU thermally or externally limited"
 GPU_POWER_LIMITED = "GPU power-limited"
 GPU_SHARED = "GPU shared"
@@ -23,6 +24,7 @@ GPU_SHARED = "GPU shared"
 NOISY_ABOVE = 0.02
 UNRANKED_ABOVE = 0.10
 DRIFTED_ABOVE = 0.03
+FULL_HZ = 10.0
 GPU_REST_ABOVE = 5.0  # per cent of time with a kernel running, while this trial rests
 
 NOISE = (NOISY, UNRANKED, NOISE_UNKNOWN)

@@ -41,6 +41,9 @@ MEANINGS = {
         "More than one process held the GPU, or more than 5 % of its time was used while this trial rested: "
         "something else may have run on it."
     ),
+    flags.SLOW_SAMPLER: _(
+        "Watching disturbs the work on this host more than 1 %, by its self-test: the sampler looked less often."
+    ),
     flags.NO_TELEMETRY: _("The sampler that reads the machine's counters could not run."),
 }
 

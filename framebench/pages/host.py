@@ -15,8 +15,8 @@ from harness.record import Hardware
 
 
 def ids(evidence: Evidence) -> list[str]:
-    """Every host that has a result."""
-    return sorted({result.host_id for result in evidence.dataset.results})
+    """Every host that has a result or a self-test."""
+    return sorted({result.host_id for result in evidence.dataset.results} | evidence.dataset.selftests.keys())
 
 
 def index(evidence: Evidence) -> dict[str, Any]:

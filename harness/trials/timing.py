@@ -145,4 +145,6 @@ def _flags(timing: Timing, size: protocol.BlockSize, telemetry: TelemetryRecord,
         found.append(flags.BARRIER_OVERHEAD)
     if telemetry.reason is not None:
         found.append(flags.NO_TELEMETRY)
+    if telemetry.hz < flags.FULL_HZ:
+        found.append(flags.SLOW_SAMPLER)
     return found

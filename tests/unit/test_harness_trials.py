@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from harness import __main__ as harness
-from harness import frameworks, workloads
+from harness import flags, frameworks, workloads
 from harness.frameworks import Unsupported
 from harness.record import (
     Canary,
@@ -83,6 +83,11 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
         return decode_record(encode(harness.run(trial)))  # what arrives at the host
 
     return _run
+
+
+def test_a_slowed_sampler_is_flagged(run: Any) -> None:
+    assert flags.SLOW_SAMPLER not in run(spec()).flags
+    assert flags.SLOW_SAMPLER in run(spec(telemetry_hz=2.0)).flags
 
 
 def test_timing_trial_fills_the_record(run: Any) -> None:

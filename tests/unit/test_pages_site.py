@@ -24,6 +24,7 @@ from framebench.pages.write import write_tree
 from framebench.reproduction import Reproduction
 from harness.record import Contender
 from tests.record_factory import CASE, CONTENDERS, MLP_CASE, make_failed, make_trials
+from tests.unit.selftest_documents import selftest
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = ("parity", "memory", "cold-start", "timing")
@@ -80,6 +81,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (results / "torn.json").write_text('{"record_version": 1')
     first = dataset.load([results]).results[0]
     store.write_reproduction(_reproduction(first.id), results)
+    store.write_selftest(selftest(), results)
+    store.write_selftest(selftest(host_id="only-tested-2c-0a0b0c", form="quick", planted=[]), results)
     build_site(ROOT, [results], folder / "build" / "site")
     return folder / "build" / "site"
 
@@ -292,3 +295,13 @@ def test_an_image_that_left_the_matrix_keeps_its_page(tmp_path: Path) -> None:
     text = str(files["images/torch-1.0.0-cpu-py311.md"])
     assert "no longer" in text and image.config_digest is not None and image.config_digest in text
     assert "framebench build" not in text
+
+
+def test_self_tests_are_on_the_method_page_and_on_their_hosts_pages(site: Path) -> None:
+    method = (site / "method" / "index.html").read_text()
+    assert "1 of 100" in method and 'href="../hosts/only-tested-2c-0a0b0c/"' in method
+    tested = (site / "hosts" / "epyc-2c-ab12cd34" / "index.html").read_text()
+    assert "19 of 20" in tested and "observer effect" in tested and ">fail<" in tested
+    only = (site / "hosts" / "only-tested-2c-0a0b0c" / "index.html").read_text()
+    assert "Self-test" in only and "Planted slow-down" not in only
+    assert "Results on this host" not in only

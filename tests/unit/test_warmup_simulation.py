@@ -35,7 +35,7 @@ def test_a_few_discarded_blocks_are_not_enough() -> None:
 
 def test_the_methods_table_is_the_simulations() -> None:
     """``python -m benchmarks.warmup_rule --write`` after a change of the rule."""
-    page = (ROOT / "site" / "docs" / "method.md").read_text()
+    page = (ROOT / "site" / "templates" / "method.md.j2").read_text()
     shown = page.partition(warmup_rule.BEGIN)[2].partition(warmup_rule.END)[0]
     row = next(row for row in shown.splitlines() if "default" in row)
     for cell, level in zip(row.split("|")[2:-1], SERIES.values(), strict=True):
