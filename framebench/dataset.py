@@ -20,6 +20,7 @@ from framebench.comparisons import (
 )
 from framebench.errors import UserError
 from framebench.frames import comparisons_frame, results_frame, to_csv, to_json, to_parquet, trials_frame
+from framebench.observer import observer_ratio
 from framebench.reproduction import Reproduction
 from framebench.result import (
     NOT_TIMED,
@@ -38,6 +39,7 @@ from framebench.result import (
 )
 from framebench.roofline import MeasuredCeiling, Place, Utilization, ceilings
 from framebench.selftest.document import SelfTest
+from framebench.statistics.interval import Estimate
 from framebench.statistics.noise import Noise
 from harness.record import Record
 
@@ -47,7 +49,8 @@ class Dataset:
     """Records with their files and everything that follows from them.
 
     ``paths`` maps trial ids to files, ``reproductions`` result ids to reproductions, oldest first;
-    ``broken`` are files that could not be used, which a page must show. ``selftests``: by host, oldest first.
+    ``broken`` are files that could not be used, which a page must show. ``selftests``: by host, oldest
+    first. ``observers``: by host, the time of a step with the sampler over without it, where trials measured it.
     """
 
     records: list[Record]
@@ -57,6 +60,7 @@ class Dataset:
     overall: list[Overall]
     noises: dict[str, Noise]
     ceilings: dict[Place, MeasuredCeiling]
+    observers: dict[str, Estimate]
     reproductions: dict[str, list[Reproduction]]
     broken: list[store.Broken]
     selftests: dict[str, list[SelfTest]]
@@ -108,10 +112,19 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
         overall=overall(cases),
         noises=host_noises(found),
         ceilings=ceilings(records),
+        observers=_observers(records),
         reproductions=dict(reproductions),
         broken=[*loaded.broken, *loaded.leftovers],
         selftests=dict(selftests),
     )
+
+
+def _observers(records: Iterable[Record]) -> dict[str, Estimate]:
+    of_host: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        of_host[record.provenance.host_id].append(record)
+    ratios = {host_id: observer_ratio(found) for host_id, found in of_host.items()}
+    return {host_id: ratio for host_id, ratio in ratios.items() if ratio is not None}
 
 
 __all__ = [

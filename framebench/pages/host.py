@@ -79,6 +79,7 @@ def view(host_id: str, evidence: Evidence) -> dict[str, Any]:
         "name": host_id,
         "facts": facts.hardware(_hardware(found)),
         "noise": text,
+        "observer": _observer(host_id, evidence),
         "ceilings": _ceilings(host_id, evidence),
         "quiet": any(result.ranked for result in found),
         "quiet_note": _("No result of this host is ranked: the remarks below say why."),
@@ -94,6 +95,21 @@ def _results(host_id: str, evidence: Evidence) -> list[Result]:
 def _hardware(results: list[Result]) -> Hardware | None:
     newest = sorted(results, key=lambda result: result.started_utc, reverse=True)
     return next((r.latest.hardware for r in newest if r.latest.hardware is not None), None)
+
+
+def _observer(host_id: str, evidence: Evidence) -> str:
+    """What the sampler costs the trials of this host; empty where none measured it."""
+    found = evidence.dataset.observers.get(host_id)
+    if found is None:
+        return ""
+    value, interval = figures.with_interval(*found[:3])
+    return _(
+        "With the sampler at work a step takes {ratio} times as long as without it ({interval}{count} trials)."
+    ).format(
+        ratio=value,
+        interval=_("95 % interval {interval}, ").format(interval=interval) if interval else "",
+        count=found.n,
+    )
 
 
 def _ceilings(host_id: str, evidence: Evidence) -> Table:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from statistics import median
 
 import numpy as np
 
 from framebench.comparisons import CaseComparison, comparisons
+from framebench.observer import observer_ratio
 from framebench.result import Result, host_noises, log_times, results
 from framebench.selftest.campaigns import FAULTS, Trials
 from framebench.selftest.document import Check, FalseWinners, Planted, Ratio
 from framebench.statistics.binomial import clopper_pearson
 from framebench.statistics.bound import judge, judge_share
 from framebench.statistics.family import judge_case
-from framebench.statistics.interval import CONFIDENCE, mean_interval, time_interval
+from framebench.statistics.interval import CONFIDENCE, mean_interval
 from framebench.statistics.noise import Noise
 from framebench.statistics.power import rounds_needed
-from harness.record import Block, Contender, Record
+from harness.record import Contender, Record
 
 FALSE_WINNERS = 0.05
 OBSERVER = (0.99, 1.01)
@@ -194,30 +194,18 @@ def _three_percent(rows: Sequence[Planted], deviation: float) -> Check:
 
 
 def observer(records: Iterable[Record]) -> tuple[Ratio | None, Check]:
-    """Time of a step with the sampler over without it, in each trial; t interval on the logarithms.
-
-    Wall time, run-queue wait included: the sampler is one of those whom the work waits for.
-    """
-    ratios = []
-    for record in records:
-        effect = record.timing.observer if record.timing else None
-        if effect is not None:
-            ratios.append(_step_ns(effect.on) / _step_ns(effect.off))
-    if not ratios:
-        return None, Check(
-            name=OBSERVER_CHECK,
-            answer="fail",
-            bound=f"{OBSERVER[0]} to {OBSERVER[1]}",
-            found="no trial measured it",
-        )
-    value, low, high, n = time_interval(ratios)
+    """Whether watching changes what is watched."""
+    bound = f"{OBSERVER[0]} to {OBSERVER[1]}"
+    found = observer_ratio(records)
+    if found is None:
+        return None, Check(name=OBSERVER_CHECK, answer="fail", bound=bound, found="no trial measured it")
+    value, low, high, n = found
+    interval = f", 95 % interval {low:.4f} to {high:.4f}" if low and high else ""
     return Ratio(value=value, low=low, high=high, pairs=n), Check(
         name=OBSERVER_CHECK,
         answer=judge(low, high, at_least=OBSERVER[0], at_most=OBSERVER[1]),
-        bound=f"{OBSERVER[0]} to {OBSERVER[1]}",
-        found=f"{value:.4f}"
-        + (f", 95 % interval {low:.4f} to {high:.4f}" if low and high else "")
-        + f", {n} trials",
+        bound=bound,
+        found=f"{value:.4f}{interval}, {n} trials",
     )
 
 
@@ -262,10 +250,6 @@ def real_pair(records: Sequence[Record], refusal: str | None) -> tuple[Ratio | N
         bound=bound,
         found=f"{row.verdict}: {value:.3f}{interval}, {n} rounds",
     )
-
-
-def _step_ns(blocks: Sequence[Block]) -> float:
-    return median(block.wall_ns / block.steps for block in blocks)
 
 
 def _timed(records: Iterable[Record]) -> list[Result]:

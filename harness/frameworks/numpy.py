@@ -46,7 +46,7 @@ class NumpyStack:
         return Settings(
             layout="NHWC",
             threads={"intra": None},
-            precision={"float32": "ieee"},
+            precision={},  # nothing to set: fp32 is fp32
             compile={"mode": contender.mode, "compiler": None},
         )
 

@@ -262,16 +262,16 @@ def test_an_old_driver(load: Load, drivers: dict[str, Path], monkeypatch: pytest
 def test_a_gpu_lost_in_the_middle_ends_the_ticks_and_keeps_the_samples(
     load: Load, monkeypatch: pytest.MonkeyPatch, code: int, words: str
 ) -> None:
-    monkeypatch.setenv("FAKE_LOST_AFTER", "14")  # one probe, one edge, eleven ticks
+    monkeypatch.setenv("FAKE_LOST_AFTER", "24")  # one probe, one edge, 21 ticks
     monkeypatch.setenv("FAKE_LOST_CODE", str(code))
     with Recorder(20.0) as telemetry:
         telemetry.start([GPU])
         with telemetry.window():
-            time.sleep(1.0)
+            time.sleep(2.0)
         assert telemetry.gpu_lost() == words
         record = telemetry.record()
     gpu = only(record)
-    assert record.ticks == 11
+    assert record.ticks == 21
     assert gpu.lost == words
     assert gpu.metrics["power_instant"].mean == REST_W
     assert refusals(gpu)["ecc_corrected"] == ("failed", f"the GPU was lost: {words}")

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from harness import parity, workloads
+from harness.frameworks.numpy import NumpyStack
 from harness.record import Case, Contender, Parity, Task
 from harness.workloads import Job
 from harness.workloads.mlp import reference
-from tests.unit.numpy_stack import NumpyMlp, NumpyStack
+from tests.unit.numpy_mlp import NumpyMlp
 
 
 def check(task: Task, fault: str = "") -> Parity:

@@ -13,6 +13,7 @@ import pytest
 from harness import __main__ as harness
 from harness import flags, frameworks, workloads
 from harness.frameworks import Unsupported
+from harness.frameworks.numpy import NumpyStack
 from harness.record import (
     Canary,
     Case,
@@ -25,7 +26,7 @@ from harness.record import (
     decode_record,
     encode,
 )
-from tests.unit.numpy_stack import NumpyMlp, NumpyStack
+from tests.unit.numpy_mlp import NumpyMlp
 
 QUICK = Protocol(
     name="quick",
@@ -111,7 +112,7 @@ def test_timing_trial_fills_the_record(run: Any) -> None:
     assert len(timing.blocks) >= 5
     assert len({block.steps for block in timing.blocks}) == 1
     assert timing.latency is None
-    assert record.settings is not None and record.settings.compile == {"mode": "eager", "graph_breaks": 0}
+    assert record.settings is not None and record.settings.compile == {"mode": "eager", "compiler": None}
     assert record.telemetry is not None and record.telemetry.metrics["cpu_time"].support == "ok"
     assert record.hardware is not None and record.hardware.cores_allowed == 1  # pinned
     assert record.software is not None and record.software.packages["numpy"]

@@ -12,9 +12,9 @@ import pytest
 
 from harness import __main__ as harness
 from harness import frameworks
+from harness.frameworks.numpy import NumpyStack
 from harness.record import Canary, Contender, Record, Settings, decode_record, encode
 from harness.trials import ceiling
-from tests.unit.numpy_stack import NumpyStack
 from tests.unit.test_harness_trials import spec
 
 
@@ -22,6 +22,7 @@ class ReadBack(NumpyStack):
     """Reads back this precision, and remembers what was sent to the device."""
 
     def __init__(self, precision: dict[str, Any]) -> None:
+        super().__init__()
         self.precision, self.sent = precision, 0
 
     def configure(self, contender: Contender, cores: int, seed: int) -> Settings:

@@ -1,53 +1,13 @@
-"""A complete stack and an mlp in NumPy fp32, with deliberate faults, so that trials run without a framework."""
+"""An mlp in NumPy fp32, with deliberate faults, so that whole trials run without a framework."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from harness import canaries
-from harness.record import Contender, Settings
 from harness.workloads import Job, Weights
 from harness.workloads.mlp import reference
-
-
-class NumpyStack:
-    name = "numpy"
-
-    def configure(self, contender: Contender, cores: int, seed: int) -> Settings:
-        return Settings(
-            layout="NHWC", threads={"intra": None}, precision={}, compile={"mode": contender.mode}
-        )
-
-    def barrier(self, output: Any) -> Any:
-        return output
-
-    def to_host(self, tensor: Any) -> np.ndarray:
-        return np.asarray(tensor)
-
-    def to_device(self, array: np.ndarray) -> Any:
-        return array
-
-    def compile(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-        return function
-
-    def compile_events(self) -> int | None:
-        return 0
-
-    def compile_facts(self) -> dict[str, str | bool | int | None]:
-        return {"graph_breaks": 0}
-
-    def allocator_peak(self) -> tuple[int | None, str | None]:
-        return None, "NumPy keeps no peak"
-
-    def versions(self) -> dict[str, str]:
-        return {"numpy": np.__version__}
-
-    def matmul(self, size: int) -> Callable[[], Any]:
-        a, b = canaries.operands(size)
-        return lambda: a @ b
 
 
 class NumpyMlp:
