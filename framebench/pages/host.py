@@ -62,8 +62,8 @@ def view(host_id: str, evidence: Evidence) -> dict[str, Any]:
     noise = evidence.dataset.noises.get(host_id)
     if noise is None:
         text = _(
-            "No A/A pair has been measured on this host, so nobody knows how large a difference comes from "
-            "nothing; verdicts use 1 %."
+            "No A/A pair of a framework has been measured on this host, so nobody knows how large a difference comes "
+            "from nothing; verdicts use 1 %."
         )
     else:
         text = _(
@@ -77,7 +77,7 @@ def view(host_id: str, evidence: Evidence) -> dict[str, Any]:
     return {
         "title": host_id,
         "name": host_id,
-        "facts": facts.hardware(_hardware(found)),
+        "facts": facts.hardware(_hardware(found)) if found else [],
         "noise": text,
         "observer": _observer(host_id, evidence),
         "ceilings": _ceilings(host_id, evidence),

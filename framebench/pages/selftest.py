@@ -56,7 +56,7 @@ def view(host_id: str, evidence: Evidence) -> dict[str, Any] | None:
     newest = weightiest(selftests)
     lead = _(
         "{form} form, {date}, {trials} trials in {time}, commit {commit}. Equals were told apart in {wrong} of {count} "
-        "comparisons with itself; one trial differs from the next by {spread} (standard deviation)."
+        "comparisons with itself; the standard deviation from trial to trial is {spread}."
     ).format(
         form=_("Full") if newest.form == "full" else _("Quick"),
         date=newest.tested_utc[:10],
