@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 import sys
 import textwrap
@@ -28,6 +29,7 @@ def needs_openblas() -> None:
         pytest.skip(f"NumPy's BLAS is {name} here")
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="OpenBLAS makes no team on one CPU")
 def test_numpys_own_blas_is_found_resized_and_read_back() -> None:
     needs_openblas()
     code = """
