@@ -19,6 +19,8 @@ from harness.record import (
     Case,
     Ceiling,
     Contender,
+    Energy,
+    GpuTelemetry,
     Hardware,
     ImageRef,
     Latency,
@@ -33,6 +35,7 @@ from harness.record import (
     Protocol,
     Provenance,
     Record,
+    Refusal,
     Settings,
     Sidecar,
     Software,
@@ -170,8 +173,32 @@ def telemetry() -> Telemetry:
             "steal": Metric(support="ok", unit="ns", samples=2, delta=0),
             "on_cpu": Metric(support="ok", unit="ns", samples=2, delta=5.4e9),
             "run_queue_wait": Metric(support="ok", unit="ns", samples=2, delta=6e7),
-            "gpu_power": Metric(support="not supported", reason="no NVIDIA library", unit="W"),
         },
+        gpu_reason="no NVIDIA library",
+    )
+
+
+def gpu_telemetry(number: int = 0) -> GpuTelemetry:
+    """One GPU over a window of 3 s at about 600 W."""
+    return GpuTelemetry(
+        uuid_sha256=sha(f"gpu {number}"),
+        metrics={
+            "power_instant": Metric(unit="W", samples=28, mean=597.4, minimum=580.0, maximum=604.0),
+            "utilization": Metric(unit="%", samples=20, mean=98.6, minimum=97.0, maximum=100.0),
+            "memory_used": Metric(unit="B", samples=8, mean=5 * 2**30),
+            "sm_clock": Metric(unit="MHz", samples=3, reason="3 samples in the window, a mean needs 8"),
+        },
+        gpm={"sm": 81.2, "pcie_tx": 940.0},
+        limited_share={"power": 0.25, "thermally": 0.0},
+        held_back_ns={"policy_power": 750_000_000},
+        refused=[
+            Refusal(support="not supported", reason="Not Supported", metrics=["gpm_fp64", "ecc_corrected"])
+        ],
+        energy=Energy(
+            source="counter", total_j=1792.0, above_idle_j=1492.0, j_per_sample=0.21, idle_before_w=100.0
+        ),
+        processes=1,
+        rest_utilization=0.0,
     )
 
 

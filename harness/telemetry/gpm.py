@@ -55,12 +55,12 @@ class Gpm:
             self.take()
             answers = self._metrics(list(METRICS))
         except nvml.NVMLError as error:
-            return _all(*refusal(nvml, error))
+            return _all(*refusal(error))
         found = {}
         for name, (code, _) in answers.items():
             found[name] = _capability(name, "ok", None)
             if code != nvml.NVML_SUCCESS:
-                found[name] = _capability(name, *refusal(nvml, nvml.NVMLError(code)))
+                found[name] = _capability(name, *refusal(nvml.NVMLError(code)))
         return found
 
     def take(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness.telemetry.devices import nvml_handle, nvml_starts
+from harness.telemetry.field_values import FieldValues
 from harness.telemetry.gpm import Gpm
 from harness.telemetry.nvml_metrics import CALLS, ENERGY, FIELDS, XID, Call, Read
 from harness.telemetry.refusal import GpuLost, raise_if_lost, refusal
@@ -15,7 +16,6 @@ from harness.telemetry.source import Capability
 
 SLOW_EVERY = 10  # ticks between readings of what changes slowly
 _MAX_EVENTS = 100  # at one poll
-_VALUE = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")  # by NVML's value type
 
 Values = dict[str, float | None]
 
@@ -44,6 +44,7 @@ class NvmlSource:
         self.lost: str | None = None
         self.notes: dict[str, str] = {}
         self.fields: list[str] = []
+        self.ticking = self.counting = FieldValues(nvml, device, [])
         self.calls: list[tuple[Call, Read]] = []
         self.gpm: Gpm | None = None
         self.gpm_metrics: list[str] = []
@@ -64,7 +65,7 @@ class NvmlSource:
         """What is worth ten readings a second."""
         values: Values = {}
         with self._noting_loss():
-            self._read_fields([name for name in self.fields if FIELDS[name].every_tick], values)
+            self._read_fields(self.ticking, values)
             for call, read in self.calls:
                 if call.when == "tick" or (call.when == "tenth tick" and number % SLOW_EVERY == 0):
                     self._read_call(call, read, values)
@@ -76,8 +77,7 @@ class NvmlSource:
         if self.lost is not None:
             return values
         with self._noting_loss():
-            counting = [name for name in self.fields if FIELDS[name].capability.kind == "counter"]
-            self._read_fields([name for name in counting if name != ENERGY], values)
+            self._read_fields(self.counting, values)
             for call, read in self.calls:
                 if call.when == "edge":
                     self._read_call(call, read, values)
@@ -126,29 +126,35 @@ class NvmlSource:
     def _probe_fields(self) -> dict[str, Capability]:
         nvml = self.nvml
         try:
-            answers = self._field_values(list(FIELDS))
+            answers = FieldValues(nvml, self.device, list(FIELDS)).read()
         except nvml.NVMLError as error:
-            support, reason = refusal(nvml, error)
+            support, reason = refusal(error)
             return {name: f.capability._replace(support=support, reason=reason) for name, f in FIELDS.items()}
         found = {}
-        for (name, field), answer in zip(FIELDS.items(), answers, strict=True):
-            found[name] = field.capability
-            if answer.nvmlReturn == nvml.NVML_SUCCESS:
+        for name, code, _ in answers:
+            found[name] = FIELDS[name].capability
+            if code == nvml.NVML_SUCCESS:
                 self.fields.append(name)
             else:
-                support, reason = refusal(nvml, nvml.NVMLError(answer.nvmlReturn))
-                found[name] = field.capability._replace(support=support, reason=reason)
+                support, reason = refusal(nvml.NVMLError(code))
+                found[name] = found[name]._replace(support=support, reason=reason)
+        ticking = [name for name in self.fields if FIELDS[name].every_tick]
+        counting = [
+            name for name in self.fields if FIELDS[name].capability.kind == "counter" and name != ENERGY
+        ]
+        self.ticking = FieldValues(nvml, self.device, ticking)
+        self.counting = FieldValues(nvml, self.device, counting)
         return found
 
     def _probe_call(self, call: Call) -> dict[str, Capability]:
         """The first way that works; else the answer of the last one that this driver has at all."""
-        support, reason = refusal(self.nvml, self.nvml.NVMLError(self.nvml.NVML_ERROR_FUNCTION_NOT_FOUND))
+        support, reason = refusal(self.nvml.NVMLError(self.nvml.NVML_ERROR_FUNCTION_NOT_FOUND))
         for read in call.ways:
             try:
                 read(self.nvml, self.device)
             except self.nvml.NVMLError as error:
                 if error.value != self.nvml.NVML_ERROR_FUNCTION_NOT_FOUND:
-                    support, reason = refusal(self.nvml, error)
+                    support, reason = refusal(error)
                 continue
             self.calls.append((call, read))
             return call.metrics
@@ -160,7 +166,7 @@ class NvmlSource:
             events = nvml.nvmlEventSetCreate()
             nvml.nvmlDeviceRegisterEvents(self.device, nvml.nvmlEventTypeXidCriticalError, events)
         except nvml.NVMLError as error:
-            support, reason = refusal(nvml, error)
+            support, reason = refusal(error)
             return {XID: how._replace(support=support, reason=reason)}
         self.event_set = events
         return {XID: how}
@@ -189,26 +195,18 @@ class NvmlSource:
         except GpuLost as error:
             self.lost = str(error)
 
-    def _field_values(self, names: list[str]) -> Any:
-        """Scope 0 is the GPU itself (1 would be a whole module, 2 its memory)."""
-        return self.nvml.nvmlDeviceGetFieldValues(self.device, [(FIELDS[name].number, 0) for name in names])
-
-    def _read_fields(self, names: list[str], values: Values) -> None:
-        if not names:
-            return
+    def _read_fields(self, fields: FieldValues, values: Values) -> None:
         nvml = self.nvml
         try:
-            answers = self._field_values(names)
+            answers = fields.read()
         except nvml.NVMLError as error:
-            self._fail(names, error, values)
+            self._fail(fields.names, error, values)
             return
-        for name, answer in zip(names, answers, strict=True):
-            if answer.nvmlReturn != nvml.NVML_SUCCESS:
-                self._fail([name], nvml.NVMLError(answer.nvmlReturn), values)
-                continue
-            value = getattr(answer.value, _VALUE[answer.valueType])
-            divisor = FIELDS[name].divisor
-            values[name] = value if divisor == 1 else value / divisor
+        for name, code, value in answers:
+            if code == nvml.NVML_SUCCESS:
+                values[name] = value
+            else:
+                self._fail([name], nvml.NVMLError(code), values)
 
     def _read_call(self, call: Call, read: Read, values: Values) -> None:
         try:

@@ -16,7 +16,7 @@ class GpuLost(Exception):
     """The device fell off the bus, or needs a reset. The message is the driver's."""
 
 
-def refusal(nvml: Any, error: Any) -> tuple[Support, str]:
+def refusal(error: Any) -> tuple[Support, str]:
     """A probe's answer: the kind of refusal and the driver's words. ``GpuLost`` when the device is gone."""
     if error.value in GONE:
         raise GpuLost(str(error))

@@ -129,12 +129,13 @@ def test_without_a_counter_only_instant_power_is_integrated(
     load: Load, monkeypatch: pytest.MonkeyPatch, counter_alone_fails: bool
 ) -> None:
     monkeypatch.setenv("FAKE_FAIL", "field83=3" if counter_alone_fails else "field83=3,field186=3")
-    with Recorder(20.0) as telemetry:
+    with Recorder(50.0) as telemetry:
         telemetry.start([GPU])
         load.work(1.0)  # what a 1-s average would still count
         with telemetry.window() as window:
-            load.work(2.0)
-            time.sleep(3.1)
+            for _ in range(10):
+                load.work(0.21)
+                time.sleep(0.3)
         gpu = only(telemetry.record())
     if counter_alone_fails:
         assert gpu.energy.source == "instant power"

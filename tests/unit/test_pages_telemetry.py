@@ -1,0 +1,98 @@
+"""What a result's page says of telemetry: only what a record has, per GPU, with the reasons for the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from framebench import dataset, store
+from framebench.pages import telemetry
+from framebench.pages.build import render
+from framebench.pages.evidence import gather
+from framebench.pages.views import Table
+from harness import flags
+from harness.record import Energy, Record
+from tests import record_factory
+from tests.record_factory import make_record
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def with_gpus(count: int, **changes: object) -> Record:
+    gpus = [record_factory.gpu_telemetry(number) for number in range(count)]
+    gpus = [msgspec.structs.replace(gpu, **changes) for gpu in gpus]
+    seen = msgspec.structs.replace(record_factory.telemetry(), gpus=gpus, gpu_reason=None)
+    return make_record(telemetry=seen)
+
+
+def rows(table: Table | None) -> dict[str, list[str]]:
+    assert table is not None
+    return {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
+
+
+def test_a_record_without_a_gpu_has_no_gpu_table_but_the_reason() -> None:
+    records = [make_record()]
+    assert telemetry.gpu_table(records) is None
+    assert telemetry.energy_table(records) is None
+    assert "rss" in rows(telemetry.process_table(records))
+    assert {fact.name: fact.text for fact in telemetry.missing(records)} == {"GPUs": "no NVIDIA library"}
+    assert telemetry.process_table([make_record(telemetry=None)]) is None
+
+
+def test_each_gpu_is_a_column_with_every_kind_of_figure() -> None:
+    records = [with_gpus(2)]
+    table = telemetry.gpu_table(records)
+    assert table is not None and table.head == ["Metric", "round 1, GPU 0", "round 1, GPU 1"]
+    found = rows(table)
+    assert found["power, instantaneous"] == ["597 W", "597 W"]
+    assert found["SMs active (GPM)"] == ["81.2 %", "81.2 %"]
+    assert found["PCIe, sent (GPM)"] == ["940 MiB/s", "940 MiB/s"]
+    assert found["time at the power limit"] == ["25 %", "25 %"]
+    assert found["held back by the power limit"] == ["750 ms", "750 ms"]
+    assert found["memory used"] == ["5.00 GiB", "5.00 GiB"]
+    assert found["sm clock"] == ["–", "–"]  # too few samples
+
+
+def test_energy_carries_its_sensors_error_and_its_reason() -> None:
+    table = telemetry.energy_table([with_gpus(1)])
+    assert table is not None and "±5 %" in table.caption
+    assert rows(table)["round 1"][:5] == [
+        "1\u202f792 J",
+        "1\u202f492 J",
+        "0.210 J",
+        "100 W / –",
+        "the driver's counter",
+    ]
+    null = telemetry.energy_table(
+        [with_gpus(1, energy=Energy(reason="the window is 3.0 s long, energy needs 5 s"))]
+    )
+    assert rows(null)["round 1"] == [
+        "–",
+        "–",
+        "–",
+        "– / –",
+        "–",
+        "the window is 3.0 s long, energy needs 5 s",
+    ]
+
+
+def test_what_a_gpu_refused_is_listed_with_its_reason() -> None:
+    found = {fact.name: fact.text for fact in telemetry.missing([with_gpus(1)])}
+    assert found == {"fp64 pipes active (GPM), memory errors, corrected": "not supported: Not Supported"}
+
+
+def test_the_page_of_a_gpu_trial_has_its_tables_and_its_flags_in_words(tmp_path: Path) -> None:
+    record = msgspec.structs.replace(with_gpus(1), flags=[flags.GPU_POWER_LIMITED])
+    store.write(record, tmp_path)
+    files = render(gather(ROOT, dataset.load([tmp_path])))
+    page = next(
+        str(text) for name, text in files.items() if name.startswith("results/") and name.endswith(".md")
+    )
+    for words in (
+        "The GPU over the timed window",
+        "Energy over the timed window",
+        "SMs active (GPM)",
+        "normal at full load",
+    ):
+        assert words in page
