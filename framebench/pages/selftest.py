@@ -67,6 +67,8 @@ def view(host_id: str, evidence: Evidence) -> dict[str, Any] | None:
         count=newest.false_winners.comparisons,
         spread=figures.percent(newest.false_winners.spread_ln),
     )
+    if newest.disturbed:
+        lead += " " + _("Others took the cores during {count} of the trials.").format(count=newest.disturbed)
     return {
         "lead": lead,
         "checks": Table(

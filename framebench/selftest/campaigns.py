@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,10 +61,10 @@ class Trials(NamedTuple):
     real: list[Record]
     real_refusal: str | None
 
-    def total(self) -> int:
-        """Trials in all."""
+    def every(self) -> list[Record]:
+        """All of them."""
         several = (self.observer, self.real, *self.aa, *self.planted)
-        return 2 + len(self.faulty) + sum(map(len, several))
+        return [self.sound, self.ceiling, *self.faulty.values(), *chain.from_iterable(several)]
 
 
 class Runner:

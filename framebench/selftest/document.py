@@ -73,6 +73,7 @@ class SelfTest(_Strict, frozen=True, kw_only=True):
     """One run of ``framebench selftest``. Written once, never edited.
 
     ``observer``: wall time of a step with the sampler over without it.
+    ``disturbed``: trials during which others took the cores (null: not counted).
     ``sampler_share``: CPU time of the sampler over the window's wall time, of one core.
     ``real_pair``: the A/A ratio of a real stack, named by ``real_contender``.
     """
@@ -87,6 +88,7 @@ class SelfTest(_Strict, frozen=True, kw_only=True):
     harness_tree_sha256: str
     duration_s: float
     trials: int
+    disturbed: int | None = None
     checks: list[Check]
     false_winners: FalseWinners
     planted: list[Planted]

@@ -9,7 +9,7 @@ import numpy as np
 
 from framebench.comparisons import CaseComparison, comparisons
 from framebench.observer import observer_ratio
-from framebench.result import Result, host_noises, log_times, results
+from framebench.result import Result, flags_of, host_noises, log_times, results
 from framebench.selftest.campaigns import FAULTS, Trials
 from framebench.selftest.document import Check, FalseWinners, Planted, Ratio
 from framebench.statistics.binomial import clopper_pearson
@@ -18,6 +18,7 @@ from framebench.statistics.family import judge_case
 from framebench.statistics.interval import CONFIDENCE, mean_interval
 from framebench.statistics.noise import Noise
 from framebench.statistics.power import rounds_needed
+from harness.flags import UNRANKED
 from harness.record import Contender, Record
 
 FALSE_WINNERS = 0.05
@@ -28,6 +29,11 @@ SEED = 20261124  # of the predictions; any fixed number does
 LOOKS = (5, 10)  # rounds after which a planted slow-down is asked for
 QUIET_SPREAD = 0.01
 """Where trials spread no more than this, 3 % must be found in ten rounds with a probability of 95 %."""
+
+
+def disturbed(records: Iterable[Record]) -> int:
+    """Trials during which others took the cores, by the rule that keeps such trials out of rankings."""
+    return sum(UNRANKED in flags_of(record) for record in records)
 
 
 def canaries(trials: Trials) -> list[Check]:

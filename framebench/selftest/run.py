@@ -54,6 +54,11 @@ def report(document: SelfTest) -> list[str]:
             "planted  rounds  found     predicted  rounds for 95 %",
             *map(_power_row, document.planted),
         ]
+    if document.disturbed:
+        lines.append(
+            f"others took the cores during {document.disturbed} of {document.trials} trials: on a quiet machine "
+            "less is undecided, and smaller differences are found"
+        )
     return lines
 
 
@@ -96,7 +101,8 @@ def _document(
         dirty=runner.source.dirty,
         harness_tree_sha256=runner.source.harness_tree,
         duration_s=round(seconds, 1),
-        trials=trials.total(),
+        trials=len(trials.every()),
+        disturbed=evidence.disturbed(trials.every()),
         checks=checks,
         false_winners=false_winners,
         planted=planted,

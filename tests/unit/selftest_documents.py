@@ -19,6 +19,7 @@ def selftest(**changes: Any) -> SelfTest:
         "harness_tree_sha256": "0" * 64,
         "duration_s": 2100.0,
         "trials": 1850,
+        "disturbed": 7,
         "checks": [
             Check(name="canaries pass a sound stack", answer="pass", bound="the trial ends ok", found="ok"),
             Check(name="observer effect", answer="fail", bound="0.99 to 1.01", found="1.05"),

@@ -16,7 +16,7 @@ from framebench.selftest.campaigns import FAULTS, Trials
 from framebench.selftest.consequence import slowed
 from framebench.selftest.document import Check
 from framebench.selftest.run import report, summary
-from harness.record import Block, Case, Contender, ObserverEffect, Outcome, Record
+from harness.record import Block, Case, Contender, Metric, ObserverEffect, Outcome, Record
 from tests.record_factory import make_failed, make_record, make_trials, telemetry
 from tests.unit.selftest_documents import selftest
 
@@ -182,10 +182,23 @@ def test_the_document_is_stored_read_and_said(tmp_path: Path) -> None:
     assert loaded.selftests == [document] and not loaded.broken
     assert not store.check([tmp_path])
     lines = report(document)
+    assert "during 7 of 1850 trials" in lines[-1]
     assert lines[0].startswith("pass ")
     assert summary(document.checks) == "3 checks: 1 pass, 1 fail, 1 undecided"
     path.write_text(path.read_text().replace('"selftest_version": 1', '"selftest_version": 9'))
     assert "selftest_version is 9" in str(store.load([tmp_path]).broken[0])
+
+
+def test_trials_that_others_disturbed_are_counted() -> None:
+    quiet = make_record(executor="system", contender=BASE, case=CASE)
+    assert quiet.telemetry is not None
+    metrics = quiet.telemetry.metrics | {
+        "run_queue_wait": Metric(unit="ns", delta=2e9),
+        "host_busy": Metric(unit="ns", delta=9e9),
+        "cpu_time": Metric(unit="ns", delta=5.4e9),
+    }
+    busy = msgspec.structs.replace(quiet, telemetry=msgspec.structs.replace(quiet.telemetry, metrics=metrics))
+    assert evidence.disturbed([quiet, busy, quiet]) == 1
 
 
 def test_a_document_in_the_wrong_place_is_named(tmp_path: Path) -> None:
