@@ -10,6 +10,7 @@ import pytest
 from framebench import images
 from framebench.errors import UserError
 from framebench.images import BuiltImage, engine
+from harness.record import SPEC_VERSION
 from tests.requirement import require
 
 pytestmark = pytest.mark.docker
@@ -47,12 +48,12 @@ def test_the_user_is_not_root_and_only_the_caches_are_theirs(image: BuiltImage) 
 
 def test_the_harness_in_the_image_is_the_one_of_the_checkout(image: BuiltImage) -> None:
     script = "import harness.record as r; print(r.__file__, r.SPEC_VERSION)"
-    assert run(image, script).stdout.split() == ["/opt/framebench/harness/record.py", "1"]
+    assert run(image, script).stdout.split() == ["/opt/framebench/harness/record.py", str(SPEC_VERSION)]
     details = engine.inspect(image.tag)
     assert details is not None
     labels = details["Config"]["Labels"]
     assert labels["org.framebench.harness-tree-sha256"] == image.harness_tree_sha256
-    assert labels["org.framebench.spec-version"] == "1"
+    assert labels["org.framebench.spec-version"] == str(SPEC_VERSION)
 
 
 def test_found_by_identity_and_by_nothing_else(image: BuiltImage) -> None:
