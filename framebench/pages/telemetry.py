@@ -182,4 +182,6 @@ def _metric(metric: Metric | None) -> str:
         return figures.duration(value)
     if metric.unit in ("share", "1"):
         return figures.percent(value)
+    if not metric.unit:  # a count
+        return str(round(value))
     return f"{figures.significant(value)} {metric.unit}".strip()
