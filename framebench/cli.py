@@ -27,16 +27,31 @@ def cli(context: click.Context, debug: bool) -> None:
     context.obj = debug
 
 
+_builder = click.option(
+    "--builder",
+    type=click.Choice(["docker", "buildah"]),
+    help="What runs the Dockerfile's stages.  [default: the Docker engine if it answers, else Buildah]",
+)
+
+
 @cli.command()
 @click.argument("images", nargs=-1, metavar="[IMAGE...]")
-def build(images: tuple[str, ...]) -> None:
-    """Build container images (all of the matrix by default)."""
+@click.option("--all-cpu", is_flag=True, help="Every CPU image of the matrix, older versions too.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Build twice from nothing instead and compare; exit 0 only if all are identical.",
+)
+@_builder
+def build(images: tuple[str, ...], all_cpu: bool, check: bool, builder: Any) -> None:
+    """Build container images (by default those that campaigns on the CPU measure in)."""
     from framebench import images as factory
 
-    matrix = factory.load_matrix(ROOT)
-    rows = [matrix.find(name) for name in images] if images else list(matrix.rows)
+    rows = factory.load_matrix(ROOT).select(images, all_cpu)
+    if check:
+        sys.exit(0 if factory.check(ROOT, rows, _say, builder) else 1)
     for row in rows:
-        made = factory.build(ROOT, row, _say)
+        made = factory.build(ROOT, row, _say, builder=builder)
         _say(f"{made.name}  {made.config_digest}  {made.size_bytes / 1e6:,.0f} MB  {made.tag}")
 
 

@@ -1,17 +1,19 @@
 """The images that numbers are measured in: the matrix, the locks, the wheels, the builds."""
 
+from framebench.images.assemble import SPEC_VERSION_LABEL
 from framebench.images.build import (
-    SPEC_VERSION_LABEL,
     BuiltImage,
+    Rebuilt,
     build,
     built,
     find_by_digest,
     identity,
     rebuild_at,
 )
+from framebench.images.check import check
 from framebench.images.debs import BaseUnavailable
 from framebench.images.fetch import fetch_wheels, missing_wheels
-from framebench.images.layer import harness_tree_sha256
+from framebench.images.harness_layer import harness_tree_sha256
 from framebench.images.lock import lock_path, lock_sha256
 from framebench.images.matrix import ImageRow, Matrix, load_matrix
 from framebench.images.prune import prune
@@ -23,8 +25,10 @@ __all__ = [
     "BuiltImage",
     "ImageRow",
     "Matrix",
+    "Rebuilt",
     "build",
     "built",
+    "check",
     "fetch_wheels",
     "find_by_digest",
     "harness_tree_sha256",

@@ -51,6 +51,15 @@ class Layer(NamedTuple):
     size: int  # bytes
 
 
+class Entry(NamedTuple):
+    """A folder (neither content nor link), a file or a symbolic link, owned by root."""
+
+    name: str
+    mode: int
+    content: bytes | Path | None = None
+    link: str | None = None
+
+
 class _Item(NamedTuple):
     """One entry of a flat file system, and what makes it equal to another (everything but its time)."""
 
@@ -95,6 +104,30 @@ def write_layer(flat: Path, below: Path | None, target: Path, epoch: int) -> str
     return f"sha256:{hashing.sha256.hexdigest()}"
 
 
+def write_entries(entries: Iterable[Entry], target: Path, epoch: int) -> str:
+    """Write files that never were in a container as a canonical layer; its digest."""
+    with target.open("wb") as file:
+        hashing = _Hashing(file)
+        with tarfile.open(fileobj=hashing, mode="w|", format=tarfile.GNU_FORMAT) as out:
+            for entry in sorted(entries):
+                header = tarfile.TarInfo(entry.name)
+                header.mode, header.mtime = entry.mode, epoch
+                if entry.link is not None:
+                    header.type, header.linkname = tarfile.SYMTYPE, entry.link
+                    out.addfile(header)
+                elif entry.content is None:
+                    header.type = tarfile.DIRTYPE
+                    out.addfile(header)
+                elif isinstance(entry.content, Path):
+                    header.size = entry.content.stat().st_size
+                    with entry.content.open("rb") as content:
+                        out.addfile(header, content)
+                else:
+                    header.size = len(entry.content)
+                    out.addfile(header, io.BytesIO(entry.content))
+    return f"sha256:{hashing.sha256.hexdigest()}"
+
+
 def canonical_entry(name: str, entry: tarfile.TarInfo, epoch: int) -> tarfile.TarInfo:
     """A fresh header with name, kind, mode, owner and link of ``entry``, and nothing else of it."""
     new = tarfile.TarInfo(name)
@@ -105,10 +138,10 @@ def canonical_entry(name: str, entry: tarfile.TarInfo, epoch: int) -> tarfile.Ta
     return new
 
 
-def config(layers: Iterable[Layer], run: Mapping[str, Any], epoch: int) -> bytes:
+def config(layers: Iterable[Layer], run: Mapping[str, Any], epoch: int, arch: str) -> bytes:
     """The image's config: architecture, how to run it (``run``), digests of its layers; no history."""
     document = {
-        "architecture": "amd64",
+        "architecture": arch,
         "config": dict(run),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch)),
         "os": "linux",
@@ -123,62 +156,6 @@ def canonical_json(document: Any) -> bytes:
 
 def digest_of(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def write_archive(
-    stream: IO[bytes], image: bytes, layers: list[Layer], tag: str, omit: frozenset[str] = frozenset()
-) -> None:
-    """Write an image as what ``docker load`` of both image stores takes: OCI layout and ``manifest.json``.
-
-    ``omit`` names layers whose bytes are left out because the engine has them already.
-    """
-    kind = "application/vnd.oci.image"
-    manifest = canonical_json(
-        {
-            "schemaVersion": 2,
-            "mediaType": f"{kind}.manifest.v1+json",
-            "config": {"mediaType": f"{kind}.config.v1+json", "digest": digest_of(image), "size": len(image)},
-            "layers": [
-                {"mediaType": f"{kind}.layer.v1.tar", "digest": layer.digest, "size": layer.size}
-                for layer in layers
-            ],
-        }
-    )
-    reference = {
-        "mediaType": f"{kind}.manifest.v1+json",
-        "digest": digest_of(manifest),
-        "size": len(manifest),
-        "annotations": {
-            "io.containerd.image.name": f"docker.io/{tag if '/' in tag else 'library/' + tag}",
-            "org.opencontainers.image.ref.name": tag.rpartition(":")[2],
-        },
-    }
-    for_docker = {
-        "Config": _blob(digest_of(image)),
-        "RepoTags": [tag],
-        "Layers": [_blob(layer.digest) for layer in layers],
-    }
-    small = {
-        "oci-layout": canonical_json({"imageLayoutVersion": "1.0.0"}),
-        "index.json": canonical_json({"schemaVersion": 2, "manifests": [reference]}),
-        "manifest.json": canonical_json([for_docker]),
-        _blob(digest_of(image)): image,
-        _blob(digest_of(manifest)): manifest,
-    }
-    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.GNU_FORMAT) as out:
-        for name, content in small.items():
-            header = tarfile.TarInfo(name)
-            header.size = len(content)
-            out.addfile(header, io.BytesIO(content))
-        for layer in {layer.digest: layer for layer in layers if layer.digest not in omit}.values():
-            header = tarfile.TarInfo(_blob(layer.digest))
-            header.size = layer.size
-            with layer.path.open("rb") as file:
-                out.addfile(header, file)
-
-
-def _blob(digest: str) -> str:
-    return "blobs/" + digest.replace(":", "/")
 
 
 def _read(tar: tarfile.TarFile) -> dict[str, _Item]:

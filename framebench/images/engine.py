@@ -66,42 +66,6 @@ def explain(what: str, said: str) -> str:
     return f"`docker {what}` failed: {tail}"
 
 
-def build(dockerfile: Path, context: Path, target: str, parent: str, epoch: int, out: Path) -> None:
-    """Build one stage without network and write its file system as the tar ``out``.
-
-    What the build added to the engine's build cache, gigabytes, is dropped again: the layer is kept in
-    our own store, so no later build would ask for it.
-    """
-    before = set(_cached())
-    try:
-        docker(
-            *(
-                "build",
-                "--network",
-                "none",
-                "--progress",
-                "plain",
-                "--file",
-                str(dockerfile),
-                "--target",
-                target,
-            ),
-            *("--build-arg", f"PARENT={parent}", "--build-arg", f"SOURCE_DATE_EPOCH={epoch}"),
-            *("--output", f"type=tar,dest={out}", str(context)),
-        )
-    finally:
-        for record in reversed([record for record in _cached() if record not in before]):  # newest first
-            docker("builder", "prune", "--force", "--all", "--filter", f"id={record}", check=False)
-
-
-def _cached() -> list[str]:
-    """Ids of the records in the engine's build cache, oldest first; empty where it does not tell."""
-    done = docker("system", "df", "--verbose", "--format", "{{json .BuildCache}}", check=False)
-    with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError):
-        return [record["ID"] for record in sorted(json.loads(done.stdout), key=lambda r: r["CreatedAt"])]
-    return []
-
-
 def inspect(reference: str) -> dict[str, Any] | None:
     """What the engine knows of one image, or null when it has none of that name."""
     done = docker("image", "inspect", reference, check=False)

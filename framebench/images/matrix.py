@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -26,6 +27,9 @@ class ImageRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     python: Annotated[str, Meta(pattern=r"^3\.\d+$")]
     arch: Literal["amd64", "arm64"]
     base: Name
+    cuda: str | None = None
+    cudnn: str | None = None
+    nccl: str | None = None
     packages: Annotated[list[Requirement], Meta(min_length=1)]
     index: Annotated[str, Meta(pattern=r"^https://")] | None = None
 
@@ -46,6 +50,13 @@ class Matrix(NamedTuple):
         near = difflib.get_close_matches(name_or_alias, known, n=3, cutoff=0.4)
         mend = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}."
         raise UserError(f"There is no image '{name_or_alias}' in containers/images.toml; {mend}")
+
+    def select(self, names: Sequence[str], all_cpu: bool) -> list[ImageRow]:
+        """The rows with these names, or every CPU row, or else the default CPU rows."""
+        if names:
+            return [self.find(name) for name in names]
+        cpu = [row for row in self.rows if row.accelerator == "cpu"]
+        return cpu if all_cpu else [row for row in cpu if row.default]
 
     def default(self, stack: str, accelerator: str = "cpu") -> ImageRow:
         """The row marked default for this stack and accelerator."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from framebench.errors import UserError
 from framebench.images import engine
-from framebench.images.build import LABEL
+from framebench.images.assemble import LABEL
 
 _FOLDERS = ("store", "venvs", "cache", "images")
 
@@ -31,7 +31,7 @@ def prune(root: Path) -> list[str]:
 def _prune_engine() -> list[str]:
     engine.require_engine()
     lines = []
-    for reference in [*engine.references(LABEL), *engine.references("org.framebench.base")]:
+    for reference in engine.references(LABEL):
         done = engine.docker("image", "rm", reference, check=False)
         lines.append(
             f"removed image {reference}" if done.returncode == 0 else f"kept image {reference}, in use"

@@ -6,7 +6,8 @@ import random
 import tarfile
 from pathlib import Path
 
-from framebench.images.canonical import Layer, config, digest_of, write_archive, write_layer
+from framebench.images.archive import write_for_engine
+from framebench.images.canonical import Layer, config, digest_of, write_layer
 
 EPOCH = 1780272000
 FILES = {
@@ -114,9 +115,9 @@ def test_archive_loads_without_the_layers_that_the_engine_has(tmp_path: Path) ->
     (tmp_path / "layer").write_bytes(content)
     layer = Layer(digest_of(content), tmp_path / "layer", len(content))
     held = Layer(digest_of(b"held"), tmp_path / "never read", 4)
-    image = config([held, layer], {"User": "1000:1000"}, EPOCH)
+    image = config([held, layer], {"User": "1000:1000"}, EPOCH, "amd64")
     stream = io.BytesIO()
-    write_archive(stream, image, [held, layer], "framebench/x:1", frozenset({held.digest}))
+    write_for_engine(stream, image, [held, layer], "framebench/x:1", frozenset({held.digest}))
     stream.seek(0)
     with tarfile.open(fileobj=stream) as tar:
         blobs = {name for name in tar.getnames() if name.startswith("blobs/")}

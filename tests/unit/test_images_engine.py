@@ -45,7 +45,7 @@ def test_failures_of_docker_are_explained(said: str, sentence: str) -> None:
 def test_identity_is_the_digest_of_the_canonical_config() -> None:
     layers = [canonical.Layer(digest, None, 0) for digest in ("sha256:aa", "sha256:bb")]  # type: ignore[arg-type]
     run = {key: value for key, value in DETAILS["Config"].items() if value}  # type: ignore[attr-defined]
-    assert identity(DETAILS) == canonical.digest_of(canonical.config(layers, run, 1780272000))
+    assert identity(DETAILS) == canonical.digest_of(canonical.config(layers, run, 1780272000, "amd64"))
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,7 @@ def test_only_our_images_and_volumes_are_removed(tmp_path: Path, monkeypatch: py
         return Answer()
 
     monkeypatch.setattr(engine, "docker", docker)
-    monkeypatch.setattr(
-        engine, "references", lambda label: ["framebench/x:1"] if label.endswith("image") else []
-    )
+    monkeypatch.setattr(engine, "references", lambda label: ["framebench/x:1"])
     said = prune(tmp_path)
     assert removed == ["framebench/x:1", "framebench-cache"]
     assert said == ["removed image framebench/x:1", "removed volume framebench-cache"]

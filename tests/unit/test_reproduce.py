@@ -11,6 +11,7 @@ import pytest
 
 from framebench import images, reproduce
 from framebench.errors import UserError
+from framebench.images import Rebuilt
 from framebench.reproduction import Reproduction
 from framebench.statistics.reproduction import reproduced
 from harness.record import Contender, Record, result_id
@@ -62,19 +63,7 @@ def test_an_image_of_a_dirty_tree_is_refused_and_nothing_runs(monkeypatch: pytes
 
 
 def test_a_rebuilt_image_with_another_digest_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = images.BuiltImage(
-        name="torch-2.13.0-cpu-py311",
-        tag="framebench/torch:other",
-        config_digest="sha256:" + "0" * 64,
-        packages_digest="",
-        lock_sha256="",
-        base_sha256="",
-        compiler=None,
-        harness_tree_sha256="",
-        size_bytes=1,
-        built_utc="",
-        inputs_sha256="",
-    )
+    other = Rebuilt("sha256:" + "0" * 64, "framebench/torch:other")
     monkeypatch.setattr(images, "find_by_digest", lambda root, digest: None)
     monkeypatch.setattr(images, "rebuild_at", lambda root, commit, name, progress: other)
     with pytest.raises(UserError, match="not the image that was measured"):

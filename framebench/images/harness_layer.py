@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import subprocess
-import tarfile
 from pathlib import Path
 
 from framebench.errors import UserError
+from framebench.images.canonical import Entry
 
 PLACE = "opt/framebench"  # where harness/ lies in an image; PYTHONPATH points at it
 
@@ -44,20 +43,11 @@ def tree_sha256(files: dict[str, bytes]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def harness_layer(files: dict[str, bytes], epoch: int) -> bytes:
-    """The tar of ``harness/`` below ``/opt/framebench``: sorted, times at the epoch, modes 0644/0755."""
+def harness_layer(files: dict[str, bytes]) -> list[Entry]:
+    """``harness/`` below ``/opt/framebench``, modes 0644 and 0755 whatever the checkout's are."""
     folders = {f"{PLACE}/{parent}" for name in files for parent in Path(name).parents if parent != Path()}
-    folders |= {"opt", PLACE}
-    entries = dict.fromkeys(folders) | {f"{PLACE}/{name}": data for name, data in files.items()}
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as out:
-        for name in sorted(entries):
-            data, header = entries[name], tarfile.TarInfo(name)
-            header.mtime = epoch
-            header.type, header.mode = (tarfile.DIRTYPE, 0o755) if data is None else (tarfile.REGTYPE, 0o644)
-            header.size = len(data or b"")
-            out.addfile(header, io.BytesIO(data or b""))
-    return stream.getvalue()
+    entries = [Entry(name, 0o755) for name in sorted(folders | {"opt", PLACE})]
+    return entries + [Entry(f"{PLACE}/{name}", 0o644, data) for name, data in files.items()]
 
 
 def spec_version(files: dict[str, bytes]) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from framebench.errors import UserError
-from framebench.images.layer import (
+from framebench.images.canonical import write_entries
+from framebench.images.harness_layer import (
     harness_files,
     harness_layer,
     harness_tree_sha256,
@@ -23,6 +24,11 @@ FILES = {
     "harness/record.py": "SPEC_VERSION = 1\n",
     "harness/workloads/mlp/reference.npz": "numbers",
 }
+
+
+def written(files: dict[str, bytes], target: Path) -> bytes:
+    write_entries(harness_layer(files), target, EPOCH)
+    return target.read_bytes()
 
 
 def checkout(root: Path, umask: int, git: bool) -> Path:
@@ -47,7 +53,7 @@ def test_folder_umask_times_and_git_do_not_matter(tmp_path: Path) -> None:
     two = checkout(tmp_path / "elsewhere" / "two", 0o077, git=False)
     for file in (two / "harness").rglob("*"):
         os.utime(file, (1, 1))
-    layers = [harness_layer(harness_files(root), EPOCH) for root in (one, two)]
+    layers = [written(harness_files(root), tmp_path / "layer.tar") for root in (one, two)]
     assert layers[0] == layers[1]
     assert harness_tree_sha256(one) == harness_tree_sha256(two)
     with tarfile.open(fileobj=io.BytesIO(layers[0])) as tar:
@@ -64,7 +70,7 @@ def test_contents_and_names_matter(tmp_path: Path) -> None:
     renamed = {name.replace("reference", "other"): data for name, data in files.items()}
     edited = {name: data + b"#" for name, data in files.items()}
     assert len({tree_sha256(tree) for tree in (files, renamed, edited)}) == 3
-    assert len({harness_layer(tree, EPOCH) for tree in (files, renamed, edited)}) == 3
+    assert len({written(tree, tmp_path / "layer.tar") for tree in (files, renamed, edited)}) == 3
 
 
 def test_spec_version_is_read_from_the_harness_that_goes_in(tmp_path: Path) -> None:
