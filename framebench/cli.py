@@ -60,11 +60,11 @@ def build(images: tuple[str, ...], all_cpu: bool, check: bool, builder: Any) -> 
 def lock(images: tuple[str, ...]) -> None:
     """Resolve the locks of images anew (needs uv), or with `base` the Debian packages of the bases."""
     from framebench.images import load_matrix
-    from framebench.images.debs import remake_base_lock
+    from framebench.images.debs import base_names, remake_base_lock
     from framebench.images.lock import compile_lock, lock_path
 
     if images == ("base",):
-        for name in ("cpu", "cpu-cxx"):
+        for name in base_names(ROOT):
             _say(str(remake_base_lock(ROOT, name)))
         return
     matrix = load_matrix(ROOT)

@@ -66,11 +66,6 @@ class Assembled(NamedTuple):
     def layers(self) -> list[Layer]:
         return [part.layer for part in self.parts]
 
-    @property
-    def size(self) -> int:
-        """Bytes of the uncompressed layers."""
-        return sum(layer.size for layer in self.layers)
-
 
 def assemble(
     root: Path, source: Path, row: ImageRow, progress: Progress, builder: BuilderName | None = None

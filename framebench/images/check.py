@@ -17,7 +17,7 @@ import msgspec
 from framebench.errors import UserError
 from framebench.images import canonical
 from framebench.images.annotations import annotations
-from framebench.images.archive import compress, published_manifest
+from framebench.images.archive import Blob, compress, published_manifest
 from framebench.images.assemble import Assembled, Part, assemble, base_locks
 from framebench.images.builder import BuilderName, choose_builder
 from framebench.images.debs import fetch_debs
@@ -25,6 +25,14 @@ from framebench.images.fetch import fetch_wheels
 from framebench.images.folders import Progress, layer_store, write_whole
 from framebench.images.harness_layer import harness_files
 from framebench.images.matrix import ImageRow
+
+
+class RebuiltLayer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    holds: str
+    digest: str
+    """Of the uncompressed tar: the same on every machine and day, or the layer is not canonical."""
+    size_bytes: int
+    compressed_bytes: int
 
 
 class Rebuild(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,17 +46,25 @@ class Rebuild(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Of the first build; the image's identity."""
     manifest_digest: str
     """Of the first build, compressed: what a registry would offer, with the zlib of the machine that checked."""
-    size_bytes: int
-    """Sum of the uncompressed layers."""
-    compressed_bytes: int
+    layers: list[RebuiltLayer]
     difference: str | None = None
     """The first difference in words; null where there is none."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Unpacked."""
+        return sum(layer.size_bytes for layer in self.layers)
+
+    @property
+    def compressed_bytes(self) -> int:
+        """What a pull from nothing transfers."""
+        return sum(layer.compressed_bytes for layer in self.layers)
 
 
 class _Built(NamedTuple):
     assembled: Assembled
     manifest: bytes
-    compressed_bytes: int
+    blobs: list[Blob]
 
 
 def check(root: Path, rows: list[ImageRow], progress: Progress, builder: BuilderName | None = None) -> bool:
@@ -133,7 +149,7 @@ def _build(root: Path, place: Path, row: ImageRow, progress: Progress, builder: 
     assembled = assemble(place, place, row, progress, builder)
     blobs = compress(place, assembled.layers)
     manifest = published_manifest(assembled.image, blobs, annotations(root, assembled))
-    return _Built(assembled, manifest, sum(blob.size for blob in blobs))
+    return _Built(assembled, manifest, blobs)
 
 
 def _compared(row: ImageRow, builder: str, one: _Built, two: _Built) -> Rebuild:
@@ -147,8 +163,15 @@ def _compared(row: ImageRow, builder: str, one: _Built, two: _Built) -> Rebuild:
         identical=difference is None,
         config_digest=one.assembled.config_digest,
         manifest_digest=canonical.digest_of(one.manifest),
-        size_bytes=one.assembled.size,
-        compressed_bytes=one.compressed_bytes,
+        layers=[
+            RebuiltLayer(
+                holds=part.holds,
+                digest=part.layer.digest,
+                size_bytes=part.layer.size,
+                compressed_bytes=blob.size,
+            )
+            for part, blob in zip(one.assembled.parts, one.blobs, strict=True)
+        ],
         difference=difference,
     )
 

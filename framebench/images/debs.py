@@ -21,12 +21,6 @@ from framebench.errors import UserError
 from framebench.images.fetch import Progress, require_space
 
 _DEB = re.compile(r"([a-z0-9.+-]+)=(\S+) (debian|debian-security) (pool/\S+\.deb) (\d+) ([0-9a-f]{64})")
-_ASKED = {
-    "cpu": ["python3", "python3-venv", "usr-is-merged", "libstdc++6"],
-    "cpu-cxx": ["g++", "libpython3-dev"],
-}
-_EPOCH = 1780272000  # 2026-06-01
-_PARENT = {"cpu": None, "cpu-cxx": "cpu"}
 
 
 class BaseUnavailable(UserError):
@@ -52,7 +46,10 @@ class BaseLock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Date at which Debian's snapshot archive has every one of these files."""
     parent: str | None = None
     """Base on top of which these packages are installed; null = from nothing."""
-    packages: list[str]
+    asked: list[str]
+    """Packages that were asked for; on a base without a parent, Debian's essential ones come too."""
+    packages: list[str] = []
+    """Everything that these pull in, exactly."""
 
     def debs(self) -> list[Deb]:
         matches = [_DEB.fullmatch(line) for line in self.packages]
@@ -131,10 +128,22 @@ def _mirrors() -> list[str]:
     return list(dict.fromkeys(uri.rstrip("/") for uri in found))
 
 
+def base_names(root: Path) -> list[str]:
+    """The bases that have a lock, each after its parent."""
+    names = sorted(path.stem for path in (root / "containers" / "base").glob("*.lock"))
+    return sorted(names, key=lambda name: load_base_lock(root, name).parent is not None)
+
+
 def remake_base_lock(root: Path, name: str) -> Path:
-    """Resolve a base's packages with apt against this machine's (signed) package lists."""
-    parent = _PARENT[name]
-    below = {deb.name for deb in load_base_lock(root, parent).debs()} if parent else set()
+    """Resolve a base's packages with apt against this machine's (signed) package lists.
+
+    ``UserError`` where this machine's Debian is another suite than the lock's.
+    """
+    lock = load_base_lock(root, name)
+    release = dict(re.findall(r'^(\w+)="?([^"\n]*)', Path("/etc/os-release").read_text(), re.MULTILINE))
+    if release.get("VERSION_CODENAME") != lock.suite:
+        raise UserError(f"containers/base/{name}.lock: suite is {lock.suite}; resolve it on Debian {lock.suite}.")
+    below = {deb.name for deb in load_base_lock(root, lock.parent).debs()} if lock.parent else set()
     every = _run("apt-cache", "dumpavail").split("\n\n")
     essential = {p.split("\n")[0].removeprefix("Package: ") for p in every if "\nEssential: yes" in p}
     with tempfile.TemporaryDirectory() as empty:  # as if nothing were installed or downloaded yet
@@ -142,7 +151,7 @@ def remake_base_lock(root: Path, name: str) -> Path:
         Path(empty, "partial").mkdir()
         command = ["apt-get", "--print-uris", "--yes", "--no-install-recommends", "install"]
         command += ["-o", f"Dir::State::status={empty}/status", "-o", f"Dir::Cache::archives={empty}"]
-        command += [*_ASKED[name], *sorted(essential | below)]
+        command += [*lock.asked, *sorted(essential | below)]
         uris = _run(*command)
     lines = []
     for url, file, size in re.findall(r"^'(\S+)' (\S+) (\d+) ", uris, re.MULTILINE):
@@ -156,8 +165,9 @@ def remake_base_lock(root: Path, name: str) -> Path:
             lines.append(f'  "{package}={version} {archive} {pool} {size} {digest[1]}",\n')
     path = root / "containers" / "base" / f"{name}.lock"
     today = time.strftime("%Y%m%dT000000Z", time.gmtime())
-    head = f'suite = "bookworm"\nepoch = {_EPOCH}\nsnapshot = "{today}"\n'
-    head += f'parent = "{parent}"\n' if parent else ""
+    head = f'suite = "{lock.suite}"\nepoch = {lock.epoch}\nsnapshot = "{today}"\n'
+    head += f'parent = "{lock.parent}"\n' if lock.parent else ""
+    head += f"asked = [{', '.join(msgspec.json.encode(package).decode() for package in lock.asked)}]\n"
     path.write_text(f"{head}packages = [\n{''.join(sorted(lines))}]\n")
     return path
 

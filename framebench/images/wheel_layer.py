@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from zipfile import BadZipFile
 
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
@@ -48,7 +49,7 @@ def write_wheel_layer(wheel: Path, python: str, target: Path, epoch: int) -> str
         try:
             with WheelFile.open(wheel) as source:
                 install(source, destination, {"INSTALLER": b"framebench\n"})
-        except InvalidWheelSource as error:
+        except (InvalidWheelSource, BadZipFile, KeyError) as error:
             raise UserError(f"{wheel.name} is not a wheel that can be installed: {error}.") from error
         return write_entries(_entries(Path(folder)), target, epoch)
 

@@ -98,8 +98,8 @@ def view_gone(name: str, evidence: Evidence) -> dict[str, Any]:
 
 def _base(row: ImageRow) -> str:
     names = {
-        "cpu": _("Debian with Python, from pinned packages"),
-        "cpu-cxx": _(
+        "py311": _("Debian with Python, from pinned packages"),
+        "py311-cxx": _(
             "Debian with Python and the C++ compiler that torch.compile needs, from pinned packages"
         ),
     }
