@@ -73,6 +73,20 @@ def lock(images: tuple[str, ...]) -> None:
         _say(str(lock_path(ROOT, row)))
 
 
+@cli.group()
+def image() -> None:
+    """What is known of an image."""
+
+
+@image.command(name="show")
+@click.argument("name")
+def show_image(name: str) -> None:
+    """Show what is in an image: packages, versions, hashes, licences, size of each layer, last check."""
+    from framebench import image_terminal
+
+    image_terminal.show(ROOT, name, console)
+
+
 _suite = click.option("--suite", default="auto", show_default=True, help="A file of suites/, or auto.")
 _budget = click.option(
     "--budget", default="20m", show_default=True, help="Time for measuring: 90s, 20m, 2h or none."

@@ -142,7 +142,9 @@ def remake_base_lock(root: Path, name: str) -> Path:
     lock = load_base_lock(root, name)
     release = dict(re.findall(r'^(\w+)="?([^"\n]*)', Path("/etc/os-release").read_text(), re.MULTILINE))
     if release.get("VERSION_CODENAME") != lock.suite:
-        raise UserError(f"containers/base/{name}.lock: suite is {lock.suite}; resolve it on Debian {lock.suite}.")
+        raise UserError(
+            f"containers/base/{name}.lock: suite is {lock.suite}; resolve it on Debian {lock.suite}."
+        )
     below = {deb.name for deb in load_base_lock(root, lock.parent).debs()} if lock.parent else set()
     every = _run("apt-cache", "dumpavail").split("\n\n")
     essential = {p.split("\n")[0].removeprefix("Package: ") for p in every if "\nEssential: yes" in p}

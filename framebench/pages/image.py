@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from framebench.dataset import Result
+from framebench.images.check import Rebuild
+from framebench.images.describe import Package, describe
 from framebench.images.lock import lock_path
 from framebench.images.matrix import ImageRow, load_matrix
 from framebench.pages import figures
@@ -58,6 +60,7 @@ def gone(evidence: Evidence) -> list[str]:
 def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``image.md.j2`` needs for a row of the matrix."""
     lock = lock_path(evidence.root, row)
+    described = describe(evidence.root, row)
     found = _results(row.name, evidence)
     return {
         "title": row.name,
@@ -67,6 +70,11 @@ def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
             Fact(_("Stack"), stack_name(row.stack), href=f"../../stacks/{row.stack}/"),
             Fact(_("Alias"), row.alias, code=True),
             Fact(_("Accelerator"), row.accelerator),
+            *(
+                Fact(name, version, code=True)
+                for name, version in (("CUDA", row.cuda), ("cuDNN", row.cudnn), ("NCCL", row.nccl))
+                if version
+            ),
             Fact("Python", row.python),
             Fact(_("Architecture"), row.arch),
             Fact(_("Base"), _base(row)),
@@ -75,7 +83,9 @@ def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
         "look": f"docker run --rm -it {ISOLATED} --entrypoint python framebench/{row.alias}",
         "run": f"docker run --rm -i {ISOLATED} framebench/{row.alias} < spec.json > record.json",
         "lock": lock.relative_to(evidence.root).as_posix(),
-        "packages": _packages(lock.read_text() if lock.is_file() else ""),
+        "packages": _packages(described.packages),
+        "rebuild": _rebuild_facts(described.rebuild) if described.rebuild else [],
+        "layers": _other_layers(described.rebuild) if described.rebuild else Table([], []),
         "digests": _digests(found),
         "results": results_table(found, "../../"),
     }
@@ -110,17 +120,50 @@ def _results(name: str, evidence: Evidence) -> list[Result]:
     return [result for result in evidence.dataset.results if result.image.name == name]
 
 
-def _packages(lock: str) -> Table:
-    """Name, version and hash of each line of a lock file (``name==version --hash=sha256:…  # bytes``)."""
-    found = []
-    for line in lock.splitlines():
-        name, sep, rest = line.partition("==")
-        if not sep or line.startswith("#"):
-            continue
-        version, _sep, rest = rest.partition(" ")
-        digest = rest.partition("--hash=")[2].split(" ")[0]
-        found.append([Cell(name, code=True), Cell(version, code=True), Cell(digest[:23] + "…", code=True)])
-    return Table([_("Package"), _("Version"), _("Hash")], found)
+def _packages(packages: list[Package]) -> Table:
+    table = []
+    for package in packages:
+        layer = package.layer
+        table.append(
+            [
+                Cell(package.name, code=True),
+                Cell(package.version, code=True),
+                Cell(package.licence or figures.NONE),
+                Cell(figures.size(layer.size_bytes if layer else None), "fb-num"),
+                Cell(figures.size(layer.compressed_bytes if layer else None), "fb-num"),
+                Cell(package.sha256[:16] + "…", code=True),
+            ]
+        )
+    head = [_("Package"), _("Version"), _("Licence"), _("Layer"), _("Compressed"), _("Hash of the wheel")]
+    return Table(head, table)
+
+
+def _other_layers(rebuild: Rebuild) -> Table:
+    """The layers that hold no wheel, with the digests that every machine should get."""
+    table = [
+        [
+            Cell(layer.holds),
+            Cell(figures.size(layer.size_bytes), "fb-num"),
+            Cell(figures.size(layer.compressed_bytes), "fb-num"),
+            Cell(layer.digest.removeprefix("sha256:")[:16] + "…", code=True),
+        ]
+        for layer in rebuild.layers
+        if "==" not in layer.holds
+    ]
+    return Table([_("Layer"), _("Size"), _("Compressed"), _("Digest")], table)
+
+
+def _rebuild_facts(rebuild: Rebuild) -> list[Fact]:
+    outcome = _("identical") if rebuild.identical else _("not identical") + f": {rebuild.difference}"
+    return [
+        Fact(_("Two clean builds"), outcome),
+        Fact(_("Checked"), f"{rebuild.checked_utc[:10]}, {rebuild.builder}"),
+        Fact(_("Config digest"), rebuild.config_digest, code=True),
+        Fact(_("Manifest digest"), rebuild.manifest_digest, code=True),
+        Fact(_("Layers"), str(len(rebuild.layers))),
+        Fact(_("Size"), figures.size(rebuild.size_bytes)),
+        Fact(_("Compressed, what a pull transfers"), figures.size(rebuild.compressed_bytes)),
+    ]
 
 
 def _digests(results: list[Result]) -> Table:

@@ -32,8 +32,14 @@ def assembled(folder: Path, entries: list[Entry], epoch: int = EPOCH, user: str 
     [
         ([*FILES, Entry("opt/c", 0o644, b"")], "layer 2 (thing==1.0): opt/c is in one build only"),
         ([FILES[0], FILES[2]], "layer 2 (thing==1.0): opt/a.py is in one build only"),
-        ([*FILES[:2], Entry("opt/b", 0o755, b"b")], "layer 2 (thing==1.0): opt/b: mode 420 in one build, 493 in"),
-        ([FILES[0], Entry("opt/a.py", 0o644, b"a" * 7 + b"xyz"), FILES[2]], "opt/a.py: contents differ from byte 7"),
+        (
+            [*FILES[:2], Entry("opt/b", 0o755, b"b")],
+            "layer 2 (thing==1.0): opt/b: mode 420 in one build, 493 in",
+        ),
+        (
+            [FILES[0], Entry("opt/a.py", 0o644, b"a" * 7 + b"xyz"), FILES[2]],
+            "opt/a.py: contents differ from byte 7",
+        ),
     ],
 )
 def test_the_first_file_that_differs_is_named(tmp_path: Path, other: list[Entry], said: str) -> None:

@@ -71,7 +71,9 @@ def test_the_files_are_those_that_pip_installs(tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--python", str(venv / "bin" / "python"), "install", "--quiet"]
     pip += ["--no-index", "--no-deps", "--no-compile", "--disable-pip-version-check"]
     before = {path for path in venv.rglob("*") if path.is_file()}
-    subprocess.run([*pip, str(wheel(tmp_path))], check=True, env={**os.environ, "PIP_CONFIG_FILE": os.devnull})
+    subprocess.run(
+        [*pip, str(wheel(tmp_path))], check=True, env={**os.environ, "PIP_CONFIG_FILE": os.devnull}
+    )
     theirs = {}
     for path in {path for path in venv.rglob("*") if path.is_file()} - before:
         content = path.read_bytes().replace(f"{venv}/bin/python".encode(), b"/opt/venv/bin/python")
@@ -82,7 +84,10 @@ def test_the_files_are_those_that_pip_installs(tmp_path: Path) -> None:
         for member in tar:
             if member.isfile():
                 ours[member.name] = (tar.extractfile(member).read(), bool(member.mode & 0o100))  # type: ignore[union-attr]
-    own = {f"{SITE}/thing-1.0.dist-info/{name}" for name in ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json")}
+    own = {
+        f"{SITE}/thing-1.0.dist-info/{name}"
+        for name in ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json")
+    }
     launcher = "opt/venv/bin/thing"  # each installer's wording of the same few lines
     assert theirs.keys() - own == ours.keys() - own
     assert {name: theirs[name] for name in theirs.keys() - own - {launcher}} == {
