@@ -19,7 +19,7 @@ def main() -> None:
     matrix = load_matrix(ROOT)
     environments = VenvExecutor(ROOT)
     pythons = {}
-    for row in matrix.rows:
+    for row in matrix.select():
         environments.prepare_row(row, print)
         pythons[row.stack] = ROOT / "build" / "venvs" / row.name / "bin" / "python"
     _run([str(pythons["torch"]), "-m", "benchmarks.harness_overhead"])

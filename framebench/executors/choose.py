@@ -47,9 +47,7 @@ def _auto(root: Path, say: Progress) -> Executor:
 
 def _require_images(root: Path, say: Progress) -> None:
     """Raises ``UserError`` where images are missing and what they are built with cannot be had."""
-    bases = {
-        row.base for row in images.load_matrix(root).rows if row.default and images.built(root, row) is None
-    }
+    bases = {row.base for row in images.load_matrix(root).select() if images.built(root, row) is None}
     if bases:
         engine.client()
     for base in sorted(bases):

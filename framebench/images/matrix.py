@@ -51,8 +51,8 @@ class Matrix(NamedTuple):
         mend = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}."
         raise UserError(f"There is no image '{name_or_alias}' in containers/images.toml; {mend}")
 
-    def select(self, names: Sequence[str], all_cpu: bool) -> list[ImageRow]:
-        """The rows with these names, or every CPU row, or else the default CPU rows."""
+    def select(self, names: Sequence[str] = (), all_cpu: bool = False) -> list[ImageRow]:
+        """The rows with these names, or every CPU row, or else those that campaigns on the CPU measure in."""
         if names:
             return [self.find(name) for name in names]
         cpu = [row for row in self.rows if row.accelerator == "cpu"]
