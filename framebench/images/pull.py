@@ -67,19 +67,21 @@ def _failure(repo_digest: str, said: str) -> UserError:
     """Why a pull failed, in one sentence with the mend."""
     host = repo_digest.partition("/")[0]
     cause = said.strip().splitlines()[-1].removeprefix("Error response from daemon: ") if said.strip() else ""
-    if "verification failed" in cause or "does not match" in cause:
+    cause = cause.removeprefix(f"manifest for {repo_digest} ")
+    if "verification failed" in cause:
         return Unavailable(
             f"{host} gave other bytes than {repo_digest} names ({cause}): the registry, or something on the way to"
             " it, is at fault; nothing was kept"
         )
     if re.search(r"manifest unknown|not found|name unknown", cause):
-        return Unavailable(f"{host} has no {repo_digest} any more ({cause}); nothing was kept")
+        return Unavailable(f"{host} does not have {repo_digest} ({cause}); nothing was kept")
     if re.search(r"unauthorized|authentication required|denied|no basic auth", cause):
         return Unavailable(
             f"{host} refuses this user {repo_digest} ({cause}): `docker login {host}` and run again"
         )
-    if re.search(r"refused|reset|EOF|no such host|timeout|unreachable|deadline|http: server", cause):
+    if re.search(r"refused|reset|EOF|no such host|timeout|unreachable|deadline", cause):
         return Unavailable(
-            f"The registry {host} does not answer, or broke off ({cause}); nothing was kept: run again when it is back"
+            f"{host} does not answer, or broke off while giving {repo_digest} ({cause}); nothing was kept:"
+            " run again when it is back"
         )
     return UserError(engine.explain("pull", said))

@@ -52,12 +52,17 @@ def push(root: Path, rows: list[ImageRow], registry: str, progress: Progress) ->
         bases |= base_locks(root, row)
     for name, lock in bases.items():
         with one_at_a_time(root, progress):
-            debs = fetch_debs(root, name, progress)
-            blobs = {f"sha256:{deb.sha256}": path for deb, path in zip(lock.debs(), debs, strict=True)}
-            manifest = deb_manifest(name, lock)
-            files = archive.layout_files(EMPTY, manifest, blobs, {archive.REFERENCE: name})
-            _copy(root, files, digest_of(manifest), f"{registry}/{DEB_SET}", [name])
-        progress(f"base {name}: its {len(debs)} Debian packages are at {registry}/{DEB_SET}:{name}")
+            push_debs(root, name, lock, registry, progress)
+
+
+def push_debs(root: Path, name: str, lock: BaseLock, registry: str, progress: Progress) -> None:
+    """Push the Debian packages of base ``name`` to ``<registry>/debs:<name>``, each as a blob of its own."""
+    debs = fetch_debs(root, name, progress)
+    blobs = {f"sha256:{deb.sha256}": path for deb, path in zip(lock.debs(), debs, strict=True)}
+    manifest = deb_manifest(name, lock)
+    files = archive.layout_files(EMPTY, manifest, blobs, {archive.REFERENCE: name})
+    _copy(root, files, digest_of(manifest), f"{registry}/{DEB_SET}", [name])
+    progress(f"base {name}: its {len(debs)} Debian packages are at {registry}/{DEB_SET}:{name}")
 
 
 def _push_image(root: Path, row: ImageRow, registry: str, progress: Progress) -> None:
