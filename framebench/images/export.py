@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from framebench.errors import UserError
 from framebench.images import archive
-from framebench.images.annotations import annotations
+from framebench.images.annotations import manifest_annotations
 from framebench.images.assemble import assemble
 from framebench.images.fetch import require_space, sha256_of
 from framebench.images.folders import Progress, one_at_a_time, write_whole
@@ -35,7 +35,7 @@ def export(root: Path, row: ImageRow, output: Path | None, progress: Progress) -
         blobs = archive.compress(root, assembled.layers)
     short = assembled.config_digest.removeprefix("sha256:")[:12]
     tag = f"framebench/{row.name}:{short}"
-    manifest = archive.published_manifest(assembled.image, blobs, annotations(root, assembled))
+    manifest = archive.published_manifest(assembled.image, blobs, manifest_annotations(root, assembled))
     path = output or Path(f"{row.name}-{short}.oci.tar")
     size = sum(blob.size for blob in blobs)
     require_space(path.absolute().parent, size, f"the archive of {row.alias}")

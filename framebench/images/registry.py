@@ -15,7 +15,7 @@ from pathlib import Path
 
 from framebench.errors import UserError
 from framebench.images import archive, web
-from framebench.images.annotations import annotations
+from framebench.images.annotations import manifest_annotations
 from framebench.images.assemble import assemble, base_locks
 from framebench.images.canonical import digest_of
 from framebench.images.deb_set import EMPTY, deb_manifest
@@ -69,7 +69,7 @@ def _push_image(root: Path, row: ImageRow, registry: str, progress: Progress) ->
     assembled = assemble(root, root, row, progress)
     progress(f"{row.alias}: compressing what is not compressed yet")
     blobs = archive.compress(root, assembled.layers)
-    manifest = archive.published_manifest(assembled.image, blobs, annotations(root, assembled))
+    manifest = archive.published_manifest(assembled.image, blobs, manifest_annotations(root, assembled))
     short = assembled.config_digest.removeprefix("sha256:")[:12]
     files = archive.image_files(assembled.image, manifest, blobs, f"framebench/{row.name}:{short}")
     progress(
