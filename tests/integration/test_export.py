@@ -17,16 +17,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from framebench import images
+from framebench import images, store, suites
 from framebench.errors import UserError
 from framebench.images import engine
 from framebench.images.export import Exported
-from harness.record import Record, encode_spec
-from tests.record_factory import make_spec
+from harness.record import Contender, ImageRef, Record, TrialSpec, encode_spec
+from tests.record_factory import make_record
 from tests.requirement import require
 
 ROOT = Path(__file__).parents[2]
-USER = "framebench-test"
+USER = f"framebench-{os.getpid()}"
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,15 @@ def podman(exported: Exported) -> Iterator[Callable[..., subprocess.CompletedPro
 
     def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
         # runc and cgroupfs: crun refuses machines that have both versions of cgroups; overlay: not a copy a layer
-        command = ["podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs", "--storage-driver", "overlay"]
+        command = [
+            "podman",
+            "--runtime",
+            "runc",
+            "--cgroup-manager",
+            "cgroupfs",
+            "--storage-driver",
+            "overlay",
+        ]
         command += ["--root", str(folder / "storage"), "--runroot", str(folder / "run"), *arguments]
         settings = [f"{key}={value}" for key, value in environment.items()]
         done = subprocess.run(
@@ -121,7 +129,8 @@ def podman(exported: Exported) -> Iterator[Callable[..., subprocess.CompletedPro
         assert done.returncode == 0, done.stderr
         yield run
     finally:
-        run("unshare", "rm", "-rf", str(folder / "storage"))
+        run("system", "reset", "--force")
+        run("system", "migrate")  # ends the process that keeps the user's name space
         shutil.rmtree(folder)
         if made:
             subprocess.run(["userdel", "--remove", USER], check=True, stderr=subprocess.DEVNULL)
@@ -138,9 +147,24 @@ def test_podman_has_the_same_image(
 def test_podman_runs_a_trial_in_it(
     podman: Callable[..., subprocess.CompletedProcess[str]], exported: Exported
 ) -> None:
-    hardened = ["--rm", "--interactive", "--network", "none", "--read-only", "--tmpfs", "/tmp:exec,mode=1777"]
-    hardened += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-    spec = make_spec()
+    suite, known = suites.load(ROOT, "smoke"), make_record()
+    spec = TrialSpec(
+        kind="timing",
+        trial_id=store.new_trial_id(),
+        campaign_id=known.campaign_id,
+        round=1,
+        seed=1,
+        case=next(case for case in suite.expand(1) if case.workload == "mlp"),
+        contender=Contender(stack="keras-jax", mode="compiled", variant="loop"),
+        protocol=suite.protocol,
+        image=ImageRef(name="keras-jax", config_digest=exported.config_digest),
+        provenance=known.provenance,
+        cache_dir="/tmp/compile",
+    )
+    hardened = ["--rm", "--interactive", "--network", "none", "--read-only", "--cap-drop", "ALL"]
+    hardened += ["--security-opt", "no-new-privileges", "--tmpfs", "/tmp:exec,mode=1777"]
     done = podman("run", *hardened, f"docker.io/{exported.tag}", stdin=encode_spec(spec))
+    assert done.returncode == 0, done.stderr
     record = msgspec.json.decode(done.stdout, type=Record)
-    assert record.outcome.status == "ok", done.stderr
+    assert record.outcome.status == "ok", record.outcome
+    assert (record.trial_id, record.timing is not None) == (spec.trial_id, True)
