@@ -53,12 +53,12 @@ def export(root: Path, row: ImageRow, output: Path | None, progress: Progress) -
 
 
 def commands(exported: Exported) -> list[str]:
-    """Lines that say how the file is checked, loaded and run elsewhere."""
+    """Lines that say how the file is checked, loaded and run elsewhere; each run is one small trial."""
     file = exported.path.name
-    hardened = "--rm -i --network none --read-only --tmpfs /tmp:exec --cap-drop ALL"
+    run = "run --rm --network none --read-only --tmpfs /tmp:exec --cap-drop ALL"
     return [
-        "check it       " + f"sha256sum -c {file}.sha256",
-        "with Docker    " + f"docker load -i {file} && docker run {hardened} {exported.tag}",
-        "with Podman    " + f"podman load -i {file} && podman run {hardened} docker.io/{exported.tag}",
-        "with Apptainer " + f"apptainer run --containall --net --network none oci-archive:{file}",
+        f"check it:        sha256sum --check {file}.sha256",
+        f"with Docker:     docker load --input {file} && docker {run} {exported.tag}",
+        f"with Podman:     podman load --input {file} && podman {run} docker.io/{exported.tag}",
+        f"with Apptainer:  apptainer run --containall oci-archive:{file}",
     ]

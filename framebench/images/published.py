@@ -35,7 +35,9 @@ def load_published(root: Path) -> dict[str, Published]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[Digest, Published])
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"{path}: {error}; restore it with `git checkout {path}`.") from None
+        raise UserError(
+            f"{path}: {error}; restore it with `git checkout containers/published.json`."
+        ) from None
 
 
 def repo_digest(root: Path, config_digest: str) -> str | None:
