@@ -56,12 +56,16 @@ def push(root: Path, rows: list[ImageRow], registry: str, progress: Progress) ->
 
 
 def push_debs(root: Path, name: str, lock: BaseLock, registry: str, progress: Progress) -> None:
-    """Push the Debian packages of base ``name`` to ``<registry>/debs:<name>``, each as a blob of its own."""
+    """Push the Debian packages of base ``name`` to ``<registry>/debs:<name>``, each as a blob of its own.
+
+    The set has a second tag, by its digest: registries clear away what no tag holds, and older sets have to stay.
+    """
     debs = fetch_debs(root, name, progress)
     blobs = {f"sha256:{deb.sha256}": path for deb, path in zip(lock.debs(), debs, strict=True)}
     manifest = deb_manifest(name, lock)
+    digest = digest_of(manifest)
     files = archive.layout_files(EMPTY, manifest, blobs, {archive.REFERENCE: name})
-    _copy(root, files, digest_of(manifest), f"{registry}/{DEB_SET}", [name])
+    _copy(root, files, digest, f"{registry}/{DEB_SET}", [f"{name}-{_short(digest)}", name])
     progress(f"base {name}: its {len(debs)} Debian packages are at {registry}/{DEB_SET}:{name}")
 
 
@@ -70,7 +74,7 @@ def _push_image(root: Path, row: ImageRow, registry: str, progress: Progress) ->
     progress(f"{row.alias}: compressing what is not compressed yet")
     blobs = archive.compress(root, assembled.layers)
     manifest = archive.published_manifest(assembled.image, blobs, manifest_annotations(root, assembled))
-    short = assembled.config_digest.removeprefix("sha256:")[:12]
+    short = _short(assembled.config_digest)
     files = archive.image_files(assembled.image, manifest, blobs, f"framebench/{row.name}:{short}")
     progress(
         f"{row.alias}: pushing {sum(blob.size for blob in blobs) / 1e6:,.0f} MB to {registry}/{row.name}"
@@ -110,6 +114,10 @@ def _copy(
                 )
 
 
+def _short(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:12]
+
+
 def _require_skopeo() -> None:
     if shutil.which("skopeo") is None:
         raise UserError("skopeo is not installed, and pushing needs it, e.g. `apt-get install skopeo`.")
@@ -128,6 +136,8 @@ def _explain(host: str, said: str) -> str:
     cause = re.sub(r'^.*msg="(.*)"$', r"\1", lines[-1]).replace('\\"', '"')
     if re.search(r"unauthorized|authentication required|denied|status: 40[13]|40[13] ", cause):
         return f"The registry {host} refuses this user: `skopeo login {host}` and run again ({cause})."
+    if "HTTP response to HTTPS client" in cause:
+        return f"The registry {host} has no TLS, which only one on this machine may do without; give it a certificate."
     if re.search(r"connection refused|no such host|no route|i/o timeout|deadline exceeded", cause):
         return f"No registry answers at {host}: start it, or mend --registry ({cause})."
     return f"skopeo and the registry {host}: {cause}."

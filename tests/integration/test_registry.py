@@ -21,6 +21,7 @@ from framebench import bench, dataset, images, reproduce, store
 from framebench.errors import UserError
 from framebench.images import archive, engine
 from framebench.images.canonical import canonical_json, digest_of
+from framebench.images.deb_set import deb_manifest
 from framebench.images.debs import BaseUnavailable, fetch_debs, load_base_lock
 from framebench.images.matrix import ImageRow
 from framebench.images.published import Published, load_published, note_published
@@ -353,6 +354,17 @@ def test_a_package_that_no_mirror_has_comes_from_the_registry(
     finally:
         blob.write_bytes(whole)
     assert not deb.exists()
+
+
+def test_an_older_set_of_packages_keeps_a_tag(registry: Registry, vanished: tuple[Path, Path]) -> None:
+    root, _ = vanished
+    lock = load_base_lock(root, "old")
+    newer = msgspec.structs.replace(lock, suite="trixie")
+    for each in (lock, newer):
+        push_debs(root, "old", each, f"{registry.address}/framebench", print)
+    tags = registry.storage / "docker/registry/v2/repositories/framebench/debs/_manifests/tags"
+    held = {link.read_text() for link in tags.glob("old*/current/link")}
+    assert held == {digest_of(deb_manifest("old", each)) for each in (lock, newer)}
 
 
 def test_a_registry_that_wants_a_token_gets_an_anonymous_one(
