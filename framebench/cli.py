@@ -87,6 +87,53 @@ def show_image(name: str) -> None:
     image_terminal.show(ROOT, name, console)
 
 
+@cli.command()
+@click.argument("images", nargs=-1, metavar="[IMAGE...]")
+@click.option(
+    "--registry",
+    required=True,
+    metavar="HOST/PREFIX",
+    help="Where to, e.g. ghcr.io/me/framebench; plain HTTP only on this machine (127.0.0.1:5000/framebench).",
+)
+def push(images: tuple[str, ...], registry: str) -> None:
+    """Push images and the Debian packages of their bases (needs skopeo), and note their addresses.
+
+    The addresses go into containers/published.json; commit it, so that everyone can pull them by digest. By default
+    the images are those that campaigns on the CPU measure in.
+    """
+    from framebench import images as factory
+
+    rows = factory.load_matrix(ROOT).select(images, all_cpu=False)
+    factory.push(ROOT, rows, registry.rstrip("/"), _say)
+
+
+@cli.command()
+@click.argument("image")
+def pull(image: str) -> None:
+    """Pull a published image by its digest; another image than the published one is refused."""
+    from framebench import images as factory
+
+    _say(factory.pull_published(ROOT, factory.load_matrix(ROOT).find(image), _say))
+
+
+@cli.command()
+@click.argument("image")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="File to write.  [default: <name>-<start of its digest>.oci.tar]",
+)
+def export(image: str, output: Path | None) -> None:
+    """Write an image as one file with its checksum, for machines without a network or without Docker."""
+    from framebench import images as factory
+
+    made = factory.export(ROOT, factory.load_matrix(ROOT).find(image), output, _say)
+    _say(f"{made.path}  {made.config_digest}")
+    for line in factory.commands(made):
+        _say(line)
+
+
 _suite = click.option("--suite", default="auto", show_default=True, help="A file of suites/, or auto.")
 _budget = click.option(
     "--budget", default="20m", show_default=True, help="Time for measuring: 90s, 20m, 2h or none."

@@ -217,14 +217,17 @@ def _image(root: Path, trial: Record, say: Say) -> tuple[Source, str]:
     if here:
         say(f"{image.name}: {image.config_digest} is here")
         return "local", here
-    if image.repo_digest:
-        say(f"{image.name}: pulling {image.repo_digest}")
-        images.pull(image.repo_digest, image.config_digest)
-        return "pulled", image.repo_digest
+    if address := image.repo_digest or images.repo_digest(root, image.config_digest):
+        say(f"{image.name}: pulling {address}")
+        try:
+            images.pull(address, image.config_digest)
+            return "pulled", address
+        except images.Unavailable as error:
+            say(f"{image.name}: {error}")
     commit = trial.provenance.git_commit
     if commit is None or trial.provenance.dirty:
         raise UserError(
-            f"image {image.config_digest} of {image.name} is not here, in no registry, and its record comes from "
+            f"image {image.config_digest} of {image.name} is not here and cannot be pulled, and its record comes from "
             "a tree that differs from every commit: it cannot be made again"
         )
     say(f"{image.name}: rebuilding from the locks and the harness at {commit[:12]}")

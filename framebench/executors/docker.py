@@ -95,6 +95,7 @@ class DockerExecutor:
         reference = ImageRef(
             name=built.name,
             config_digest=built.config_digest,
+            repo_digest=images.repo_digest(self._root, built.config_digest),
             lock_sha256=built.lock_sha256,
             compiler=built.compiler,
         )

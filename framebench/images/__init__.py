@@ -12,12 +12,15 @@ from framebench.images.build import (
 )
 from framebench.images.check import check
 from framebench.images.debs import BaseUnavailable
+from framebench.images.export import commands, export
 from framebench.images.fetch import fetch_wheels, missing_wheels
 from framebench.images.harness_layer import harness_tree_sha256
 from framebench.images.lock import lock_path, lock_sha256
 from framebench.images.matrix import ImageRow, Matrix, load_matrix
 from framebench.images.prune import prune
-from framebench.images.pull import pull
+from framebench.images.published import repo_digest
+from framebench.images.pull import Unavailable, pull, pull_published
+from framebench.images.registry import push
 
 __all__ = [
     "SPEC_VERSION_LABEL",
@@ -26,9 +29,12 @@ __all__ = [
     "ImageRow",
     "Matrix",
     "Rebuilt",
+    "Unavailable",
     "build",
     "built",
     "check",
+    "commands",
+    "export",
     "fetch_wheels",
     "find_by_digest",
     "harness_tree_sha256",
@@ -39,5 +45,8 @@ __all__ = [
     "missing_wheels",
     "prune",
     "pull",
+    "pull_published",
+    "push",
     "rebuild_at",
+    "repo_digest",
 ]

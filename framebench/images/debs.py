@@ -8,9 +8,8 @@ import re
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -18,9 +17,13 @@ from urllib.parse import unquote
 import msgspec
 
 from framebench.errors import UserError
+from framebench.images import published, web
 from framebench.images.fetch import Progress, require_space
 
 _DEB = re.compile(r"([a-z0-9.+-]+)=(\S+) (debian|debian-security) (pool/\S+\.deb) (\d+) ([0-9a-f]{64})")
+
+DEB_SET = "debs"
+"""Name of the packages' repository in a registry, beside the images'."""
 
 
 class BaseUnavailable(UserError):
@@ -86,23 +89,24 @@ def fetch_debs(root: Path, name: str, progress: Progress, source: Path | None = 
         size = sum(deb.size for deb in missing)
         require_space(store, size, f"the Debian packages of base {name}")
         progress(f"base {name}: fetching {len(missing)} Debian packages, {size // 1_000_000} MB")
-        mirrors = _mirrors()
+        mirrors, registries = _mirrors(), published.repositories(root)
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda deb: _fetch_deb(deb, store, mirrors, lock.snapshot), missing))
+            list(pool.map(lambda deb: _fetch_deb(deb, store, mirrors, registries, lock.snapshot), missing))
     return [store / f"{deb.sha256}.deb" for deb in lock.debs()]
 
 
-def _fetch_deb(deb: Deb, store: Path, mirrors: list[str], snapshot: str) -> None:
-    """From this machine's own mirrors, then Debian's, then the snapshot archive (old files leave mirrors)."""
+def _fetch_deb(deb: Deb, store: Path, mirrors: list[str], registries: list[str], snapshot: str) -> None:
+    """From this machine's own mirrors, then Debian's; and since old files leave mirrors, from the registries that
+    images were pushed to, then the snapshot archive."""
     places = [f"{mirror}/{deb.path}" for mirror in mirrors if mirror.endswith(f"/{deb.archive}")]
     places.append(f"https://deb.debian.org/{deb.archive}/{deb.path}")
+    places += [web.blob_url(f"{place}/{DEB_SET}", f"sha256:{deb.sha256}") for place in registries]
     places.append(f"https://snapshot.debian.org/archive/{deb.archive}/{snapshot}/{deb.path}")
     said = ""
     for place in places:
         try:
-            with urllib.request.urlopen(place, timeout=60) as answer:
-                data = answer.read()
-        except (urllib.error.URLError, OSError) as error:
+            data = web.get(place)
+        except (OSError, HTTPException, ValueError) as error:
             said += f" {place}: {error};"
             continue
         found = hashlib.sha256(data).hexdigest()

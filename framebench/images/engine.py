@@ -78,11 +78,14 @@ def inspect(reference: str) -> dict[str, Any] | None:
 
 
 def references(label: str) -> list[str]:
-    """Tags (or ids, where untagged) of the local images that carry ``label``."""
-    form = "{{.Repository}}:{{.Tag}} {{.ID}}"
-    listed = docker("image", "ls", "--no-trunc", "--filter", f"label={label}", "--format", form)
-    lines = listed.stdout.splitlines()
-    return [tag if "<none>" not in tag else image for tag, image in (line.split() for line in lines)]
+    """Tags (or digests, or ids, where there is nothing else) of the local images that carry ``label``."""
+    form = "{{.Repository}} {{.Tag}} {{.Digest}} {{.ID}}"
+    listed = docker("image", "ls", "--no-trunc", "--digests", "--filter", f"label={label}", "--format", form)
+    found = []
+    for repository, tag, digest, image in (line.split() for line in listed.stdout.splitlines()):
+        names = [f"{repository}:{tag}", f"{repository}@{digest}", image]
+        found.append(next(name for name in names if "<none>" not in name))
+    return list(dict.fromkeys(found))
 
 
 def keeps_layers_unpacked() -> bool:
