@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
-from harness import environment, manifest, standalone
+from harness import environment, flags, manifest, standalone
 from harness.draft import Draft
 from harness.frameworks import Unsupported
 from harness.record import Outcome, Record, TrialSpec, decode_spec, encode
@@ -85,6 +85,7 @@ def run(spec: TrialSpec) -> Record:
         outcome = Outcome(status="crashed", reason=f"{type(error).__name__}: {error}", stderr_tail=tail)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on the record is written
     draft.hardware = environment.hardware()
+    draft.flags += flags.emulation(draft.hardware)
     return draft.record(outcome)
 
 

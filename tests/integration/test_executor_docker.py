@@ -23,7 +23,8 @@ import pytest
 from framebench.errors import UserError
 from framebench.executors import Failure
 from framebench.executors.choose import choose
-from framebench.executors.docker import LABEL, OWNER_LABEL, ROOT_LABEL, DockerExecutor, connect
+from framebench.executors.connection import connect
+from framebench.executors.docker import LABEL, OWNER_LABEL, ROOT_LABEL, DockerExecutor
 from harness.record import Contender, Outcome, Record, TrialSpec, encode
 from tests.record_factory import make_record
 from tests.requirement import require
