@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from framebench import suites
-from harness import environment, frameworks
+from harness import environment, flags, frameworks
 from harness.record import Contender, ImageRef, Provenance, decode_record, encode_spec
 from harness.standalone import default_spec
 from tests.unit.test_harness_trials import spec
@@ -87,6 +87,16 @@ def test_the_trial_of_an_image_is_of_a_contender_that_the_smoke_suite_has_too() 
         spec = default_spec({"FRAMEBENCH_IMAGE": "x", "FRAMEBENCH_STACK": stack})
         assert spec is not None
         assert spec.contender.slug in suite.contenders
+
+
+def test_a_trial_told_that_it_is_emulated_carries_the_flag_that_ranks_it_nowhere() -> None:
+    for variables, expected in ({}, []), ({"FRAMEBENCH_EMULATED": "1"}, [flags.EMULATED]):
+        answer = subprocess.run(
+            HARNESS, input=encode_spec(spec()), capture_output=True, check=True, env=os.environ | variables
+        )
+        record = decode_record(answer.stdout)
+        assert record.flags == expected
+        assert record.hardware is not None and record.hardware.emulated is bool(expected)
 
 
 def test_unknown_stack_is_a_record_and_exit_0() -> None:
