@@ -33,13 +33,17 @@ _SITES = ("site-packages", "dist-packages")
 def verify(draft: Draft, outcome: Outcome, lock: str | None) -> Outcome:
     """``outcome``, or ``invalid`` when the environment is not the one of the file ``lock``; null checks nothing.
 
-    The draft's software gets the CUDA libraries. A trial that failed keeps its failure.
+    The draft's software gets the CUDA libraries; of a timed trial, whose telemetry fills its record, they are in the
+    sidecar (``libraries``). A trial that failed keeps its failure.
     """
     if draft.software is None or outcome.status not in ("ok", "not_comparable"):
         return outcome
     sites = site_folders()
-    libraries = [identify(path, sites) for path in cuda_libraries(read("/proc/self/maps") or "")]
-    draft.software = msgspec.structs.replace(draft.software, libraries=libraries)
+    libraries = identify(cuda_libraries(read("/proc/self/maps") or ""), sites)
+    if draft.timing is None:
+        draft.software = msgspec.structs.replace(draft.software, libraries=libraries)
+    elif libraries:
+        draft.series["libraries"] = msgspec.to_builtins(libraries)
     if lock is None:
         return outcome
     difference = first_difference(installed(sites), libraries, lock)
@@ -86,12 +90,8 @@ def cuda_libraries(maps: str) -> list[Path]:
 def _is_cuda(path: Path) -> bool:
     if _DRIVER.match(path.name):
         return False
-    of_a_wheel = any(path.parts[place : place + 1] == ("nvidia",) for place in _below_sites(path.parts))
+    of_a_wheel = any(f"/{site}/nvidia/" in str(path) for site in _SITES)
     return path.name.startswith("lib") and (of_a_wheel or _CUDA.match(path.name) is not None)
-
-
-def _below_sites(parts: tuple[str, ...]) -> list[int]:
-    return [number + 1 for number, part in enumerate(parts) if part in _SITES]
 
 
 def site_folders() -> list[Path]:
@@ -105,16 +105,18 @@ def installed(sites: list[Path]) -> list[tuple[str, str]]:
     return [(_normal(one.name), one.version) for one in metadata.distributions(path=[*map(str, sites)])]
 
 
-def identify(path: Path, sites: list[Path]) -> LoadedLibrary:
-    """The library with the package that lists it among its files; null where none does."""
-    for site in sites:
-        if not path.is_relative_to(site):
-            continue
-        entry = f"\n{path.relative_to(site).as_posix()},"
-        for one in metadata.distributions(path=[str(site)]):
-            if entry in "\n" + (one.read_text("RECORD") or ""):
-                return LoadedLibrary(file=path.name, package=_normal(one.name), version=one.version)
-    return LoadedLibrary(file=str(path), package=None, version=None)
+def identify(paths: list[Path], sites: list[Path]) -> list[LoadedLibrary]:
+    """The libraries, each with the package that lists it among its files; null where none does."""
+    found: dict[Path, LoadedLibrary] = {}
+    inside = [(site, path) for site in sites for path in paths if path.is_relative_to(site)]
+    for site in {site for site, _ in inside}:
+        entries = {path: f"\n{path.relative_to(site).as_posix()}," for one, path in inside if one == site}
+        for package in metadata.distributions(path=[str(site)]):
+            files = "\n" + (package.read_text("RECORD") or "")
+            for path in [path for path, entry in entries.items() if entry in files]:
+                name = _normal(package.name)
+                found[path] = LoadedLibrary(file=path.name, package=name, version=package.version)
+    return [found.get(path) or LoadedLibrary(file=str(path), package=None, version=None) for path in paths]
 
 
 def _normal(name: str) -> str:

@@ -428,7 +428,7 @@ class LoadedLibrary(_Strict, frozen=True, kw_only=True, array_like=True):
 class Software(_Strict, frozen=True, kw_only=True):
     """Versions read at run time inside the trial; null where a part is absent.
 
-    ``libraries``: what of CUDA was really loaded, the driver's own left out; empty without a GPU's libraries.
+    ``libraries``: what of CUDA was really loaded, the driver's own left out. Timed trials have them in the sidecar.
     """
 
     python: str

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import manifest
 from harness.draft import Draft
 from harness.manifest import cuda_libraries, first_difference, installed, site_folders, verify
 from harness.record import LoadedLibrary, Outcome, Software, decode_record, encode
@@ -170,6 +171,17 @@ def drafted() -> Draft:
         compiler=None,
     )
     return draft
+
+
+def test_a_timed_trial_has_its_libraries_in_the_sidecar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record on a GPU has no room for twenty of them beside its telemetry."""
+    monkeypatch.setattr(manifest, "cuda_libraries", lambda maps: [Path("/cuda/libnccl.so.2")])
+    draft = drafted()
+    draft.timing = make_record().timing
+    assert draft.timing is not None
+    assert verify(draft, Outcome(status="ok"), None).status == "ok"
+    assert draft.software is not None and draft.software.libraries == []
+    assert draft.series == {"libraries": [["/cuda/libnccl.so.2", None, None]]}
 
 
 def test_a_mismatch_never_hides_a_failure(tmp_path: Path) -> None:
