@@ -81,6 +81,17 @@ def test_empty_stdin_in_an_image_runs_a_trial_that_claims_nothing_it_cannot_know
     )
 
 
+def test_a_terminal_is_not_waited_for() -> None:
+    ours, theirs = os.openpty()
+    try:
+        answer = subprocess.run(HARNESS, stdin=theirs, capture_output=True, check=False, timeout=60)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(b"harness: standard input is empty")
+
+
 def test_the_trial_of_an_image_is_of_a_contender_that_the_smoke_suite_has_too() -> None:
     suite = suites.load(Path(__file__).parents[2], "smoke")
     for stack in frameworks.stacks().keys() - {frameworks.SELF_TEST}:
