@@ -19,7 +19,7 @@ from framebench.statistics.comparison import MIN_ROUNDS
 from framebench.statistics.interval import Estimate, mean_interval, throughput_interval, time_interval
 from framebench.statistics.noise import Noise, aa_noise
 from harness import flags as flag_words
-from harness.flags import NOISE_UNKNOWN, UNRANKED
+from harness.flags import EMULATED, NOISE_UNKNOWN, UNRANKED
 from harness.record import (
     Case,
     Contender,
@@ -381,11 +381,13 @@ def _outcome(
 
 
 def _unranked(outcome: Outcome | None, timed: list[Record], gate: Record | None) -> str | None:
-    """Why the result takes no place; noisy when at least half of its timed trials were."""
+    """Why the result takes no place; noisy when at least half of its timed trials were, emulated when any was."""
     if outcome is None or outcome.status != "ok":
         return outcome.status.replace("_", " ") if outcome else NOT_TIMED
     if gate is None or gate.parity is None or not gate.parity.passed:
         return "parity not checked"
+    if any(EMULATED in record.flags for record in timed):
+        return EMULATED
     if 2 * sum(UNRANKED in flags_of(record) for record in timed) >= len(timed):
         return UNRANKED
     return None

@@ -1,4 +1,4 @@
-"""One trial: ``python -m harness < spec.json > record.json``.
+"""One trial: ``python -m harness < spec.json > record.json``. In an image an empty stdin runs a small trial.
 
 stdout carries exactly one JSON record; whatever libraries print goes to stderr. The exit code is 0 whenever
 a record was written, 2 for a spec that cannot be read. What this process cannot report (a kill, a crash of
@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
-from harness import environment
+from harness import environment, flags, manifest, standalone
 from harness.draft import Draft
 from harness.frameworks import Unsupported
 from harness.record import Outcome, Record, TrialSpec, decode_spec, encode
@@ -36,12 +36,19 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, help="write the record here instead of stdout")
     output = parser.parse_args().output
     stdout = take_stdout()
+    given = b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read()
     try:
-        spec = decode_spec(sys.stdin.buffer.read())
+        spec = decode_spec(given) if given else standalone.default_spec()
     except msgspec.DecodeError as error:  # of which ValidationError is a kind
         print(f"harness: the trial spec on stdin cannot be read: {error}", file=sys.stderr)
         return 2
-    data = encode(run(spec)) + b"\n"
+    if spec is None:
+        print(f"harness: {standalone.EXPECTED}", file=sys.stderr)
+        return 2
+    record = run(spec)
+    if not given:
+        print(standalone.sentence(record, f"in {output}" if output else "on stdout"), file=sys.stderr)
+    data = encode(record) + b"\n"
     if output is None:
         with os.fdopen(stdout, "wb") as stream:
             stream.write(data)
@@ -64,6 +71,7 @@ def run(spec: TrialSpec) -> Record:
     draft = Draft(spec)
     try:
         outcome = TRIALS[spec.kind](draft)
+        outcome = manifest.verify(draft, outcome, os.environ.get(manifest.LOCK_VARIABLE))
     except Unsupported as refusal:
         outcome = Outcome(status="unsupported", reason=refusal.reason, mend=refusal.mend)
     except MemoryError as error:
@@ -77,6 +85,7 @@ def run(spec: TrialSpec) -> Record:
         outcome = Outcome(status="crashed", reason=f"{type(error).__name__}: {error}", stderr_tail=tail)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on the record is written
     draft.hardware = environment.hardware()
+    draft.flags += flags.emulation(draft.hardware)
     return draft.record(outcome)
 
 

@@ -20,6 +20,8 @@ from harness.record import Hardware, ImageRef, Software
 from harness.telemetry.devices import nvml_starts
 from harness.telemetry.proc import read
 
+EMULATED_VARIABLE = "FRAMEBENCH_EMULATED"
+
 
 def software(stack: Stack, image: ImageRef) -> Software:
     """Versions read at run time inside this process."""
@@ -80,7 +82,13 @@ def max_clock_hz() -> float | None:
 
 
 def emulated() -> bool | None:
-    """An ARM program that reads an x86 vendor in /proc/cpuinfo runs under user-mode emulation."""
+    """Whether a processor of another kind is imitated; null where nothing tells.
+
+    An emulator may hide itself well, so a host that sees the image and the machine says so in a variable. Without it:
+    an ARM program that reads an x86 vendor in /proc/cpuinfo runs under user-mode emulation.
+    """
+    if os.environ.get(EMULATED_VARIABLE):
+        return True
     if read("/proc/cpuinfo") is None:
         return None
     x86_machine = platform.machine() in ("x86_64", "i686", "AMD64")
@@ -145,8 +153,18 @@ def compiler() -> str | None:
 
 
 def driver() -> str | None:
-    """Version of the NVIDIA driver."""
-    return _line("/sys/module/nvidia/version")
+    """Version of the NVIDIA driver: the kernel module's, or what NVML says of it."""
+    if version := _line("/sys/module/nvidia/version"):
+        return version
+    nvml, _ = nvml_starts()
+    if nvml is None:
+        return None
+    try:
+        return str(nvml.nvmlSystemGetDriverVersion())
+    except nvml.NVMLError:
+        return None
+    finally:
+        nvml.nvmlShutdown()
 
 
 def gpus() -> list[dict[str, Any]]:

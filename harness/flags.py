@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.record import Calibration, GpuTelemetry, SteadyClass, Telemetry, WarmUp
+from harness.record import Calibration, GpuTelemetry, Hardware, SteadyClass, Telemetry, WarmUp
 
 NOISY = "noisy host"
 UNRANKED = "noisy host: unranked"
@@ -20,6 +20,7 @@ SLOW_SAMPLER = "observer effect: sampler slowed"
 GPU_LIMITED = "GPU thermally or externally limited"
 GPU_POWER_LIMITED = "GPU power-limited"
 GPU_SHARED = "GPU shared"
+EMULATED = "emulated: unranked"
 
 NOISY_ABOVE = 0.02
 UNRANKED_ABOVE = 0.10
@@ -51,6 +52,11 @@ def noise(telemetry: Telemetry | None, cores: int) -> list[str]:
     if share > UNRANKED_ABOVE:
         return [UNRANKED]
     return [NOISY] if share > NOISY_ABOVE else []
+
+
+def emulation(hardware: Hardware) -> list[str]:
+    """The flag of a program made for another kind of processor: what it measures is the emulator."""
+    return [EMULATED] if hardware.emulated else []
 
 
 def steadiness(warmup: WarmUp, steady_class: SteadyClass) -> list[str]:

@@ -414,8 +414,22 @@ class Canary(_Strict, frozen=True, kw_only=True):
     observed: str
 
 
+class LoadedLibrary(_Strict, frozen=True, kw_only=True, array_like=True):
+    """A shared library of CUDA in the trial's memory, and the package it is from; in JSON ``[file, package, version]``.
+
+    One that no installed package owns has its whole path for ``file``, and null for the rest.
+    """
+
+    file: str
+    package: str | None
+    version: str | None
+
+
 class Software(_Strict, frozen=True, kw_only=True):
-    """Versions read at run time inside the trial; null where a part is absent."""
+    """Versions read at run time inside the trial; null where a part is absent.
+
+    ``libraries``: what of CUDA was really loaded, the driver's own left out. Timed trials have them in the sidecar.
+    """
 
     python: str
     numpy: str
@@ -426,6 +440,7 @@ class Software(_Strict, frozen=True, kw_only=True):
     cudnn: str | None
     driver: str | None
     compiler: str | None
+    libraries: list[LoadedLibrary] = []
 
 
 class Hardware(_Strict, frozen=True, kw_only=True):

@@ -1,56 +1,56 @@
-"""Trials in containers: no network, read-only root, no capabilities, not root, the same limits for all.
+"""Trials in containers of a Docker engine, closed in as ``confinement`` says, with an end in any case.
 
-Nothing of the host is mounted, so the engine may be on another machine. What a trial may write:
-
-``/tmp``    a fresh tmpfs, executable (TorchInductor loads the shared objects that it compiles there)
-``/cache``  a named volume per image, ``framebench-cache-<first 12 of its config digest>``:
-            ``/cache/compile`` is a warm trial's ``cache_dir``, ``/cache/pyc`` holds Python's byte code
-``/cold``   the ``cache_dir`` of a cold start instead: a fresh tmpfs like ``/tmp``
-
-A cold start is cold for the framework's compiler. Byte code stays warm, because whoever installs a framework
-compiles it once, and not before each start.
+Nothing of the host is mounted, so the engine may be on another machine; only a GPU must be on this one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 import selectors
 import signal
 import socket
-import tarfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-import docker
 import msgspec
 import psutil
 import requests
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container
+from docker.types import DeviceRequest
 
 from framebench import images
 from framebench.errors import UserError
-from framebench.executors import Failure, Progress, Unavailable
+from framebench.executors import Failure, Progress, Unavailable, gpu
+from framebench.executors.confinement import cache_folders, confined, memory_limit
+from framebench.executors.connection import connect, engine_errors
+from framebench.executors.drivers import too_old
 from framebench.executors.ending import Ending, Output, judge
 from framebench.executors.stopping import StopRequest
+from harness.environment import EMULATED_VARIABLE
+from harness.frameworks import Unsupported
 from harness.record import ImageRef, Outcome, Record, TrialSpec, encode_spec
 
 LABEL = "org.framebench"
 ROOT_LABEL = "org.framebench.root"
 OWNER_LABEL = "org.framebench.owner"
-GIBIBYTE = 1 << 30
-USER = 1000
-PROCESSES = 512
-"""TensorFlow starts a few threads per core for each of its pools; a runaway trial stops here."""
-CACHE_FOLDERS = ("compile", "pyc")
+CUDA_LABEL = "org.framebench.cuda"
 READ_BYTES = 1 << 16
 SETTLE_S = 30.0
 """What the engine gets to report the end of a container that was killed."""
+
+
+class Adopted(NamedTuple):
+    """What is known of an image that trials may run in."""
+
+    engine_id: str  # what this engine calls it
+    spec_version: int  # that its harness reads
+    cuda: str | None  # version, of a CUDA image
+    emulated: bool  # made for another processor than the engine's
 
 
 class DockerExecutor:
@@ -65,11 +65,10 @@ class DockerExecutor:
         self._root = root
         self._client = connect()
         self._stop = StopRequest()
-        self._engine_ids: dict[str, str] = {}  # config digest -> what this engine calls the image
-        self._spec_versions: dict[str, int] = {}  # config digest -> version that its harness reads
-        information = self._client.info()
-        self._engine_cores = int(information["NCPU"])
-        self.memory_bytes = memory_limit(int(information["MemTotal"]))
+        self._adopted: dict[str, Adopted] = {}  # by config digest
+        self._information = self._client.info()
+        self._architecture = self._client.version()["Arch"]
+        self.memory_bytes = memory_limit(int(self._information["MemTotal"]))
 
     def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
         matrix = images.load_matrix(self._root)
@@ -111,13 +110,17 @@ class DockerExecutor:
             found = self._client.images.get(engine_name)
         except ImageNotFound:
             raise UserError(f"The engine has no image {engine_name}; run `framebench build`.") from None
-        self._engine_ids[image.config_digest] = found.id
-        self._spec_versions[image.config_digest] = int(found.labels.get(images.SPEC_VERSION_LABEL, 1))
+        self._adopted[image.config_digest] = Adopted(
+            engine_id=found.id,
+            spec_version=int(found.labels.get(images.SPEC_VERSION_LABEL, 1)),
+            cuda=found.labels.get(CUDA_LABEL),
+            emulated=found.attrs["Architecture"] != self._architecture,
+        )
         return image
 
     def remove_leftovers(self) -> None:
         """Remove the containers that a killed run of this clone left, never those of one that still runs."""
-        with _engine_errors():
+        with engine_errors():
             for container in self._client.containers.list(
                 all=True, filters={"label": f"{ROOT_LABEL}={_root_label(self._root)}"}
             ):
@@ -130,17 +133,21 @@ class DockerExecutor:
         if len(cores) < spec.case.cores:
             reason = f"the case wants {spec.case.cores} cores, the engine's machine has {len(cores)}"
             return Failure(Outcome(status="unsupported", reason=reason), 0)
-        digest = spec.image.config_digest
-        if digest is None or digest not in self._engine_ids:
+        image = self._adopted.get(spec.image.config_digest or "")
+        if image is None:
             raise UserError(f"Image {spec.image.name} is not prepared; run `framebench build`.")
+        try:
+            gpus = self._gpus(spec, image) if spec.case.device == "gpu" else None
+        except Unsupported as reason:
+            return Failure(Outcome(status="unsupported", reason=reason.reason, mend=reason.mend), 0)
         cold = spec.kind == "cold-start" or spec.cache_state == "cold"
         spec = msgspec.structs.replace(
             spec,
             cache_dir="/cold" if cold else "/cache/compile",
             cache_state="cold" if cold else "warm",
         )
-        with _engine_errors():
-            container = self._create(digest, cores[: spec.case.cores], cold)
+        with engine_errors():
+            container = self._create(spec, image, cores[: spec.case.cores], gpus)
             try:
                 return self._converse(container, spec, Output(log))
             finally:
@@ -149,48 +156,49 @@ class DockerExecutor:
     def stop(self) -> None:
         self._stop.make()
 
-    def _encoded(self, spec: TrialSpec) -> bytes:
-        assert spec.image.config_digest
-        return encode_spec(spec, self._spec_versions[spec.image.config_digest])
-
     def _cores(self) -> list[int]:
         """The cores we may use, if the engine is on this machine; else all of the engine's."""
-        if self._client.api.base_url.startswith("http+docker"):  # a local socket
+        if self._is_here():
             return sorted(os.sched_getaffinity(0))
-        return list(range(self._engine_cores))
+        return list(range(int(self._information["NCPU"])))
 
-    def _create(self, digest: str, cores: list[int], cold: bool) -> Container:
-        volume = f"framebench-cache-{digest.removeprefix('sha256:')[:12]}"
+    def _is_here(self) -> bool:
+        return bool(self._client.api.base_url.startswith("http+docker"))  # a local socket
+
+    def _gpus(self, spec: TrialSpec, image: Adopted) -> DeviceRequest:
+        """The request for the GPUs of the case; ``Unsupported`` when they or their driver do not suit."""
+        if image.cuda is None:
+            raise Unsupported(f"the case wants a GPU, and {spec.image.name} is an image without CUDA")
+        if not self._is_here():
+            raise Unsupported("the case wants a GPU, which is asked for by UUID, and the engine is far away")
+        found = gpu.choose(spec.case.device_count)
+        name, stack = spec.image.name or "this image", spec.contender.stack
+        if sentence := too_old(self._root, found.driver, name, stack, image.cuda):
+            raise Unsupported(sentence)
+        return gpu.device_request(found.uuids, self._information.get("DiscoveredDevices"))
+
+    def _create(
+        self, spec: TrialSpec, image: Adopted, cores: list[int], gpus: DeviceRequest | None
+    ) -> Container:
+        assert spec.image.config_digest
+        volume = f"framebench-cache-{spec.image.config_digest.removeprefix('sha256:')[:12]}"
         self._client.volumes.create(volume, labels={LABEL: "1"})
-        in_memory = f"rw,exec,nosuid,nodev,mode=1777,size={self.memory_bytes // 2}"
+        options = confined(volume, self.memory_bytes, cores, cold=spec.cache_state == "cold")
+        if image.emulated:
+            options["environment"][EMULATED_VARIABLE] = "1"
+        if gpus is not None:
+            options["device_requests"] = [gpus]
+            options["environment"]["NVIDIA_DRIVER_CAPABILITIES"] = ",".join(gpu.CAPABILITIES)
         container = self._client.containers.create(
-            self._engine_ids[digest],
+            image.engine_id,
             labels={LABEL: "1", ROOT_LABEL: _root_label(self._root), OWNER_LABEL: _owner()},
             stdin_open=True,
-            init=True,  # process 1 itself would not die of SIGABRT
-            network_mode="none",
-            read_only=True,
-            tmpfs={"/tmp": in_memory, "/cold": in_memory} if cold else {"/tmp": in_memory},
-            volumes={volume: {"bind": "/cache", "mode": "rw"}},
-            environment={
-                "HOME": "/tmp",
-                "TMPDIR": "/tmp",
-                "LOGNAME": "framebench",  # the user has no name in the image's password file
-                "PYTHONPYCACHEPREFIX": "/cache/pyc",
-            },
-            user=f"{USER}:{USER}",
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges"],
-            pids_limit=PROCESSES,
-            mem_limit=self.memory_bytes,
-            memswap_limit=self.memory_bytes,
-            shm_size=GIBIBYTE,
-            cpuset_cpus=",".join(map(str, cores)),
             log_config={"type": "none"},  # we read the streams ourselves
+            **options,
         )
         try:
             # an empty volume belongs to root unless the image says otherwise
-            container.put_archive("/cache", _cache_folders())
+            container.put_archive("/cache", cache_folders())
         except BaseException:
             _remove(container)
             raise
@@ -204,7 +212,8 @@ class DockerExecutor:
         deadline = time.monotonic() + spec.timeout_s
         try:
             container.start()
-            killed = self._stream(getattr(attached, "_sock", attached), self._encoded(spec), output, deadline)
+            document = encode_spec(spec, self._adopted[spec.image.config_digest or ""].spec_version)
+            killed = self._stream(getattr(attached, "_sock", attached), document, output, deadline)
             if killed is None:
                 killed = self._await_end(container, deadline)
             if killed:
@@ -300,47 +309,6 @@ class Frames:
             del self._buffer[: 8 + length]
 
 
-def connect() -> docker.DockerClient:
-    """A client of the engine that ``DOCKER_HOST`` or the default socket names.
-
-    ``UserError`` says why there is none, with the mend.
-    """
-    try:
-        client = docker.from_env()
-        client.ping()
-    except (DockerException, requests.RequestException) as error:
-        where = os.environ.get("DOCKER_HOST", "/var/run/docker.sock")
-        causes = [*_causes(error)]
-        if any(isinstance(cause, PermissionError) for cause in causes):
-            raise UserError(
-                f"No permission on the Docker socket {where}; run `sudo usermod -aG docker $USER` and log in"
-                " again."
-            ) from None
-        if any(isinstance(cause, FileNotFoundError | ConnectionRefusedError) for cause in causes):
-            raise UserError(
-                f"No Docker engine answers at {where}; start it (`sudo systemctl start docker`, or"
-                " `sudo dockerd`), or use `--executor venv`."
-            ) from None
-        raise UserError(f"The Docker engine at {where} cannot be used: {error}") from None
-    return client
-
-
-def memory_limit(total: int) -> int:
-    """Bytes for a container on a machine of ``total`` bytes: all but 1 GiB, and never less than half."""
-    return max(total - GIBIBYTE, total // 2)
-
-
-@contextlib.contextmanager
-def _engine_errors() -> Iterator[None]:
-    """The engine's refusals, and its silence, as one sentence."""
-    try:
-        yield
-    except APIError as error:
-        raise UserError(f"The Docker engine refused: {error.explanation or error}") from error
-    except requests.RequestException as error:
-        raise UserError(f"The Docker engine does not answer any more ({error}); start it again.") from error
-
-
 def _wait(container: Container, seconds: float) -> bool:
     """Whether the container ended within ``seconds``; the SDK's timeout is one of two exceptions."""
     try:
@@ -367,18 +335,6 @@ def _remove(container: Container) -> None:
         container.remove(force=True, v=True)  # v: anonymous volumes; the named cache stays
 
 
-def _cache_folders() -> bytes:
-    """A tar of the empty folders of the cache, owned by the container's user."""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for name in CACHE_FOLDERS:
-            entry = tarfile.TarInfo(name)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-            entry.uid = entry.gid = USER
-            tar.addfile(entry)
-    return archive.getvalue()
-
-
 def _root_label(root: Path) -> str:
     return hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
 
@@ -394,12 +350,3 @@ def _lives(pid: int, started: str) -> bool:
         return f"{psutil.Process(pid).create_time():.2f}" == started
     except psutil.NoSuchProcess:
         return False
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it came from, and what it was made of (urllib3 wraps errors as arguments)."""
-    yield error
-    inner = [error.__cause__, error.__context__, *error.args, getattr(error, "reason", None)]
-    for cause in inner:
-        if isinstance(cause, BaseException) and cause is not error:
-            yield from _causes(cause)

@@ -14,10 +14,13 @@ from framebench.errors import UserError
 from framebench.executors import Failure, Progress, Unavailable
 from framebench.executors.process import TrialProcess, compiler_version
 from framebench.images import ImageRow, fetch_wheels, load_matrix, lock_path, lock_sha256
+from harness.manifest import LOCK_VARIABLE
 from harness.record import ImageRef, Record, TrialSpec
 
 READY = ".framebench-ready"
 """Written last into an environment, with the hash of its lock; one without it is half made."""
+LOCK = "lock.txt"
+"""The lock that the environment was made from, as in an image: the harness compares the two."""
 
 
 class VenvExecutor:
@@ -66,7 +69,11 @@ class VenvExecutor:
         python = self._folder(spec.image.name) / "bin" / "python"
         if not python.exists():
             raise UserError(f"{python} does not exist; run `framebench run` again, it makes the environment.")
-        variables = {"PYTHONPATH": str(self._root), "PYTHONNOUSERSITE": "1"}
+        variables = {
+            "PYTHONPATH": str(self._root),
+            "PYTHONNOUSERSITE": "1",
+            LOCK_VARIABLE: str(self._folder(spec.image.name) / LOCK),
+        }
         cache = self._root / "build" / "cache" / spec.image.name
         return self._process.run(python, spec, cache, variables, log)
 
@@ -97,6 +104,7 @@ class VenvExecutor:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        shutil.copyfile(lock_path(self._root, row), folder / LOCK)
         (folder / READY).write_text(lock_hash)
 
 
@@ -123,7 +131,8 @@ def _reference(row: ImageRow, lock_hash: str) -> ImageRef:
 
 def _is_ready(folder: Path, lock_hash: str) -> bool:
     marker = folder / READY
-    return marker.is_file() and marker.read_text() == lock_hash and (folder / "bin" / "python").exists()
+    whole = (folder / LOCK).is_file() and (folder / "bin" / "python").exists()
+    return whole and marker.is_file() and marker.read_text() == lock_hash
 
 
 def _call(command: list[str], otherwise: str) -> None:

@@ -41,6 +41,10 @@ MEANINGS = {
         "More than one process held the GPU, or more than 5 % of its time was used while this trial rested: "
         "something else may have run on it."
     ),
+    flags.EMULATED: _(
+        "The image was made for another kind of processor, which this machine imitated: the times are the "
+        "emulator's, and such a result takes no part in a ranking."
+    ),
     flags.SLOW_SAMPLER: _(
         "Watching disturbs the work on this host more than 1 %, by its self-test: the sampler looked less often."
     ),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -97,12 +98,14 @@ def environment(stack: str, cores: int, cache_dir: str | None) -> dict[str, str]
         name: str(cores)
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     }
+    # what the CUDA driver compiles from PTX is kept in the home folder otherwise, and cold would be warm
+    caches = {} if cache_dir is None else {"CUDA_CACHE_PATH": str(Path(cache_dir) / "cuda")}
     known = stacks()
     if stack not in known:
-        return threads
+        return threads | caches
     module = importlib.import_module(f"{__name__}.{known[stack]}")
     own: dict[str, str] = module.environment(stack, cores, cache_dir)
-    return threads | own
+    return threads | caches | own
 
 
 def load(stack: str) -> Stack:

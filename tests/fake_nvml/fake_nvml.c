@@ -21,6 +21,7 @@
  * FAKE_REASONS=bits       clock event reasons while busy
  * FAKE_XID=n              one such error as soon as the device was busy
  * FAKE_GPM=0              no GPM, as before Hopper
+ * FAKE_DRIVER=version     the driver's version (580.82.07)
  * Built with -DOLD_DRIVER it lacks what drivers of 2020 lacked. Names and layouts as in NVML's public interface.
  */
 #include <fcntl.h>
@@ -140,6 +141,12 @@ int nvmlInitWithFlags(unsigned flags) {
 }
 int nvmlShutdown(void) { return OK; }
 const char *nvmlErrorString(int code) { (void)code; return "some other error"; }
+
+int nvmlSystemGetDriverVersion(char *text, unsigned size) {
+    const char *version = getenv("FAKE_DRIVER");
+    snprintf(text, size, "%s", version ? version : "580.82.07");
+    return fails("nvmlSystemGetDriverVersion");
+}
 
 int nvmlDeviceGetCount_v2(unsigned *count) { *count = number("FAKE_DEVICES", 1); return fails("nvmlDeviceGetCount_v2"); }
 

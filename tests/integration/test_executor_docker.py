@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -23,13 +24,17 @@ import pytest
 from framebench.errors import UserError
 from framebench.executors import Failure
 from framebench.executors.choose import choose
-from framebench.executors.docker import LABEL, OWNER_LABEL, ROOT_LABEL, DockerExecutor, connect
+from framebench.executors.confinement import PROCESSES
+from framebench.executors.connection import connect
+from framebench.executors.docker import CUDA_LABEL, LABEL, OWNER_LABEL, ROOT_LABEL, DockerExecutor
 from harness.record import Contender, Outcome, Record, TrialSpec, encode
+from tests.fake_nvml import build
 from tests.record_factory import make_record
 from tests.requirement import require
 
 pytestmark = pytest.mark.docker
 
+ROOT = Path(__file__).parents[2]
 IMAGE = f"framebench-test-executor:{os.getpid()}"
 HARNESS = """
 import json, os, signal, sys, time
@@ -77,7 +82,11 @@ def engine() -> Iterator[docker.DockerClient]:
         python_tree(),
         repository=IMAGE.partition(":")[0],
         tag=IMAGE.partition(":")[2],
-        changes=[f"ENTRYPOINT {entry_point}", "ENV PYTHONPATH=/opt/framebench"],
+        changes=[
+            f"ENTRYPOINT {entry_point}",
+            "ENV PYTHONPATH=/opt/framebench",
+            f"LABEL {CUDA_LABEL}=13.0.96",
+        ],
     )
     digest = client.images.get(IMAGE).id
     yield client
@@ -241,7 +250,7 @@ def test_an_answer_that_is_no_record_is_a_crash(run: Run, script: str) -> None:
     assert "record" in (outcome.reason or "")
 
 
-def test_the_container_is_closed_in(run: Run) -> None:
+def test_the_container_is_closed_in(run: Run, executor: DockerExecutor) -> None:
     lines: list[str] = []
     answer = run(
         """
@@ -259,6 +268,11 @@ for name, path in dict(root="/new", tmp="/tmp/new", cache="/cache/compile/new", 
     except OSError as error:
         facts[name] = error.strerror
 facts["tmp_options"] = next(line.split()[3] for line in open("/proc/mounts") if line.split()[1] == "/tmp")
+group = lambda v1, v2: next(int(open(path).read()) for path in (
+    "/sys/fs/cgroup/" + v1, "/sys/fs/cgroup/" + v2) if os.path.exists(path))
+facts["pids"] = group("pids/pids.max", "pids.max")
+facts["memory"] = group("memory/memory.limit_in_bytes", "memory.max")
+facts["swap"] = group("memory/memory.memsw.limit_in_bytes", "memory.swap.max")
 facts["shm"] = os.statvfs("/dev/shm").f_blocks * os.statvfs("/dev/shm").f_bsize
 print(json.dumps(facts), file=sys.stderr)
 print(record)
@@ -279,7 +293,29 @@ print(record)
     assert {facts["tmp"], facts["cache"], facts["pyc"]} == {"writable"}
     assert "noexec" not in facts["tmp_options"]
     assert facts["shm"] == 1 << 30
+    assert facts["pids"] == PROCESSES
+    assert facts["memory"] == executor.memory_bytes & -4096  # the kernel counts pages
+    assert facts["swap"] in (facts["memory"], 0)  # v1 counts memory and swap together
     assert not any(name.startswith(("OMP_", "TF_", "XLA_")) for name in facts["host_variables"])
+
+
+@pytest.mark.parametrize("kind", ["timing", "cold-start"])
+def test_what_a_trial_compiles_can_be_loaded_from_its_cache_and_from_tmp(run: Run, kind: str) -> None:
+    """A file there is mapped as a shared library is, which Inductor, XLA, Triton and numba need for what they make."""
+    script = """
+import mmap
+for folder in (spec["cache_dir"], "/tmp"):
+    with open(folder + "/made.so", "w+b") as file:
+        file.write(bytes(4096))
+        file.flush()
+        mmap.mmap(file.fileno(), 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_EXEC)
+    os.remove(folder + "/made.so")
+    print("loaded from", folder, file=sys.stderr)
+print(record)
+"""
+    lines: list[str] = []
+    assert isinstance(run(script, lines.append, kind=kind), Record), lines
+    assert len(lines) == 2
 
 
 def test_the_compile_cache_is_kept_for_warm_trials_and_empty_for_cold_ones(run: Run) -> None:
@@ -393,3 +429,118 @@ def test_leftovers_of_a_killed_run_are_removed_and_those_of_a_living_one_kept(
     while left() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left() == []
+
+
+# --- GPUs, and other processors ------------------------------------------------------------------
+
+GPU_TRIAL = """
+import sys
+from pathlib import Path
+import docker, msgspec
+from framebench.errors import UserError
+from framebench.executors.docker import DockerExecutor
+import tests.integration.test_executor_docker as test
+test.IMAGE = sys.argv[1]
+spec = test.make_spec(docker.from_env(), "print(record)")
+spec = msgspec.structs.replace(spec, case=msgspec.structs.replace(spec.case, device="gpu"))
+executor = DockerExecutor(Path(sys.argv[2]))
+executor.adopt(spec.image, test.IMAGE)
+try:
+    print(executor.run(spec, print).outcome.reason)
+except UserError as error:
+    print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("driver"))
+
+
+def gpu_trial(driver: Path, image: str = "", **variables: str) -> str:
+    """What becomes of a trial on a GPU whose driver is the fake one."""
+    done = subprocess.run(
+        [sys.executable, "-c", GPU_TRIAL, image or IMAGE, str(ROOT)],
+        env=os.environ | {"LD_LIBRARY_PATH": str(driver)} | variables,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_driver_too_old_for_the_images_cuda_is_found_before_the_run(driver: Path) -> None:
+    said = gpu_trial(driver, FAKE_DRIVER="470.256.02")
+    assert said == (
+        "driver 470.256.02 is too old for CUDA 13.0 in torch-cpu, which needs 580.65.06;"
+        " no image of test is for it, so update the driver"
+    )
+
+
+def test_an_engine_without_the_toolkit_is_asked_and_its_refusal_has_a_mend(
+    engine: docker.DockerClient, driver: Path
+) -> None:
+    if "nvidia" in engine.info()["Runtimes"]:
+        pytest.skip("this engine has NVIDIA's container toolkit")
+    said = gpu_trial(driver)
+    assert said.startswith("The Docker engine cannot hand out GPUs (could not select device driver"), said
+    assert "[[gpu compute utility]]" in said
+    assert "install NVIDIA's container toolkit (package nvidia-container-toolkit)" in said
+
+
+def image_for(architecture: str, tag: str) -> bytes:
+    """What ``docker load`` takes: the files of the test's image under another architecture."""
+    layer = python_tree()
+    config = {
+        "architecture": architecture,
+        "os": "linux",
+        "config": {
+            "Entrypoint": [str(Path(sys.executable).resolve()), "-m", "harness"],
+            "Env": ["PYTHONPATH=/opt/framebench"],
+        },
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+    }
+    manifest = [{"Config": "config.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]
+    files = {"manifest.json": json.dumps(manifest).encode(), "config.json": json.dumps(config).encode()}
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, content in (files | {"layer.tar": layer}).items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return archive.getvalue()
+
+
+@pytest.fixture
+def foreign(engine: docker.DockerClient) -> Iterator[str]:
+    """The same image, said to be made for another processor, and without CUDA."""
+    name = f"framebench-test-foreign:{os.getpid()}"
+    other = "arm64" if engine.version()["Arch"] != "arm64" else "amd64"
+    engine.images.load(image_for(other, name))
+    assert engine.images.get(name).attrs["Architecture"] == other
+    yield name
+    digest = engine.images.get(name).id.removeprefix("sha256:")
+    engine.images.remove(name, force=True)
+    with contextlib.suppress(docker.errors.NotFound):
+        engine.volumes.get(f"framebench-cache-{digest[:12]}").remove()
+
+
+def test_a_trial_in_an_image_for_another_processor_knows_that_it_is_emulated(
+    engine: docker.DockerClient, foreign: str, tmp_path: Path
+) -> None:
+    executor = DockerExecutor(tmp_path)
+    lines: list[str] = []
+    for name in (foreign, IMAGE):
+        spec = make_spec(
+            engine, 'print(os.environ.get("FRAMEBENCH_EMULATED"), file=sys.stderr); print(record)'
+        )
+        image = msgspec.structs.replace(spec.image, config_digest=engine.images.get(name).id)
+        executor.adopt(image, name)
+        assert isinstance(executor.run(msgspec.structs.replace(spec, image=image), lines.append), Record)
+    assert lines == ["1", "None"]
+
+
+def test_a_case_on_a_gpu_in_an_image_without_cuda_is_unsupported(driver: Path, foreign: str) -> None:
+    image = make_record().image.name
+    assert gpu_trial(driver, foreign) == f"the case wants a GPU, and {image} is an image without CUDA"

@@ -12,7 +12,7 @@ import pytest
 
 from framebench import store
 from framebench.errors import UserError
-from framebench.executors import docker
+from framebench.executors.connection import connect
 from tests.requirement import require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def engine_answers() -> bool:
     try:
-        docker.connect()
+        connect()
     except UserError:
         return False
     return True

@@ -14,7 +14,7 @@ import pytest
 
 from framebench import dataset, store
 from framebench.errors import UserError
-from harness.flags import NOISY, NOT_STEADY, UNRANKED
+from harness.flags import EMULATED, NOISY, NOT_STEADY, UNRANKED
 from harness.record import Contender, Metric, Outcome, Record, Telemetry, result_id
 from tests.record_factory import (
     CASE,
@@ -129,6 +129,16 @@ class TestResults:
             assert found.ranked is ranked and found.flags == {flags[0]: 5}
             (case,) = dataset.comparisons([found])
             assert len(case.rows) == 1 and (case.best is not None) is ranked
+
+    def test_one_emulated_trial_is_enough_to_rank_the_result_nowhere(self) -> None:
+        records = [
+            changed(record, flags=[EMULATED]) if record.kind == "timing" and record.round == 1 else record
+            for record in make_trials(contenders=CONTENDERS[:1])
+        ]
+        (found,) = dataset.results(records)
+        assert (found.ranked, found.unranked_because) == (False, EMULATED)
+        (case,) = dataset.comparisons([found])
+        assert len(case.rows) == 1 and case.best is None
 
     def test_trials_on_a_busy_host_are_set_aside_where_three_quiet_ones_remain(self) -> None:
         records = [

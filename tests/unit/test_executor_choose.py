@@ -10,7 +10,8 @@ import pytest
 
 from framebench.errors import UserError
 from framebench.executors.choose import choose
-from framebench.executors.docker import connect, memory_limit
+from framebench.executors.confinement import memory_limit
+from framebench.executors.connection import connect
 
 
 @pytest.fixture

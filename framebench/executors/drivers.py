@@ -1,0 +1,78 @@
+"""Whether this machine's NVIDIA driver is new enough for an image's CUDA; the table is ``containers/drivers.toml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from framebench import images
+from framebench.errors import UserError
+
+Version = Annotated[str, Meta(pattern=r"^\d+(\.\d+)+$")]
+
+
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The oldest driver for one major version of CUDA, and where that is written."""
+
+    major: int
+    driver: Version
+    source: str
+
+
+class _Document(msgspec.Struct, forbid_unknown_fields=True):
+    cuda: list[Row]
+
+
+def minimum_drivers(root: Path) -> dict[int, str]:
+    """``{major version of CUDA: oldest driver}``; ``UserError`` names the file and the key."""
+    path = root / "containers" / "drivers.toml"
+    try:
+        rows = msgspec.toml.decode(path.read_bytes(), type=_Document).cuda
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; run framebench inside a clone of the repository.") from None
+    except msgspec.ValidationError as error:
+        what, _, key = str(error).partition(" - at ")
+        raise UserError(f"{path}: key {key.strip('`$.') or 'cuda'}: {what}.") from None
+    except msgspec.DecodeError as error:
+        raise UserError(f"{path} is not valid TOML: {error}.") from None
+    return {row.major: row.driver for row in rows}
+
+
+def too_old(root: Path, driver: str, image: str, stack: str, cuda: str) -> str | None:
+    """Null if ``driver`` runs CUDA ``cuda``; else a sentence that names the image of ``stack`` that would fit.
+
+    ``image`` is its name in the matrix, ``cuda`` and ``driver`` are version numbers such as 13.0.96 and 550.54.14.
+    """
+    oldest = minimum_drivers(root)
+    needed = oldest.get(_numbers(cuda)[0])
+    if needed is None:
+        raise UserError(
+            f"{root / 'containers' / 'drivers.toml'} has no row for CUDA {cuda} of image {image}; add one, with the"
+            " oldest driver that NVIDIA's compatibility guide names."
+        )
+    if _numbers(driver) >= _numbers(needed):
+        return None
+    rows = images.load_matrix(root).rows
+    alias = next((row.alias for row in rows if row.name == image), image)
+    fitting = [
+        (_cuda_of(row.accelerator), row.alias)
+        for row in rows
+        if row.stack == stack and row.accelerator.startswith("cu")
+        if (lowest := oldest.get(_cuda_of(row.accelerator)[0])) and _numbers(driver) >= _numbers(lowest)
+    ]
+    way_out = f"{max(fitting)[1]} fits" if fitting else f"no image of {stack} is for it, so update the driver"
+    version = ".".join(cuda.split(".")[:2])
+    return f"driver {driver} is too old for CUDA {version} in {alias}, which needs {needed}; {way_out}"
+
+
+def _cuda_of(accelerator: str) -> tuple[int, int]:
+    """(12, 6) for ``cu126``; (0, 0) for ``cpu``."""
+    digits = accelerator.removeprefix("cu")
+    return (int(digits[:-1]), int(digits[-1])) if digits.isdigit() else (0, 0)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

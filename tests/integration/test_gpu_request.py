@@ -1,0 +1,178 @@
+"""Which GPUs are asked for, and what is said before the run, with the fake driver and a real Docker engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from framebench import images
+from framebench.errors import UserError
+from framebench.executors.drivers import minimum_drivers, too_old
+from framebench.executors.gpu import device_request, refusal
+from framebench.images import Matrix
+from tests.fake_nvml import GPU, MIG, SECOND_GPU, build
+
+ROOT = Path(__file__).parents[2]
+CHOOSE = """
+import json, sys
+from framebench.executors.gpu import choose
+from harness.frameworks import Unsupported
+try:
+    print(json.dumps(choose(int(sys.argv[1]))))
+except Unsupported as refused:
+    print(json.dumps([refused.reason, refused.mend]))
+"""
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("driver"))
+
+
+def chosen(driver: Path | None, count: int, **variables: str) -> list[object]:
+    """What ``choose`` answers in a process that has the fake driver from its start: driver and UUIDs, or a reason."""
+    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    environment |= {"LD_LIBRARY_PATH": str(driver)} if driver else {}
+    done = subprocess.run(
+        [sys.executable, "-c", CHOOSE, str(count)],
+        env=environment | variables,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    answer: list[object] = json.loads(done.stdout)
+    return answer
+
+
+def test_the_first_gpus_are_asked_for_by_uuid(driver: Path) -> None:
+    assert chosen(driver, 1, FAKE_DEVICES="2") == ["580.82.07", [GPU]]
+    assert chosen(driver, 2, FAKE_DEVICES="2") == ["580.82.07", [GPU, SECOND_GPU]]
+    assert chosen(driver, 3, FAKE_DEVICES="2") == ["the case wants 3 GPUs, this machine has 2", None]
+
+
+def test_of_a_gpu_that_is_cut_up_an_instance_is_asked_for(driver: Path) -> None:
+    assert chosen(driver, 1, FAKE_MIG="1") == ["580.82.07", [MIG]]
+    assert chosen(driver, 2, FAKE_MIG="1", FAKE_DEVICES="2") == ["580.82.07", [MIG, SECOND_GPU]]
+
+
+def test_the_user_may_name_gpus_by_uuid_and_not_by_number(driver: Path) -> None:
+    two = {"FAKE_DEVICES": "2"}
+    assert chosen(driver, 1, CUDA_VISIBLE_DEVICES=SECOND_GPU, **two)[1] == [SECOND_GPU]
+    assert chosen(driver, 1, CUDA_VISIBLE_DEVICES="GPU-a1", **two)[1] == [SECOND_GPU]
+    reason, mend = chosen(driver, 1, CUDA_VISIBLE_DEVICES="1", **two)
+    assert "names GPUs by number" in str(reason) and "nvidia-smi -L" in str(mend)
+    assert "none of this machine's GPUs" in str(chosen(driver, 1, CUDA_VISIBLE_DEVICES="GPU-ff", **two)[0])
+
+
+def test_a_driver_that_does_not_answer_is_a_sentence(driver: Path) -> None:
+    reason, _ = chosen(driver, 1, FAKE_FAIL="nvmlDeviceGetCount_v2=999")
+    assert str(reason).startswith("the case wants a GPU, and NVML does not list them: ")
+    reason, _ = chosen(driver, 1, FAKE_FAIL="nvmlInitWithFlags=9")
+    assert str(reason).startswith("the case wants a GPU, and this machine shows none: NVML did not start")
+
+
+@pytest.fixture
+def matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A matrix of torch on the CPU, CUDA 12.6, 12.8 and 13.0, and another stack on 12.9."""
+    torch = images.load_matrix(ROOT).default("torch")
+    rows = [torch]
+    for stack, accelerator in (
+        ("torch", "cu128"),
+        ("torch", "cu126"),
+        ("torch", "cu130"),
+        ("tensorflow", "cu129"),
+    ):
+        rows.append(
+            msgspec.structs.replace(
+                torch,
+                name=f"{stack}-1-{accelerator}-py311",
+                alias=f"{stack}-{accelerator}",
+                stack=stack,
+                accelerator=accelerator,
+            )
+        )
+    monkeypatch.setattr(images, "load_matrix", lambda root: Matrix(rows))
+
+
+@pytest.mark.usefixtures("matrix")
+def test_a_driver_too_old_is_said_with_the_image_that_fits(driver: Path) -> None:
+    told = str(chosen(driver, 1, FAKE_DRIVER="550.54.14")[0])
+    assert too_old(ROOT, told, "torch-1-cu130-py311", "torch", "13.0.96") == (
+        "driver 550.54.14 is too old for CUDA 13.0 in torch-cu130, which needs 580.65.06; torch-cu128 fits"
+    )
+    assert too_old(ROOT, told, "torch-1-cu126-py311", "torch", "12.6.77") is None
+    told = str(chosen(driver, 1, FAKE_DRIVER="470.256.02")[0])
+    assert too_old(ROOT, told, "torch-1-cu126-py311", "torch", "12.6.77") == (
+        "driver 470.256.02 is too old for CUDA 12.6 in torch-cu126, which needs 525.60.13;"
+        " no image of torch is for it, so update the driver"
+    )
+
+
+@pytest.mark.usefixtures("matrix")
+@pytest.mark.parametrize(
+    ("driver_version", "runs"),
+    [("580.65.06", True), ("580.65.05", False), ("580.126", True), ("1000.1", True), ("99.80", False)],
+)
+def test_versions_are_compared_as_numbers(driver_version: str, runs: bool) -> None:
+    assert (too_old(ROOT, driver_version, "x", "torch", "13.2.86") is None) is runs
+
+
+@pytest.mark.usefixtures("matrix")
+def test_a_cuda_that_the_table_does_not_know_is_a_sentence() -> None:
+    with pytest.raises(UserError, match=r"drivers\.toml has no row for CUDA 14\.1 of image x; add one"):
+        too_old(ROOT, "580.65.06", "x", "torch", "14.1")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, "drivers.toml does not exist"),
+        ("[[cuda]]\nmajor = 12\n", "Object missing required field `driver`"),
+        ('[[cuda]]\nmajor = 12\ndriver = "new"\nsource = ""\n', "key cuda[0].driver"),
+        ("[[cuda]", "is not valid TOML"),
+    ],
+)
+def test_a_broken_table_of_drivers_is_a_sentence(tmp_path: Path, text: str | None, expected: str) -> None:
+    (tmp_path / "containers").mkdir()
+    if text is not None:
+        (tmp_path / "containers" / "drivers.toml").write_text(text)
+    with pytest.raises(UserError) as error:
+        minimum_drivers(tmp_path)
+    assert expected in str(error.value)
+    assert str(tmp_path / "containers" / "drivers.toml") in str(error.value)
+
+
+def test_the_table_has_every_cuda_of_the_matrix() -> None:
+    oldest = minimum_drivers(ROOT)
+    for row in images.load_matrix(ROOT).rows:
+        if row.accelerator != "cpu":
+            assert int(row.accelerator.removeprefix("cu")[:-1]) in oldest, row.name
+
+
+def test_the_request_is_for_these_gpus_and_for_computing_only() -> None:
+    assert device_request([GPU], None) == {
+        "Driver": "nvidia",
+        "Count": 0,
+        "DeviceIDs": [GPU],
+        "Capabilities": [["gpu", "compute", "utility"]],
+        "Options": {},
+    }
+
+
+def test_an_engine_that_has_found_the_gpus_by_cdi_is_asked_in_its_words() -> None:
+    found = [{"Source": "cdi", "ID": f"nvidia.com/gpu={name}"} for name in ("all", "0", GPU)]
+    request = device_request([GPU], found)
+    assert (request["Driver"], request["DeviceIDs"]) == ("cdi", [f"nvidia.com/gpu={GPU}"])
+    assert device_request([GPU, SECOND_GPU], found)["Driver"] == "nvidia"
+
+
+def test_a_stale_cdi_specification_has_a_mend_and_other_words_have_none() -> None:
+    said = "CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=GPU-1"
+    assert "sudo nvidia-ctk cdi generate" in (refusal(said) or "")
+    assert refusal("no space left on device") is None
