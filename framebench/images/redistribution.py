@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from msgspec import Meta
 
 from framebench.errors import UserError
 from framebench.images.debs import load_base_lock
-from framebench.images.lock import check_lock
+from framebench.images.lock import check_lock, lock_path
 from framebench.images.matrix import ImageRow
 
 _FILE = "containers/redistribution.toml"
@@ -84,6 +85,22 @@ def refuse_unchecked(root: Path, row: ImageRow) -> None:
         )
     if said:
         raise UserError(f"Image '{row.name}' may not be pushed: {'; '.join(said)}.")
+
+
+def publishable(root: Path, rows: list[ImageRow], progress: Callable[[str], None]) -> list[str]:
+    """Names of the locked images that may be given on; ``progress`` hears why each other one may not."""
+    names = []
+    for row in rows:
+        if not lock_path(root, row).exists():
+            progress(f"Image '{row.name}' has no lock, so it cannot be built.")
+            continue
+        try:
+            refuse_unchecked(root, row)
+        except UserError as error:
+            progress(str(error))
+        else:
+            names.append(row.name)
+    return names
 
 
 def _outside_main(root: Path, row: ImageRow) -> list[str]:

@@ -46,7 +46,8 @@ def checkout(root: Path, pins: list[str], terms: str, section: str = "main") -> 
     lock_path(root, ROW).write_text("".join(lines))
     (root / "containers" / "redistribution.toml").write_text(terms)
     deb = f"bash=5.2 debian pool/{section}/b/bash/bash_5.2_amd64.deb 1 {'0' * 64}"
-    head = 'suite = "bookworm"\nepoch = 1\nsnapshot = "20261123T000000Z"\n'
+    own = ROOT / "containers" / "base" / f"{load_matrix(ROOT).find('keras-jax-cpu').base}.lock"
+    head = own.read_text().partition("packages = [")[0]
     (root / "containers" / "base" / "small.lock").write_text(f'{head}packages = ["{deb}"]\n')
     return root
 
