@@ -1,13 +1,17 @@
 """No image is given on with a package whose terms nobody has read, or whose terms do not allow it."""
 
+import json
 from pathlib import Path
 
+import msgspec
 import pytest
+from click.testing import CliRunner
 
+from framebench.cli import cli
 from framebench.errors import UserError
 from framebench.images.lock import check_lock, lock_path
 from framebench.images.matrix import ImageRow, load_matrix
-from framebench.images.redistribution import load_terms, refuse_unchecked
+from framebench.images.redistribution import load_terms, publishable, refuse_unchecked
 
 ROOT = Path(__file__).parents[2]
 ROW = ImageRow(
@@ -107,6 +111,22 @@ def test_cpu_images_of_the_matrix_may_be_pushed_and_no_pin_is_read_two_ways() ->
             refuse_unchecked(ROOT, row)
         for wheel in check_lock(ROOT, row):
             assert sum(reading.cover(wheel.pin) for reading in terms) <= 1, wheel.pin
+
+
+def test_only_what_may_go_is_listed_and_the_rest_is_explained(tmp_path: Path) -> None:
+    root = checkout(tmp_path, ["numpy==2.4.6", "nvidia-nccl==2.31.0"], FREE)
+    free, bare = msgspec.structs.replace(ROW, name="free"), msgspec.structs.replace(ROW, name="bare")
+    lock_path(root, free).write_text(f"numpy==2.4.6 --hash=sha256:{'0' * 64}  # 1 bytes\n")
+    said: list[str] = []
+    assert publishable(root, [ROW, free, bare], said.append) == ["free"]
+    assert len(said) == 2 and "nvidia-nccl==2.31.0" in said[0] and "'bare' has no lock" in said[1]
+
+
+def test_the_command_prints_the_locked_cpu_images_as_json() -> None:
+    done = CliRunner().invoke(cli, ["publishable"])
+    rows = load_matrix(ROOT).rows
+    cpu = [row.name for row in rows if row.accelerator == "cpu" and lock_path(ROOT, row).exists()]
+    assert json.loads(done.stdout) == cpu and len(cpu) >= 5
 
 
 @pytest.mark.parametrize(
