@@ -44,11 +44,13 @@ doctor: $(BIN)/.ready ## what this machine can and cannot measure, and why
 test: $(BIN)/.ready-dev ## run the tests (those that need Docker or Chromium skip with a reason)
 	$(BIN)/python -m pytest -m "not slow"
 
-lint: $(BIN)/.ready-dev ## ruff, mypy, import contracts
+lint: $(BIN)/.ready-dev ## ruff, mypy, import contracts, workflow files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/actionlint
+	$(BIN)/zizmor --offline --quiet --persona pedantic .github
 
 bench: $(BIN)/.ready ## the project's own benchmarks (ratios, side by side in one run)
 	$(BIN)/python -m benchmarks

@@ -29,6 +29,7 @@ def main() -> None:
     _run([sys.executable, "-m", "benchmarks.statistics_speed"])
     _run([sys.executable, "-m", "benchmarks.coverage"])
     _run([sys.executable, "-m", "benchmarks.sampler_cost"])
+    _run([sys.executable, "-m", "benchmarks.image_size"])
     site_cpu_seconds()
 
 

@@ -297,6 +297,28 @@ def prune() -> None:
 
 
 @cli.command()
+@click.argument("image")
+def sbom(image: str) -> None:
+    """Print the bill of materials of an image (CycloneDX 1.6, JSON)."""
+    from framebench.images import load_matrix
+    from framebench.images.sbom import image_sbom
+
+    document = image_sbom(ROOT, load_matrix(ROOT).find(image), lambda line: click.echo(line, err=True))
+    click.echo(document, nl=False)
+
+
+@cli.command()
+def publishable() -> None:
+    """Print, as a JSON list, the images that may be pushed; why others may not goes to stderr."""
+    import json
+
+    from framebench.images import load_matrix
+    from framebench.images.redistribution import publishable
+
+    click.echo(json.dumps(publishable(ROOT, load_matrix(ROOT).rows, lambda line: click.echo(line, err=True))))
+
+
+@cli.command()
 def schema() -> None:
     """Print the JSON Schema of spec and record."""
     import msgspec
