@@ -23,7 +23,6 @@ from tests.unit.test_executor_process import make_spec
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 ROW = ImageRow(
     name=f"torch-1-cpu-py{PYTHON.replace('.', '')}",
-    alias="torch-cpu",
     stack="torch",
     default=True,
     accelerator="cpu",

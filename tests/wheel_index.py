@@ -1,0 +1,122 @@
+"""A package index over real HTTP that can be told to misbehave, and wheels for it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import threading
+import zipfile
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def make_wheel(name: str, version: str, padding: int = 0) -> tuple[str, bytes]:
+    """File name and content of a pure-Python wheel with ``padding`` bytes of data that differ by name."""
+    packed = io.BytesIO()
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(f"{name}.py", hashlib.shake_128(f"{name}{version}".encode()).digest(padding))
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return f"{name}-{version}-py3-none-any.whl", packed.getvalue()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+class WheelIndex(ThreadingHTTPServer):
+    """A PEP 503 simple index at ``url``; wheels below ``/files``. Use as a context manager."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files: dict[str, bytes] = {}
+        self.hashes = True  # published on the project's page
+        self.ranges = True
+        self.yanked: dict[str, str] = {}
+        self.status: dict[str, int] = {}  # answered instead of the file
+        self.cut: list[int] = []  # bytes after which the next answers break off
+        self.before_body: Callable[[str], None] = lambda name: None
+        self.asked: list[tuple[str, str | None]] = []  # path, Range header
+
+    def __enter__(self) -> WheelIndex:
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/simple/"
+
+    def add(self, name: str, version: str = "1.0", padding: int = 0) -> tuple[str, bytes]:
+        file, content = make_wheel(name, version, padding)
+        self.files[file] = content
+        return file, content
+
+    def downloads(self) -> list[tuple[str, str | None]]:
+        return [(path.removeprefix("/files/"), asked) for path, asked in self.asked if "/files/" in path]
+
+    def page(self, project: str) -> str | None:
+        names = [name for name in self.files if name.partition("-")[0] == project]
+        lines = []
+        for name in names:
+            fragment = f"#sha256={sha256(self.files[name])}" if self.hashes else ""
+            yanked = f' data-yanked="{self.yanked[name]}"' if name in self.yanked else ""
+            lines.append(f'<a href="/files/{name}{fragment}"{yanked}>{name}</a>')
+        return "<!DOCTYPE html>\n" + "\n".join(lines) if names else None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: WheelIndex
+
+    def do_GET(self) -> None:
+        index = self.server
+        index.asked.append((self.path, self.headers["Range"]))
+        folder, name = re.fullmatch(r"/(simple|files)/([^/]+)/?", self.path).groups()  # type: ignore[union-attr]
+        if folder == "simple":
+            page = index.page(name)
+            self._answer(
+                200 if page else 404, (page or "no such project").encode(), {"Content-Type": "text/html"}
+            )
+            return
+        if name in index.status:
+            self._answer(index.status[name], b"")
+            return
+        content = index.files[name]
+        first = int(re.fullmatch(r"bytes=(\d+)-", self.headers["Range"])[1]) if self.headers["Range"] else 0  # type: ignore[index]
+        if first and index.ranges:
+            if first >= len(content):
+                self._answer(416, b"")
+                return
+            where = {"Content-Range": f"bytes {first}-{len(content) - 1}/{len(content)}"}
+            self._answer(206, content[first:], where, name)
+        else:
+            self._answer(200, content, {}, name)
+
+    def _answer(
+        self, status: int, body: bytes, headers: dict[str, str] | None = None, name: str = ""
+    ) -> None:
+        self.send_response(status)
+        for key, value in (headers or {}).items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if name:
+            if self.server.cut:
+                body = body[: self.server.cut.pop(0)]
+            half = len(body) // 2
+            self.wfile.write(body[:half])
+            self.server.before_body(name)
+            body = body[half:]
+        self.wfile.write(body)
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
