@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 import threading
 import zipfile
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote
 
 
-def make_wheel(name: str, version: str, padding: int = 0) -> tuple[str, bytes]:
-    """File name and content of a pure-Python wheel with ``padding`` bytes of data that differ by name."""
-    packed = io.BytesIO()
+def make_wheel(
+    name: str, version: str, padding: int = 0, requires: tuple[str, ...] = (), tag: str = "py3-none-any"
+) -> tuple[str, bytes]:
+    """File name and content of a wheel with ``padding`` bytes of data that differ by name and version."""
     info = f"{name}-{version}.dist-info"
+    needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
+    members = {
+        f"{name}.py": hashlib.shake_128(f"{name}{version}{tag}".encode()).digest(padding),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
+        f"{info}/RECORD": "",
+    }
+    packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(f"{name}.py", hashlib.shake_128(f"{name}{version}".encode()).digest(padding))
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "")
-    return f"{name}-{version}-py3-none-any.whl", packed.getvalue()
+        for member, data in members.items():
+            archive.writestr(zipfile.ZipInfo(member), data)
+    return f"{name}-{version}-{tag}.whl", packed.getvalue()
 
 
 def sha256(content: bytes) -> str:
@@ -28,13 +38,17 @@ def sha256(content: bytes) -> str:
 
 
 class WheelIndex(ThreadingHTTPServer):
-    """A PEP 503 simple index at ``url``; wheels below ``/files``. Use as a context manager."""
+    """A simple index at ``url``, HTML (PEP 503) or JSON (PEP 691), its wheels and their metadata (PEP 658).
+
+    A context manager.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
+        self.json = False  # which tells sizes too
         self.hashes = True  # published on the project's page
         self.ranges = True
         self.yanked: dict[str, str] = {}
@@ -55,8 +69,8 @@ class WheelIndex(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/simple/"
 
-    def add(self, name: str, version: str = "1.0", padding: int = 0) -> tuple[str, bytes]:
-        file, content = make_wheel(name, version, padding)
+    def add(self, name: str, version: str = "1.0", padding: int = 0, **wheel: Any) -> tuple[str, bytes]:
+        file, content = make_wheel(name, version, padding, **wheel)
         self.files[file] = content
         return file, content
 
@@ -64,13 +78,27 @@ class WheelIndex(ThreadingHTTPServer):
         return [(path.removeprefix("/files/"), asked) for path, asked in self.asked if "/files/" in path]
 
     def page(self, project: str) -> str | None:
-        names = [name for name in self.files if name.partition("-")[0] == project]
+        names = [name for name in self.files if name.partition("-")[0].replace("_", "-") == project]
+        if self.json and names:
+            return json.dumps({"meta": {"api-version": "1.0"}, "name": project, "files": self._json(names)})
         lines = []
         for name in names:
             fragment = f"#sha256={sha256(self.files[name])}" if self.hashes else ""
             yanked = f' data-yanked="{self.yanked[name]}"' if name in self.yanked else ""
-            lines.append(f'<a href="/files/{name}{fragment}"{yanked}>{name}</a>')
+            lines.append(f'<a href="/files/{name}{fragment}" data-core-metadata="true"{yanked}>{name}</a>')
         return "<!DOCTYPE html>\n" + "\n".join(lines) if names else None
+
+    def _json(self, names: list[str]) -> list[dict[str, Any]]:
+        return [
+            {
+                "filename": name,
+                "url": f"{self.url.removesuffix('simple/')}files/{name}",
+                "hashes": {"sha256": sha256(self.files[name])},
+                "size": len(self.files[name]),
+                "core-metadata": True,
+            }
+            for name in names
+        ]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -82,9 +110,13 @@ class _Handler(BaseHTTPRequestHandler):
         folder, name = re.fullmatch(r"/(simple|files)/([^/]+)/?", self.path).groups()  # type: ignore[union-attr]
         if folder == "simple":
             page = index.page(name)
-            self._answer(
-                200 if page else 404, (page or "no such project").encode(), {"Content-Type": "text/html"}
-            )
+            kind = "application/vnd.pypi.simple.v1+json" if index.json else "text/html"
+            self._answer(200 if page else 404, (page or "").encode(), {"Content-Type": kind})
+            return
+        name = unquote(name)
+        if name.endswith(".metadata"):
+            with zipfile.ZipFile(io.BytesIO(index.files[name.removesuffix(".metadata")])) as wheel:
+                self._answer(200, wheel.read(next(n for n in wheel.namelist() if n.endswith("/METADATA"))))
             return
         if name in index.status:
             self._answer(index.status[name], b"")

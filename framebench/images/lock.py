@@ -46,7 +46,7 @@ def check_lock(root: Path, row: ImageRow) -> list[Wheel]:
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:
-        where = f" on a machine that reaches {row.index}" if row.index else ""
+        where = f" (on a machine that reaches {row.index})" if row.index else ""
         raise UserError(f"{path} is missing: image '{row.name}' has no lock yet; {mend}{where}.") from None
     wheels = []
     for number, line in enumerate(lines, 1):
