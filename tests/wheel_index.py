@@ -53,6 +53,7 @@ class WheelIndex(ThreadingHTTPServer):
         self.ranges = True
         self.yanked: dict[str, str] = {}
         self.status: dict[str, int] = {}  # answered instead of the file
+        self.busy = 0  # how many of the next pages are refused with 503
         self.cut: list[int] = []  # bytes after which the next answers break off
         self.before_body: Callable[[str], None] = lambda name: None
         self.asked: list[tuple[str, str | None]] = []  # path, Range header
@@ -108,6 +109,10 @@ class _Handler(BaseHTTPRequestHandler):
         index = self.server
         index.asked.append((self.path, self.headers["Range"]))
         folder, name = re.fullmatch(r"/(simple|files)/([^/]+)/?", self.path).groups()  # type: ignore[union-attr]
+        if folder == "simple" and index.busy:
+            index.busy -= 1
+            self._answer(503, b"")
+            return
         if folder == "simple":
             page = index.page(name)
             kind = "application/vnd.pypi.simple.v1+json" if index.json else "text/html"

@@ -135,12 +135,9 @@ class _Fetch:
             looked, wrong = [], []
             for where, offers in self._indexes.search(wheel):
                 looked.append(where)
-                published = {}
                 for offer in offers:
-                    if offer.sha256 not in (None, wheel.sha256):
-                        published[offer.name] = offer
-                        continue
-                    if offer.sha256 is None and not best_wheel(self._row, [offer.name]):
+                    unknown = offer.sha256 is None and best_wheel(self._row, [offer.name])
+                    if offer.sha256 != wheel.sha256 and not unknown:
                         continue
                     try:
                         found = self._digest_of(wheel, offer, part)
@@ -151,8 +148,9 @@ class _Fetch:
                         self._keep(wheel, offer, part)
                         return
                     wrong.append(f"{found} at {offer.url}")
-                if other := best_wheel(self._row, published):
-                    wrong.append(f"{published[other].sha256} at {published[other].url}")
+                others = {offer.name: offer for offer in offers if offer.sha256 not in (None, wheel.sha256)}
+                if other := best_wheel(self._row, others):
+                    wrong.append(f"{others[other].sha256} at {others[other].url}")
             raise UserError(self._other_file(wheel, wrong) if wrong else self._nowhere(wheel, looked))
 
     def _keep(self, wheel: Wheel, offer: Offer, part: Path) -> None:

@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from packaging.version import InvalidVersion, Version
 from unearth import PackageFinder
 from unearth.fetchers import PyPIClient
 
+from framebench.images.download import PAUSES_S
 from framebench.images.lock import Wheel
 
 _PYPI = "https://pypi.org/simple/"
@@ -70,12 +72,7 @@ class Indexes:
         name and version, the one with the lock's hash first."""
         name, _, version = wheel.pin.partition("==")
         for where, finder in self._places:
-            offers: list[Offer] = []
-            with _heard() as said:
-                try:
-                    offers = _offers(finder, name, version)
-                except (httpx2.HTTPError, OSError) as error:
-                    said.append(str(error) or type(error).__name__)
+            offers, said = _asked(finder, name, version)
             what = f"{len(offers)} files of this version" if offers else "not there"
             yield (
                 f"{where} ({'; '.join(said) or what})",
@@ -113,6 +110,23 @@ def _client(pip: dict[str, list[str]]) -> PyPIClient:
         timeout=timeout,
         follow_redirects=True,
     )
+
+
+def _asked(finder: PackageFinder, name: str, version: str) -> tuple[list[Offer], list[str]]:
+    """The offers of one place, and what it said when it did not answer as it should; a fault of its is tried again."""
+    for pause in (*PAUSES_S[:2], None):
+        offers: list[Offer] = []
+        with _heard() as said:
+            try:
+                offers = _offers(finder, name, version)
+            except (httpx2.HTTPError, OSError) as error:
+                said.append(str(error) or type(error).__name__)
+            else:
+                if not any("Server Error" in line for line in said):
+                    break
+        if pause is not None:
+            time.sleep(pause)
+    return offers, said
 
 
 def _offers(finder: PackageFinder, name: str, version: str) -> list[Offer]:

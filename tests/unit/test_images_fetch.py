@@ -13,6 +13,7 @@ import pytest
 from framebench.errors import UserError
 from framebench.images import ImageRow, fetch_wheels, missing_wheels
 from framebench.images import download as download_module
+from framebench.images import indexes as indexes_module
 from framebench.images import meter as meter_module
 from framebench.images.fetch import require_space
 from tests.wheel_index import WheelIndex, make_wheel, sha256
@@ -64,6 +65,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WheelInde
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(download_module, "PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(indexes_module, "PAUSES_S", (0.0, 0.0))
     with WheelIndex() as server:
         configure(tmp_path, monkeypatch, f"index-url = {server.url}")
         path = tmp_path / "containers" / "images.toml"
@@ -332,6 +334,13 @@ def test_a_file_that_is_listed_but_gone_and_an_index_that_is_down_are_told_apart
     configure(tmp_path, monkeypatch, "index-url = http://127.0.0.1:1/simple")
     with pytest.raises(UserError, match=r"looked for at http://127.0.0.1:1/simple \(.*refused"):
         fetch_wheels(tmp_path, ROW, print)
+
+
+def test_an_index_that_is_busy_for_a_moment_is_asked_again(tmp_path: Path, index: WheelIndex) -> None:
+    write_lock(tmp_path, *index.add("fbtiny"))
+    index.busy = 2
+    fetch_wheels(tmp_path, ROW, print)
+    assert [path for path, _ in index.asked[:3]] == ["/simple/fbtiny/"] * 3
 
 
 def test_a_yanked_wheel_that_still_is_there_is_used_and_said(tmp_path: Path, index: WheelIndex) -> None:
