@@ -17,7 +17,7 @@ _RECIPE = (
 """What an image is made from and by."""
 
 
-def annotations(root: Path, assembled: Assembled) -> dict[str, str]:
+def manifest_annotations(root: Path, assembled: Assembled) -> dict[str, str]:
     """Title, date, epoch, lock, base and licence, and source and revision where they are known."""
     row = assembled.row
     created = datetime.fromtimestamp(assembled.epoch, UTC)

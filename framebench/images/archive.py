@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import os
 import tarfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from framebench.images.canonical import Layer, canonical_json, digest_of
+from framebench.images.fetch import sha256_of
 from framebench.images.folders import layer_store
 
 _KIND = "application/vnd.oci.image"
@@ -137,6 +137,5 @@ def _compressed(folder: Path, layer: Layer) -> Blob:
             while block := source.read(1 << 20):
                 out.write(block)
         temporary.rename(path)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(path)
     return Blob(f"sha256:{digest}", path, path.stat().st_size)

@@ -32,7 +32,6 @@ _LEFTOVERS = re.compile(
                 "dev/*",
                 "proc/*",
                 "sys/*",
-                "mnt/*",
             ),
             # traces of the tools that ran: times, host names, backups, caches
             *("run/*", "tmp/*", "var/tmp/*", "var/log/*", "root/*", "etc/.pwd.lock"),

@@ -16,7 +16,7 @@ import msgspec
 
 from framebench.errors import UserError
 from framebench.images import canonical
-from framebench.images.annotations import annotations
+from framebench.images.annotations import manifest_annotations
 from framebench.images.archive import Blob, compress, published_manifest
 from framebench.images.assemble import Assembled, Part, assemble, base_locks
 from framebench.images.builder import BuilderName, choose_builder
@@ -148,7 +148,7 @@ def _copy_inputs(root: Path, place: Path) -> None:
 def _build(root: Path, place: Path, row: ImageRow, progress: Progress, builder: BuilderName) -> _Built:
     assembled = assemble(place, place, row, progress, builder)
     blobs = compress(place, assembled.layers)
-    manifest = published_manifest(assembled.image, blobs, annotations(root, assembled))
+    manifest = published_manifest(assembled.image, blobs, manifest_annotations(root, assembled))
     return _Built(assembled, manifest, blobs)
 
 
@@ -183,7 +183,7 @@ def first_difference(one: Assembled, two: Assembled) -> str:
             return f"one build has {len(one.parts)} layers, the other {len(two.parts)}"
         if mine.layer.digest != theirs.layer.digest:
             return f"layer {number} ({mine.holds}): {_file_difference(mine, theirs)}"
-    left, right = json.loads(one.image), json.loads(two.image)
+    left, right = (config | config.pop("config") for config in map(json.loads, (one.image, two.image)))
     for key in sorted(left | right):
         if left.get(key) != right.get(key):
             return f"the config's {key}: {left.get(key)} in one build, {right.get(key)} in the other"

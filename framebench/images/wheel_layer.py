@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
-from installer.exceptions import InvalidWheelSource
+from installer.exceptions import InstallerError
 from installer.sources import WheelFile
 
 from framebench.errors import UserError
@@ -49,7 +49,7 @@ def write_wheel_layer(wheel: Path, python: str, target: Path, epoch: int) -> str
         try:
             with WheelFile.open(wheel) as source:
                 install(source, destination, {"INSTALLER": b"framebench\n"})
-        except (InvalidWheelSource, BadZipFile, KeyError) as error:
+        except (InstallerError, BadZipFile, KeyError) as error:
             raise UserError(f"{wheel.name} is not a wheel that can be installed: {error}.") from error
         return write_entries(_entries(Path(folder)), target, epoch)
 

@@ -36,7 +36,7 @@ def wheel(folder: Path) -> Path:
     with zipfile.ZipFile(path, "w") as out:
         for name, data in FILES.items():
             info = zipfile.ZipInfo(name)
-            info.external_attr = 0o100644 << 16
+            info.external_attr = (0o100755 if "scripts" in name else 0o100644) << 16
             out.writestr(info, data)
             digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
             record += f"{name},sha256={digest},{len(data)}\n"
