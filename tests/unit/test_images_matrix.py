@@ -6,6 +6,7 @@ import pytest
 
 from framebench.errors import UserError
 from framebench.images import load_matrix, lock_sha256
+from framebench.images.assemble import assemble
 from framebench.images.debs import load_base_lock
 from framebench.images.lock import check_lock, is_locked
 
@@ -187,3 +188,12 @@ def test_lock_that_does_not_fit_its_row_is_refused(tmp_path: Path, lock: str | N
     root = checkout(tmp_path, lock=lock)
     with pytest.raises(UserError, match=said):
         lock_sha256(root, load_matrix(root).rows[0])
+
+
+def test_a_row_without_a_lock_is_refused_before_anything_is_fetched_or_built(tmp_path: Path) -> None:
+    row = load_matrix(ROOT).find("torch-2.12.0-cpu-py311")
+    with pytest.raises(
+        UserError, match=r"has no lock yet; run `framebench lock torch-2.12.0-cpu-py311`.*reaches https"
+    ):
+        assemble(tmp_path, ROOT, row, pytest.fail)
+    assert not list(tmp_path.iterdir())
