@@ -193,7 +193,7 @@ def test_lock_that_does_not_fit_its_row_is_refused(tmp_path: Path, lock: str | N
 def test_a_row_without_a_lock_is_refused_before_anything_is_fetched_or_built(tmp_path: Path) -> None:
     row = load_matrix(ROOT).find("torch-2.12.0-cpu-py311")
     with pytest.raises(
-        UserError, match=r"has no lock yet; run `framebench lock torch-2.12.0-cpu-py311`.*reaches https"
+        UserError, match=r"has no lock yet; run `framebench lock torch-2.12.0-cpu.*reaches https"
     ):
         assemble(tmp_path, ROOT, row, pytest.fail)
     assert not list(tmp_path.iterdir())
