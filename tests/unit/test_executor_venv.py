@@ -126,7 +126,7 @@ def test_a_missing_interpreter_is_one_sentence_with_the_mend(monkeypatch: pytest
 def test_a_stack_without_an_interpreter_is_unavailable_and_does_not_stop_the_others(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = {"torch": ROW, "tensorflow": msgspec.structs.replace(ROW, name="tf", python="3.99")}
+    rows = {"torch": ROW, "tensorflow": msgspec.structs.replace(ROW, name="torch-2-cpu-py399", python="3.99")}
     lock_path(root, rows["tensorflow"]).write_bytes(lock_path(root, ROW).read_bytes())
 
     class Rows:
