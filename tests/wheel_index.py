@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -53,6 +54,7 @@ class WheelIndex(ThreadingHTTPServer):
         self.ranges = True
         self.yanked: dict[str, str] = {}
         self.status: dict[str, int] = {}  # answered instead of the file
+        self.password: str | None = None  # of the user "me"
         self.busy = 0  # how many of the next pages are refused with 503
         self.cut: list[int] = []  # bytes after which the next answers break off
         self.before_body: Callable[[str], None] = lambda name: None
@@ -109,6 +111,11 @@ class _Handler(BaseHTTPRequestHandler):
         index = self.server
         index.asked.append((self.path, self.headers["Range"]))
         folder, name = re.fullmatch(r"/(simple|files)/([^/]+)/?", self.path).groups()  # type: ignore[union-attr]
+        if index.password:
+            wanted = base64.b64encode(f"me:{index.password}".encode()).decode()
+            if self.headers["Authorization"] != f"Basic {wanted}":
+                self._answer(401, b"", {"WWW-Authenticate": "Basic"})
+                return
         if folder == "simple" and index.busy:
             index.busy -= 1
             self._answer(503, b"")

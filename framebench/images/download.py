@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
+from unearth import Link
 
 from framebench.errors import UserError
 
@@ -72,7 +73,7 @@ class Download:
                 continue
             if tries == len(PAUSES_S):
                 raise UserError(
-                    f"{self._url} broke off, and {tries + 1} tries brought nothing more ({error});"
+                    f"{redacted(self._url)} broke off, and {tries + 1} tries brought nothing more ({error});"
                     f" {kept(self._part):,} bytes are kept, and the same command goes on from there."
                 )
             self._stop.wait(PAUSES_S[tries])
@@ -108,3 +109,8 @@ class Download:
 def kept(part: Path) -> int:
     """Bytes that are there already."""
     return part.stat().st_size if part.exists() else 0
+
+
+def redacted(url: str) -> str:
+    """The address without the password that may be in it."""
+    return Link(url).redacted

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from framebench.errors import UserError
-from framebench.images.download import Download, Gone, Stopped, kept
+from framebench.images.download import Download, Gone, Stopped, kept, redacted
 from framebench.images.folders import Progress
 from framebench.images.indexes import Indexes, Offer
 from framebench.images.lock import Wheel, check_lock, is_locked, lock_path, lock_sha256
@@ -142,15 +142,15 @@ class _Fetch:
                     try:
                         found = self._digest_of(wheel, offer, part)
                     except Gone as answer:
-                        looked[-1] += f" but {offer.url} answers {answer}"
+                        looked[-1] += f" but {redacted(offer.url)} answers {answer}"
                         continue
                     if found == wheel.sha256:
                         self._keep(wheel, offer, part)
                         return
-                    wrong.append(f"{found} at {offer.url}")
+                    wrong.append(f"{found} at {redacted(offer.url)}")
                 others = {offer.name: offer for offer in offers if offer.sha256 not in (None, wheel.sha256)}
                 if other := best_wheel(self._row, others):
-                    wrong.append(f"{others[other].sha256} at {others[other].url}")
+                    wrong.append(f"{others[other].sha256} at {redacted(others[other].url)}")
             raise UserError(self._other_file(wheel, wrong) if wrong else self._nowhere(wheel, looked))
 
     def _keep(self, wheel: Wheel, offer: Offer, part: Path) -> None:

@@ -21,9 +21,10 @@ from typing import Any, NamedTuple, cast
 import httpx2
 from packaging.version import InvalidVersion, Version
 from unearth import PackageFinder
+from unearth.auth import MultiDomainBasicAuth
 from unearth.fetchers import PyPIClient
 
-from framebench.images.download import PAUSES_S
+from framebench.images.download import PAUSES_S, redacted
 from framebench.images.lock import Wheel
 
 _PYPI = "https://pypi.org/simple/"
@@ -48,23 +49,21 @@ class Indexes:
         pip = pip_settings()
         none = pip.get("no-index", ["false"])[0].lower() in ("1", "true", "yes", "on")
         indexes = [] if none else [*pip.get("index-url", [_PYPI])[:1], *pip.get("extra-index-url", [])]
-        self.client = _client(pip)
-        places = [(url, "index") for url in indexes]
-        places += [(place, "links") for place in pip.get("find-links", [])]
-        if extra and not none:
-            places.append((extra, "index"))
+        last = [extra] if extra and not none else []
+        links = pip.get("find-links", [])
+        self.client = _client(pip, [*indexes, *last])
         self._places = [
             (
                 where,
                 PackageFinder(
                     session=cast(Any, self.client),
-                    index_urls=[where] if kind == "index" else [],
-                    find_links=[where] if kind == "links" else [],
+                    index_urls=[] if where in links else [where],
+                    find_links=[where] if where in links else [],
                     ignore_compatibility=True,  # the hash in the lock says which file it is
                     only_binary=[":all:"],
                 ),
             )
-            for where, kind in places
+            for where in (*indexes, *links, *last)
         ]
 
     def search(self, wheel: Wheel) -> Iterator[tuple[str, list[Offer]]]:
@@ -75,7 +74,7 @@ class Indexes:
             offers, said = _asked(finder, name, version)
             what = f"{len(offers)} files of this version" if offers else "not there"
             yield (
-                f"{where} ({'; '.join(said) or what})",
+                f"{redacted(where)} ({'; '.join(said) or what})",
                 sorted(offers, key=lambda o: o.sha256 != wheel.sha256),
             )
 
@@ -94,7 +93,7 @@ def pip_settings() -> dict[str, list[str]]:
     return found
 
 
-def _client(pip: dict[str, list[str]]) -> PyPIClient:
+def _client(pip: dict[str, list[str]], indexes: list[str]) -> PyPIClient:
     bundle = pip.get("cert", [os.environ.get("REQUESTS_CA_BUNDLE", "")])[0]
     timeout = float(pip.get("timeout", pip.get("default-timeout", [_TIMEOUT_S]))[0])
     verify: ssl.SSLContext | bool = True
@@ -104,6 +103,7 @@ def _client(pip: dict[str, list[str]]) -> PyPIClient:
             cafile=None if folder else bundle, capath=bundle if folder else None
         )
     return PyPIClient(
+        auth=MultiDomainBasicAuth(prompting=False, index_urls=indexes),
         trusted_hosts=pip.get("trusted-host", []),
         verify=verify,
         proxy=pip.get("proxy", [None])[0],

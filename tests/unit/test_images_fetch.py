@@ -64,6 +64,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WheelInde
     """The only place that pip is configured with, and a clone whose matrix has two images."""
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(download_module, "PAUSES_S", (0.0, 0.0))
     monkeypatch.setattr(indexes_module, "PAUSES_S", (0.0, 0.0))
     with WheelIndex() as server:
@@ -334,6 +335,31 @@ def test_a_file_that_is_listed_but_gone_and_an_index_that_is_down_are_told_apart
     configure(tmp_path, monkeypatch, "index-url = http://127.0.0.1:1/simple")
     with pytest.raises(UserError, match=r"looked for at http://127.0.0.1:1/simple \(.*refused"):
         fetch_wheels(tmp_path, ROW, print)
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_a_password_in_pip_s_configuration_opens_the_index_and_is_in_no_sentence(
+    tmp_path: Path, index: WheelIndex, monkeypatch: pytest.MonkeyPatch, json: bool
+) -> None:
+    index.password, index.json = "s3cret", json
+    configure(tmp_path, monkeypatch, f"index-url = {index.url.replace('//', '//me:s3cret@')}")
+    name, content = index.add("fbtiny", padding=SIZE)
+    write_lock(tmp_path, name, content)
+    index.cut = [100_000, 0, 0, 0]
+    sentences = []
+    with pytest.raises(UserError, match="broke off") as broken:
+        fetch_wheels(tmp_path, ROW, print)
+    sentences.append(str(broken.value))
+    fetch_wheels(tmp_path, ROW, print)
+    write_lock(tmp_path, name, b"another content")
+    with pytest.raises(UserError, match="found") as other:
+        fetch_wheels(tmp_path, ROW, print)
+    sentences.append(str(other.value))
+    index.files.clear()
+    with pytest.raises(UserError, match="looked for at") as gone:
+        fetch_wheels(tmp_path, ROW, print)
+    sentences.append(str(gone.value))
+    assert "s3cret" not in " ".join(sentences)
 
 
 def test_an_index_that_is_busy_for_a_moment_is_asked_again(tmp_path: Path, index: WheelIndex) -> None:
