@@ -59,6 +59,16 @@ def report(document: SelfTest) -> list[str]:
             f"others took the cores during {document.disturbed} of {document.trials} trials: on a quiet machine "
             "less is undecided, and smaller differences are found"
         )
+    spread = document.false_winners.spread_ln
+    if (
+        document.disturbed is not None
+        and 10 * document.disturbed < document.trials
+        and spread > evidence.QUIET_SPREAD
+    ):
+        lines.append(
+            f"trials spread {spread:.1%} although hardly anything else ran here: what slows the cores is outside "
+            "this machine's counters, such as a neighbour on the same physical host or a changing clock"
+        )
     return lines
 
 

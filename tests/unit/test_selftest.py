@@ -219,3 +219,13 @@ def test_a_host_that_watching_disturbs_is_watched_less_often(tmp_path: Path) -> 
     quiet = [Check(name=evidence.OBSERVER_CHECK, answer="undecided", bound="", found="")]
     store.write_selftest(selftest(host_id="h", selftest_id="z" * 26, checks=quiet), tmp_path)
     assert slowed(suite, tmp_path, "h") == (suite, None)  # the newest decides
+
+
+@pytest.mark.parametrize(
+    ("disturbed", "spread", "said"), [(1, 0.088, True), (900, 0.088, False), (1, 0.009, False)]
+)
+def test_a_spread_that_no_counter_explains_is_said(disturbed: int, spread: float, said: bool) -> None:
+    plain = selftest()
+    noisy = msgspec.structs.replace(plain.false_winners, spread_ln=spread)
+    lines = report(selftest(disturbed=disturbed, false_winners=noisy))
+    assert any("outside this machine's counters" in line for line in lines) is said
