@@ -48,6 +48,9 @@ def build(images: tuple[str, ...], all_cpu: bool, check: bool, builder: Any) -> 
     from framebench import images as factory
 
     rows = factory.load_matrix(ROOT).select(images, all_cpu)
+    if not images and (unlocked := [row.name for row in rows if not factory.is_locked(ROOT, row)]):
+        _say(f"left out, no lock yet: {', '.join(unlocked)}")
+        rows = [row for row in rows if row.name not in unlocked]
     if check:
         sys.exit(0 if factory.check(ROOT, rows, _say, builder) else 1)
     for row in rows:
@@ -56,21 +59,20 @@ def build(images: tuple[str, ...], all_cpu: bool, check: bool, builder: Any) -> 
 
 
 @cli.command()
-@click.argument("images", nargs=-1, metavar="[IMAGE...|base]")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...|base")
 def lock(images: tuple[str, ...]) -> None:
     """Resolve the locks of images anew (needs uv), or with `base` the Debian packages of the bases."""
     from framebench.images import load_matrix
     from framebench.images.debs import base_names, remake_base_lock
-    from framebench.images.lock import compile_lock, lock_path
+    from framebench.images.resolve import compile_lock
 
     if images == ("base",):
         for name in base_names(ROOT):
             _say(str(remake_base_lock(ROOT, name)))
         return
     matrix = load_matrix(ROOT)
-    for row in [matrix.find(name) for name in images] if images else matrix.rows:
-        compile_lock(ROOT, row)
-        _say(str(lock_path(ROOT, row)))
+    for row in matrix.select(images):
+        _say(str(compile_lock(ROOT, row)))
 
 
 @cli.group()

@@ -15,7 +15,7 @@ from framebench.images.debs import BaseUnavailable
 from framebench.images.export import commands, export
 from framebench.images.fetch import fetch_wheels, missing_wheels
 from framebench.images.harness_layer import harness_tree_sha256
-from framebench.images.lock import lock_path, lock_sha256
+from framebench.images.lock import is_locked, lock_path, lock_sha256
 from framebench.images.matrix import ImageRow, Matrix, load_matrix
 from framebench.images.prune import prune
 from framebench.images.published import repo_digest
@@ -39,6 +39,7 @@ __all__ = [
     "find_by_digest",
     "harness_tree_sha256",
     "identity",
+    "is_locked",
     "load_matrix",
     "lock_path",
     "lock_sha256",

@@ -82,6 +82,7 @@ def assemble(
     UserError
         when a lock, the builder or the disk is not in order; the sentence holds the mend.
     """
+    check_lock(source, row)  # before anything is fetched or built
     harness = harness_files(source)  # read once: what is labelled is what is in the layer
     bases = base_locks(source, row)
     epoch = next(iter(bases.values())).epoch

@@ -18,7 +18,8 @@ import msgspec
 
 from framebench.errors import UserError
 from framebench.images import published, web
-from framebench.images.fetch import Progress, require_space
+from framebench.images.fetch import require_space
+from framebench.images.folders import Progress
 
 _DEB = re.compile(r"([a-z0-9.+-]+)=(\S+) (debian|debian-security) (pool/\S+\.deb) (\d+) ([0-9a-f]{64})")
 

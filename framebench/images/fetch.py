@@ -1,38 +1,46 @@
 """Fetch the wheels of a lock into a content-addressed store, by hash, before anything is built.
 
-``build/store/wheels/<sha256>/<file>.whl`` is the store; ``build/store/links/<lock sha256>/`` holds hard
-links to the wheels of one lock and is what pip and the image build are given.
+``build/store/wheels/<sha256>/<file>.whl`` is the store; while a wheel comes, its folder holds ``part`` and is locked,
+so that processes which share the store wait for each other. ``build/store/links/<lock sha256>/`` holds hard links to
+the wheels of one lock and is what the image build and pip are given.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
-import re
 import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
 from framebench.errors import UserError
-from framebench.images.lock import Wheel, check_lock, lock_sha256
-from framebench.images.matrix import ImageRow
+from framebench.images.download import Download, Gone, Stopped, kept, redacted
+from framebench.images.folders import Progress
+from framebench.images.indexes import Indexes, Offer
+from framebench.images.lock import Wheel, check_lock, is_locked, lock_path, lock_sha256
+from framebench.images.matrix import ImageRow, load_matrix
+from framebench.images.meter import Meter
+from framebench.images.tags import best_wheel
 
-Progress = Callable[[str], None]
-
-# Every level has to be named: pip takes a wheel only if its very tag is in the list.
-_PLATFORMS = [f"manylinux_2_{level}_x86_64" for level in range(34, 4, -1)]
-_PLATFORMS += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
+THREADS = 4
 
 
 def fetch_wheels(root: Path, row: ImageRow, progress: Progress, source: Path | None = None) -> Path:
     """Folder with exactly the wheels of the row's lock, each checked; no network when all are there.
 
-    pip is asked first with whatever it is configured with (indexes, find-links); only if a wheel is not
-    found that way, the row's ``index`` is added. The hashes are the same either way. ``source`` is the
-    checkout that holds the lock, where that is not ``root``, whose ``build/store`` is used.
+    The places that pip is configured with are asked first, then the row's ``index``; the hash decides, so every way
+    brings the same file. ``source`` is the checkout that holds the lock, where that is not ``root``, whose
+    ``build/store`` is used.
+
+    Raises
+    ------
+    UserError
+        when a wheel is gone or is another file than the lock names, when the network fails again and again, or when
+        the disk is too small; what had come is kept.
     """
     source = source or root
     wheels = check_lock(source, row)
@@ -41,9 +49,7 @@ def fetch_wheels(root: Path, row: ImageRow, progress: Progress, source: Path | N
         _verify(links, wheels)
         return links
     if missing := [wheel for wheel in wheels if _stored(root, wheel) is None]:
-        megabytes = sum(wheel.size for wheel in missing) // 1_000_000
-        progress(f"{row.alias}: fetching {len(missing)} of {len(wheels)} wheels, {megabytes} MB")
-        _fetch(root, row, missing)
+        _Fetch(root, source, row, progress).run(missing, len(wheels))
     temporary = links.with_name(f"{links.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -65,50 +71,11 @@ def missing_wheels(root: Path, row: ImageRow) -> list[Wheel]:
 
 def store_wheel(root: Path, wheel: Path, digest: str) -> None:
     """Move a checked wheel into the store (whole or not at all)."""
-    folder = root / "build" / "store" / "wheels" / digest
+    folder = _folder(root, digest)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{os.getpid()}.tmp"
     shutil.move(wheel, temporary)
     temporary.rename(folder / wheel.name)
-
-
-def download(lock: Path, target: Path, row: ImageRow) -> None:
-    """``pip download`` everything ``lock`` names for the image's platform into ``target``."""
-    tag = "cp" + row.python.replace(".", "")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    command += ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--python-version", row.python]
-    command += ["--implementation", "cp", "--abi", tag, "--abi", "abi3", "--abi", "none"]
-    command += [word for platform in _PLATFORMS for word in ("--platform", platform)]
-    command += ["--dest", str(target), "--requirement", str(lock)]
-    done = subprocess.run(command, text=True, capture_output=True)
-    if done.returncode and row.index and "No matching distribution" in done.stderr:
-        done = subprocess.run([*command, "--extra-index-url", row.index], text=True, capture_output=True)
-    if done.returncode:
-        raise UserError(_sentence(row, done.stderr))
-
-
-def configured_find_links() -> list[str]:
-    """Find-links folders or pages that this machine's pip is configured with (uv does not read them)."""
-    done = subprocess.run([sys.executable, "-m", "pip", "config", "list"], text=True, capture_output=True)
-    found: list[str] = []
-    for line in done.stdout.splitlines():
-        key, _, value = line.partition("=")
-        if key.rsplit(".", 1)[-1] == "find-links":
-            found += value.strip("'\"").split()
-    return list(dict.fromkeys(found))
-
-
-def _fetch(root: Path, row: ImageRow, missing: list[Wheel]) -> None:
-    store = root / "build" / "store"
-    require_space(store, 2 * sum(wheel.size for wheel in missing), f"the wheels of {row.alias}")
-    with tempfile.TemporaryDirectory(dir=store, prefix="fetching-") as folder:
-        part = Path(folder, "lock.txt")
-        part.write_text("".join(f"{wheel.pin} --hash=sha256:{wheel.sha256}\n" for wheel in missing))
-        download(part, Path(folder, "wheels"), row)
-        for file in Path(folder, "wheels").iterdir():
-            store_wheel(root, file, sha256_of(file))
-    if still := [wheel.pin for wheel in missing if _stored(root, wheel) is None]:
-        raise UserError(f"pip did not bring {', '.join(still)} for image '{row.name}'; run it again.")
 
 
 def require_space(folder: Path, needed: int, what: str) -> None:
@@ -125,6 +92,124 @@ def require_space(folder: Path, needed: int, what: str) -> None:
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Fetch:
+    """Brings the wheels of one row that are missing, four at a time."""
+
+    def __init__(self, root: Path, source: Path, row: ImageRow, progress: Progress) -> None:
+        self._root, self._source, self._row, self._progress = root, source, row, progress
+        self._lock = lock_path(source, row)
+        self._stop = threading.Event()
+
+    def run(self, missing: list[Wheel], of: int) -> None:
+        total = sum(wheel.size for wheel in missing)
+        done = sum(min(kept(self._part(wheel)), wheel.size) for wheel in missing)
+        require_space(self._root / "build" / "store", total - done, f"the wheels of {self._row.alias}")
+        went_on = f", {done // 1_000_000} MB of them kept from before" if done else ""
+        self._progress(
+            f"{self._row.alias}: fetching {len(missing)} of {of} wheels, {total // 1_000_000} MB{went_on}"
+        )
+        self._indexes = Indexes(self._row.index)
+        with (
+            self._indexes.client,
+            Meter(self._row.alias, total, done, self._progress) as self._meter,
+            ThreadPoolExecutor(THREADS) as pool,
+        ):
+            large_first = sorted(missing, key=lambda wheel: -wheel.size)
+            try:
+                for task in as_completed([pool.submit(self._bring, wheel) for wheel in large_first]):
+                    task.result()
+            except BaseException:  # Ctrl-C too: the others end at their next chunk, and keep what they have
+                self._stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _bring(self, wheel: Wheel) -> None:
+        folder, part = _folder(self._root, wheel.sha256), self._part(wheel)
+        had = kept(part)
+        with self._alone(folder):
+            if _stored(self._root, wheel):  # another process fetched it meanwhile
+                self._meter.advance(wheel.size - had)
+                return
+            looked, wrong = [], []
+            for where, offers in self._indexes.search(wheel):
+                looked.append(where)
+                for offer in offers:
+                    unknown = offer.sha256 is None and best_wheel(self._row, [offer.name])
+                    if offer.sha256 != wheel.sha256 and not unknown:
+                        continue
+                    try:
+                        found = self._digest_of(wheel, offer, part)
+                    except Gone as answer:
+                        looked[-1] += f" but {redacted(offer.url)} answers {answer}"
+                        continue
+                    if found == wheel.sha256:
+                        self._keep(wheel, offer, part)
+                        return
+                    wrong.append(f"{found} at {redacted(offer.url)}")
+                others = {offer.name: offer for offer in offers if offer.sha256 not in (None, wheel.sha256)}
+                if other := best_wheel(self._row, others):
+                    wrong.append(f"{others[other].sha256} at {redacted(others[other].url)}")
+            raise UserError(self._other_file(wheel, wrong) if wrong else self._nowhere(wheel, looked))
+
+    def _keep(self, wheel: Wheel, offer: Offer, part: Path) -> None:
+        part.rename(part.with_name(offer.name))
+        if offer.yanked is not None:
+            self._progress(
+                f"note: {wheel.pin} was yanked by its authors: {offer.yanked or 'no reason given'}"
+            )
+
+    def _digest_of(self, wheel: Wheel, offer: Offer, part: Path) -> str:
+        """SHA-256 of what the offer brings. A kept part that turns out wrong is dropped and all fetched again."""
+        while True:
+            kept_before = kept(part)
+            Download(self._indexes.client, offer.url, part, wheel.size, self._meter.advance, self._stop).run()
+            found = sha256_of(part)
+            if found == wheel.sha256:
+                return found
+            self._meter.advance(-kept(part))
+            part.unlink()
+            if not kept_before:
+                return found
+
+    @contextmanager
+    def _alone(self, folder: Path) -> Iterator[None]:
+        """Hold the wheel's folder against other processes; waiting ends when the fetch is stopped."""
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if self._stop.wait(0.2):
+                        raise Stopped from None
+            yield
+        finally:
+            os.close(handle)
+
+    def _part(self, wheel: Wheel) -> Path:
+        return _folder(self._root, wheel.sha256) / "part"
+
+    def _other_file(self, wheel: Wheel, wrong: list[str]) -> str:
+        return (
+            f"{self._lock}: {wheel.pin} should have sha256 {wheel.sha256}, found {', '.join(wrong)};"
+            f" nothing was built, run `framebench lock {self._row.alias}` if the lock is wrong."
+        )
+
+    def _nowhere(self, wheel: Wheel, looked: list[str]) -> str:
+        others = [
+            row for row in load_matrix(self._source).rows if row.default and is_locked(self._source, row)
+        ]
+        works = [row.alias for row in others if wheel not in check_lock(self._source, row)]
+        return (
+            f"{self._lock}: {wheel.pin} with sha256 {wheel.sha256} is not to be had; looked for at"
+            f" {', '.join(looked) or 'no place, pip has no index here'};"
+            f" images that do without it: {', '.join(works) or 'none'};"
+            " a folder that holds the file can be named in PIP_FIND_LINKS."
+        )
 
 
 def _verify(links: Path, wheels: list[Wheel]) -> None:
@@ -145,25 +230,10 @@ def _verify(links: Path, wheels: list[Wheel]) -> None:
         raise UserError(f"{links}: {names} is not in the lock; delete build/store and run again.")
 
 
+def _folder(root: Path, digest: str) -> Path:
+    return root / "build" / "store" / "wheels" / digest
+
+
 def _stored(root: Path, wheel: Wheel) -> Path | None:
-    folder = root / "build" / "store" / "wheels" / wheel.sha256
+    folder = _folder(root, wheel.sha256)
     return next(folder.glob("*.whl"), None) if folder.is_dir() else None
-
-
-def _sentence(row: ImageRow, stderr: str) -> str:
-    """What pip said, as one sentence: a hash mismatch with file, expected and found; else its last error."""
-    expected, got = (
-        re.search(r"Expected sha256 ([0-9a-f]{64})", stderr),
-        re.search(r"Got\s+([0-9a-f]{64})", stderr),
-    )
-    if expected and got:
-        where = re.search(r"^\s+(\S.*?) from (\S+)", stderr, re.MULTILINE)
-        what = where[1] if where else "a wheel"
-        return (
-            f"{what} for image '{row.name}' should have sha256 {expected[1]}, found {got[1]};"
-            " the package index offers another file than the lock names."
-        )
-    errors = [line.removeprefix("ERROR: ") for line in stderr.splitlines() if line.startswith("ERROR")]
-    return (
-        f"pip could not fetch the wheels of image '{row.name}': {' '.join(errors) or stderr.strip()[-400:]}"
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -13,25 +14,60 @@ from msgspec import Meta
 from framebench.errors import UserError
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-Requirement = Annotated[str, Meta(pattern=r"^[a-z0-9-]+==[A-Za-z0-9.+]+$")]
+Requirement = Annotated[str, Meta(pattern=r"^[a-z0-9-]+(\[[a-z0-9,-]+\])?==[A-Za-z0-9.+]+$")]
+Version = Annotated[str, Meta(pattern=r"^\d+(\.\d+)+$")]
 
 
 class ImageRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One image: what is installed in it, for which stack, Python and accelerator."""
 
     name: Name
-    alias: Name
     stack: Literal["torch", "tensorflow", "keras-tensorflow", "keras-torch", "keras-jax"]
-    default: bool
+    default: bool = False
     accelerator: Annotated[str, Meta(pattern=r"^(cpu|cu\d+)$")]
     python: Annotated[str, Meta(pattern=r"^3\.\d+$")]
     arch: Literal["amd64", "arm64"]
     base: Name
-    cuda: str | None = None
-    cudnn: str | None = None
-    nccl: str | None = None
+    cuda: Version | None = None
+    cudnn: Version | None = None
+    nccl: Version | None = None
     packages: Annotated[list[Requirement], Meta(min_length=1)]
     index: Annotated[str, Meta(pattern=r"^https://")] | None = None
+
+    def __post_init__(self) -> None:
+        """What one key demands of another; msgspec adds the row's number to the sentence."""
+        start, end = f"{self.stack}-", f"-{self.accelerator}-py{self.python.replace('.', '')}"
+        end += "" if self.arch == "amd64" else f"-{self.arch}"
+        if not (self.name.startswith(start) and self.name.endswith(end)):
+            raise ValueError(f"name '{self.name}' should be {start}<version>{end}")
+        what = f"image '{self.name}' with accelerator '{self.accelerator}'"
+        for key in ("cuda", "cudnn", "nccl"):
+            if (getattr(self, key) is None) != (self.accelerator == "cpu"):
+                raise ValueError(f"{what} {'takes no' if self.accelerator == 'cpu' else 'needs'} {key}")
+        if self.cuda and "cu" + "".join(self.cuda.split(".")[:2]) != self.accelerator:
+            raise ValueError(f"{what} cannot have cuda = '{self.cuda}'")
+
+    @property
+    def alias(self) -> str:
+        """Short name of the row marked default, e.g. ``torch-cpu``; the others go by their name."""
+        return f"{self.stack}-{self.accelerator}" if self.default else self.name
+
+    def pins(self) -> set[str]:
+        """What the lock has to hold, each ``name==version``: the packages and, for a GPU, CUDA's libraries."""
+        return {re.sub(r"\[.*\]", "", package) for package in self.packages} | self.cuda_pins()
+
+    def cuda_pins(self) -> set[str]:
+        """CUDA runtime, cuDNN and NCCL by the names of NVIDIA's packages; none for a CPU."""
+        if not self.cuda:
+            return set()
+        major = self.cuda.partition(".")[0]
+        runtime = "nvidia-cuda-runtime-cu12" if major == "12" else "nvidia-cuda-runtime"  # since CUDA 13
+        libraries = {
+            runtime: self.cuda,
+            f"nvidia-cudnn-cu{major}": self.cudnn,
+            f"nvidia-nccl-cu{major}": self.nccl,
+        }
+        return {f"{name}=={version}" for name, version in libraries.items()}
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,7 +82,7 @@ class Matrix(NamedTuple):
         for row in self.rows:
             if name_or_alias in (row.name, row.alias):
                 return row
-        known = [name for row in self.rows for name in (row.alias, row.name)]
+        known = list(dict.fromkeys(name for row in self.rows for name in (row.alias, row.name)))
         near = difflib.get_close_matches(name_or_alias, known, n=3, cutoff=0.4)
         mend = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}."
         raise UserError(f"There is no image '{name_or_alias}' in containers/images.toml; {mend}")
@@ -89,11 +125,9 @@ def _refuse_ambiguity(path: Path, rows: list[ImageRow]) -> None:
     names: set[str] = set()
     defaults: dict[tuple[str, str], str] = {}
     for row in rows:
-        for key in ("name", "alias"):
-            value = getattr(row, key)
-            if value in names:
-                raise UserError(f"{path}: image '{row.name}': {key} '{value}' is used twice; make it unique.")
-            names.add(value)
+        if row.name in names:
+            raise UserError(f"{path}: image '{row.name}': the name is used twice; make it unique.")
+        names.add(row.name)
         other = defaults.setdefault((row.stack, row.accelerator), row.name) if row.default else row.name
         if other != row.name:
             raise UserError(

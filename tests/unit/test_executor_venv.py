@@ -23,7 +23,6 @@ from tests.unit.test_executor_process import make_spec
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 ROW = ImageRow(
     name=f"torch-1-cpu-py{PYTHON.replace('.', '')}",
-    alias="torch-cpu",
     stack="torch",
     default=True,
     accelerator="cpu",
@@ -127,7 +126,7 @@ def test_a_missing_interpreter_is_one_sentence_with_the_mend(monkeypatch: pytest
 def test_a_stack_without_an_interpreter_is_unavailable_and_does_not_stop_the_others(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = {"torch": ROW, "tensorflow": msgspec.structs.replace(ROW, name="tf", python="3.99")}
+    rows = {"torch": ROW, "tensorflow": msgspec.structs.replace(ROW, name="torch-2-cpu-py399", python="3.99")}
     lock_path(root, rows["tensorflow"]).write_bytes(lock_path(root, ROW).read_bytes())
 
     class Rows:

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from framebench.errors import UserError
-from framebench.images import load_matrix, lock_path, lock_sha256
+from framebench.images import load_matrix, lock_sha256
+from framebench.images.assemble import assemble
 from framebench.images.debs import load_base_lock
-from framebench.images.lock import check_lock
+from framebench.images.lock import check_lock, is_locked
 
 ROOT = Path(__file__).parents[2]
 ROW = """
 [[image]]
-name = "torch-1-cpu-py311"
-alias = "torch-cpu"
+name = "torch-1.0-cpu-py311"
 stack = "torch"
 default = true
 accelerator = "cpu"
@@ -29,13 +29,13 @@ def checkout(folder: Path, matrix: str = ROW, lock: str | None = None) -> Path:
     (folder / "containers" / "locks").mkdir(parents=True)
     (folder / "containers" / "images.toml").write_text(matrix)
     if lock is not None:
-        (folder / "containers" / "locks" / "torch-1-cpu-py311.txt").write_text(lock)
+        (folder / "containers" / "locks" / "torch-1.0-cpu-py311.txt").write_text(lock)
     return folder
 
 
 def test_every_row_of_the_repository_has_a_fitting_lock_and_base() -> None:
     matrix = load_matrix(ROOT)
-    assert {row.alias for row in matrix.rows} == {
+    assert {row.alias for row in matrix.select()} == {
         "torch-cpu",
         "tensorflow-cpu",
         "keras-tensorflow-cpu",
@@ -43,18 +43,39 @@ def test_every_row_of_the_repository_has_a_fitting_lock_and_base() -> None:
         "keras-jax-cpu",
     }
     for row in matrix.rows:
-        assert len(lock_sha256(ROOT, row)) == 64
         assert load_base_lock(ROOT, row.base).debs()
-        assert row.name.endswith(f"-{row.accelerator}-py{row.python.replace('.', '')}")
+        framework = row.packages[0].partition("==")[2].partition("+")[0]
+        assert row.name.startswith(f"{row.stack}-{framework}-{row.accelerator}-")
+        if is_locked(ROOT, row):
+            assert len(lock_sha256(ROOT, row)) == 64
+        else:  # the index of torch's CPU wheels could not be reached where the locks were made
+            assert row.stack == "torch" and row.index and not row.default
 
 
-def test_all_images_have_one_numpy() -> None:
-    pins = {wheel.pin for row in load_matrix(ROOT).rows for wheel in check_lock(ROOT, row)}
-    assert len({pin for pin in pins if pin.startswith("numpy==")}) == 1
+def test_images_that_are_compared_have_one_numpy_and_all_have_what_the_harness_needs() -> None:
+    matrix = load_matrix(ROOT)
+    pins = {
+        row.name: {wheel.pin for wheel in check_lock(ROOT, row)}
+        for row in matrix.rows
+        if is_locked(ROOT, row)
+    }
+    compared = [pins[row.name] for row in matrix.select()]
+    assert len({pin for image in compared for pin in image if pin.startswith("numpy==")}) == 1
+    for image in pins.values():
+        assert {"msgspec==0.22.0", "psutil==7.2.2", "nvidia-ml-py==13.615.71"} <= image
+
+
+def test_cpu_images_hold_no_cuda_and_gpu_images_hold_the_row_s() -> None:
+    for row in load_matrix(ROOT).rows:
+        if not is_locked(ROOT, row):
+            continue
+        names = {wheel.pin.partition("==")[0] for wheel in check_lock(ROOT, row)}
+        cuda = {name for name in names if name.startswith("nvidia-") and name != "nvidia-ml-py"}
+        assert (len(cuda) > 5) == (row.accelerator != "cpu"), row.name
 
 
 def test_locks_name_no_place_of_the_machine_that_made_them() -> None:
-    files = [lock_path(ROOT, row) for row in load_matrix(ROOT).rows]
+    files = (ROOT / "containers" / "locks").iterdir()
     for file in [*files, *(ROOT / "containers" / "base").glob("*.lock")]:
         text = file.read_text()
         assert (
@@ -67,8 +88,9 @@ def test_find_takes_names_and_aliases_and_answers_an_unknown_one_with_the_neares
     assert matrix.find("torch-cpu") is matrix.find("torch-2.13.0-cpu-py311") is matrix.default("torch")
     with pytest.raises(UserError, match=r"no image 'torhc-cpu'.*did you mean torch-cpu"):
         matrix.find("torhc-cpu")
-    with pytest.raises(UserError, match="no default image for stack 'torch' on accelerator 'cu130'"):
-        matrix.default("torch", "cu130")
+    assert matrix.default("torch", "cu130").alias == "torch-cu130"
+    with pytest.raises(UserError, match="no default image for stack 'torch' on accelerator 'cu999'"):
+        matrix.default("torch", "cu999")
 
 
 @pytest.mark.parametrize(
@@ -84,11 +106,21 @@ def test_find_takes_names_and_aliases_and_answers_an_unknown_one_with_the_neares
         ('base = "cpu"', 'base = "cpu"\nbasis = 1', r"image\[0\]: .*unknown field `basis`"),
         ("torch==1.0", "torch>=1.0", r"image\[0\].packages\[0\]: Expected `str` matching regex"),
         ("[[image]]", "[[image", "images.toml is not valid TOML"),
-        ("[[image]]", ROW + "[[image]]", "name 'torch-1-cpu-py311' is used twice"),
+        ("[[image]]", ROW + "[[image]]", "image 'torch-1.0-cpu-py311': the name is used twice"),
         (
             "[[image]]",
-            ROW.replace("torch-1", "torch-2").replace("torch-cpu", "t2") + "[[image]]",
-            "image 'torch-1-cpu-py311': default = true, but 'torch-2-cpu-py311' already is",
+            ROW.replace("torch-1.0", "torch-2") + "[[image]]",
+            "image 'torch-1.0-cpu-py311': default = true, but 'torch-2-cpu-py311' already is",
+        ),
+        (
+            "torch-1.0-cpu",
+            "pytorch-cpu",
+            r"image\[0\]: name 'pytorch-cpu-py311' should be torch-<version>-cpu-py311",
+        ),
+        (
+            'base = "cpu"',
+            'base = "cpu"\ncuda = "12.6.77"',
+            r"image\[0\]: .*with accelerator 'cpu' takes no cuda",
         ),
     ],
 )
@@ -99,11 +131,56 @@ def test_malformed_matrix_names_file_key_and_what_was_expected(
         load_matrix(checkout(tmp_path, ROW.replace(old, new, 1)))
 
 
+GPU = (
+    ROW.replace("cpu", "cu126").replace("torch==1.0", "torch[all]==1.0")
+    + """
+cuda = "12.6.77"
+cudnn = "9.5.1.17"
+nccl = "2.26.2"
+"""
+)
+LIBRARIES = ("nvidia-cuda-runtime-cu12==12.6.77", "nvidia-cudnn-cu12==9.5.1.17", "nvidia-nccl-cu12==2.26.2")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('cudnn = "9.5.1.17"', "", "with accelerator 'cu126' needs cudnn"),
+        ('cuda = "12.6.77"', 'cuda = "12.8.90"', "with accelerator 'cu126' cannot have cuda = '12.8.90'"),
+        ('nccl = "2.26.2"', 'nccl = "latest"', r"image\[0\].nccl: Expected `str` matching regex"),
+    ],
+)
+def test_a_gpu_row_says_its_cuda_libraries(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert load_matrix(checkout(tmp_path / "right", GPU)).rows[0].pins() == {"torch==1.0", *LIBRARIES}
+    with pytest.raises(UserError, match=said):
+        load_matrix(checkout(tmp_path / "wrong", GPU.replace(old, new)))
+
+
+def test_libraries_of_cuda_13_have_their_own_package_names() -> None:
+    pins = load_matrix(ROOT).find("torch-cu130").cuda_pins()
+    assert "nvidia-cuda-runtime==13.0.96" in pins and "nvidia-cudnn-cu13==9.20.0.48" in pins
+
+
+def test_a_lock_with_another_cudnn_than_its_row_is_refused(tmp_path: Path) -> None:
+    root = checkout(tmp_path, GPU)
+    lock = root / "containers" / "locks" / "torch-1.0-cu126-py311.txt"
+    fitting = "".join(WHEEL.replace("torch==1.0", pin) for pin in ("torch==1.0", *LIBRARIES))
+    lock.write_text(fitting)
+    row = load_matrix(root).rows[0]
+    assert len(check_lock(root, row)) == 4
+    lock.write_text(fitting.replace("9.5.1.17", "9.6.0.74"))
+    with pytest.raises(UserError, match=r"cudnn-cu12 is 9.6.0.74 in the lock and 9.5.1.17 in the row"):
+        check_lock(root, row)
+
+
 @pytest.mark.parametrize(
     ("lock", "said"),
     [
-        (None, "has no lock; run `framebench lock torch-cpu`"),
-        (WHEEL.replace("1.0", "1.1"), "does not hold torch==1.0 that images.toml asks for"),
+        (None, "has no lock yet; run `framebench lock torch-cpu`"),
+        (
+            WHEEL.replace("1.0", "1.1"),
+            "does not fit its row in images.toml: torch is 1.1 in the lock and 1.0 in the row; run",
+        ),
         (WHEEL + "numpy==2.4.6\n", "line 2: expected `name==version --hash=.*found 'numpy==2.4.6'"),
     ],
 )
@@ -111,3 +188,12 @@ def test_lock_that_does_not_fit_its_row_is_refused(tmp_path: Path, lock: str | N
     root = checkout(tmp_path, lock=lock)
     with pytest.raises(UserError, match=said):
         lock_sha256(root, load_matrix(root).rows[0])
+
+
+def test_a_row_without_a_lock_is_refused_before_anything_is_fetched_or_built(tmp_path: Path) -> None:
+    row = load_matrix(ROOT).find("torch-2.12.0-cpu-py311")
+    with pytest.raises(
+        UserError, match=r"has no lock yet; run `framebench lock torch-2.12.0-cpu.*reaches https"
+    ):
+        assemble(tmp_path, ROOT, row, pytest.fail)
+    assert not list(tmp_path.iterdir())
