@@ -24,6 +24,7 @@ from framebench.images.debs import fetch_debs
 from framebench.images.fetch import fetch_wheels
 from framebench.images.folders import Progress, layer_store, write_whole
 from framebench.images.harness_layer import harness_files
+from framebench.images.licences import note_licences
 from framebench.images.matrix import ImageRow
 
 
@@ -70,7 +71,8 @@ class _Built(NamedTuple):
 def check(root: Path, rows: list[ImageRow], progress: Progress, builder: BuilderName | None = None) -> bool:
     """Compare two clean builds of every row, say and record what came out; whether all are identical.
 
-    The outcome goes to ``containers/rebuilds.json``, by image, for the image's page.
+    The outcome goes to ``containers/rebuilds.json``, by image, for the image's page; so do the licences of the wheels,
+    which are at hand, to ``containers/licences.json``.
     """
     found = compare_builds(root, rows, progress, builder)
     for rebuild in found:
@@ -81,6 +83,7 @@ def check(root: Path, rows: list[ImageRow], progress: Progress, builder: Builder
     known = load_rebuilds(root) | {rebuild.name: rebuild for rebuild in found}
     content = msgspec.json.format(msgspec.json.encode(dict(sorted(known.items()))), indent=1) + b"\n"
     write_whole(_path(root), content)
+    note_licences(root, rows)
     same = sum(rebuild.identical for rebuild in found)
     progress(f"{same} of {len(found)} images identical")
     return same == len(found)

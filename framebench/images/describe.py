@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
-from framebench.errors import UserError
 from framebench.images.assemble import base_locks
 from framebench.images.check import Rebuild, RebuiltLayer, load_rebuilds
+from framebench.images.licences import load_licences
 from framebench.images.lock import check_lock, lock_path
 from framebench.images.matrix import ImageRow
+from framebench.images.published import Published, load_published
 
 
 class Package(NamedTuple):
@@ -35,6 +34,8 @@ class Description(NamedTuple):
     """Number of Debian packages by base, bottom first."""
     rebuild: Rebuild | None
     """How the last two clean builds compared; null when none was recorded."""
+    published: list[Published]
+    """Where it can be pulled, the newest first; one address for each state of the harness that was pushed."""
 
 
 def describe(root: Path, row: ImageRow) -> Description:
@@ -50,15 +51,6 @@ def describe(root: Path, row: ImageRow) -> Description:
             Package(name, version, wheel.sha256, wheel.size, licences.get(wheel.pin), layers.get(wheel.pin))
         )
     debian = {name: len(lock.packages) for name, lock in base_locks(root, row).items()}
-    return Description(row, packages, debian, rebuild)
-
-
-def load_licences(root: Path) -> dict[str, str]:
-    """``name==version`` → licence, of every wheel that a lock names: ``containers/licences.json``."""
-    path = root / "containers" / "licences.json"
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except FileNotFoundError:
-        return {}
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"{path}: {error}; `framebench lock` writes it anew once it is deleted.") from None
+    published = [entry for entry in load_published(root).values() if entry.name == row.name]
+    published.sort(key=lambda entry: entry.pushed_utc, reverse=True)
+    return Description(row, packages, debian, rebuild, published)

@@ -48,13 +48,13 @@ def fetch_wheels(root: Path, row: ImageRow, progress: Progress, source: Path | N
     if links.is_dir():
         _verify(links, wheels)
         return links
-    if missing := [wheel for wheel in wheels if _stored(root, wheel) is None]:
+    if missing := [wheel for wheel in wheels if stored(root, wheel) is None]:
         _Fetch(root, source, row, progress).run(missing, len(wheels))
     temporary = links.with_name(f"{links.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     for wheel in wheels:
-        if (file := _stored(root, wheel)) is not None:
+        if (file := stored(root, wheel)) is not None:
             os.link(file, temporary / file.name)
     _verify(temporary, wheels)
     if links.is_dir():  # another process was quicker
@@ -66,7 +66,7 @@ def fetch_wheels(root: Path, row: ImageRow, progress: Progress, source: Path | N
 
 def missing_wheels(root: Path, row: ImageRow) -> list[Wheel]:
     """The wheels of the row's lock that are not in the store yet: what has to be downloaded."""
-    return [wheel for wheel in check_lock(root, row) if _stored(root, wheel) is None]
+    return [wheel for wheel in check_lock(root, row) if stored(root, wheel) is None]
 
 
 def store_wheel(root: Path, wheel: Path, digest: str) -> None:
@@ -234,6 +234,6 @@ def _folder(root: Path, digest: str) -> Path:
     return root / "build" / "store" / "wheels" / digest
 
 
-def _stored(root: Path, wheel: Wheel) -> Path | None:
+def stored(root: Path, wheel: Wheel) -> Path | None:
     folder = _folder(root, wheel.sha256)
     return next(folder.glob("*.whl"), None) if folder.is_dir() else None

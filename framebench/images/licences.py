@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import cast
 from zipfile import ZipFile
 
+import msgspec
 from debian.copyright import Copyright, License, NotMachineReadableError
 from debian.debfile import DebFile
+
+from framebench.errors import UserError
+from framebench.images.fetch import stored
+from framebench.images.folders import write_whole
+from framebench.images.lock import check_lock
+from framebench.images.matrix import ImageRow
 
 logging.getLogger("debian.copyright").setLevel(logging.ERROR)  # it warns of every old-fashioned format URL
 _LINE = 60  # characters; a longer or many-lined License field holds the text itself
@@ -45,6 +52,30 @@ def wheel_licence(wheel: Path) -> str:
         if texts
         else "not named, and the wheel holds no licence file"
     )
+
+
+def load_licences(root: Path) -> dict[str, str]:
+    """``name==version`` → licence of the wheels that were read so far: ``containers/licences.json``."""
+    path = root / "containers" / "licences.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        return {}
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise UserError(
+            f"{path}: {error}; `framebench build --check` writes it anew once it is deleted."
+        ) from None
+
+
+def note_licences(root: Path, rows: list[ImageRow]) -> None:
+    """Read the licences of these images' wheels, which are in the store, into ``containers/licences.json``."""
+    known = load_licences(root)
+    for row in rows:
+        for wheel in check_lock(root, row):
+            if wheel.pin not in known and (file := stored(root, wheel)) is not None:
+                known[wheel.pin] = wheel_licence(file)
+    content = msgspec.json.format(msgspec.json.encode(dict(sorted(known.items()))), indent=1) + b"\n"
+    write_whole(root / "containers" / "licences.json", content)
 
 
 def deb_licences(debs: dict[str, Path]) -> dict[str, list[str]]:

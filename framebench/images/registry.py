@@ -23,6 +23,7 @@ from framebench.images.debs import DEB_SET, BaseLock, fetch_debs
 from framebench.images.folders import Progress, layer_store, one_at_a_time
 from framebench.images.matrix import ImageRow
 from framebench.images.published import Published, note_published
+from framebench.images.redistribution import refuse_unchecked
 
 _HOST = r"(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+|\[[0-9a-f:]+\]|[a-z0-9-]+(?=:))(:\d+)?"
 _PLACE = re.compile(_HOST + r"(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
@@ -37,13 +38,16 @@ def push(root: Path, rows: list[ImageRow], registry: str, progress: Progress) ->
     Raises
     ------
     UserError
-        when the registry, the user's rights there or skopeo is not in order; what was pushed before is noted.
+        when the registry, the user's rights there or skopeo is not in order, or when nobody has read the terms on
+        which an image may be given on; what was pushed before is noted.
     """
     if not _PLACE.fullmatch(registry):
         raise UserError(
             f"--registry {registry}: expected HOST/PREFIX in small letters and without https://,"
             " e.g. ghcr.io/me/framebench or 127.0.0.1:5000/framebench."
         )
+    for row in rows:
+        refuse_unchecked(root, row)
     _require_skopeo()
     bases: dict[str, BaseLock] = {}
     for row in rows:

@@ -16,7 +16,6 @@ from framebench.images.redistribution import load_terms, publishable, refuse_unc
 ROOT = Path(__file__).parents[2]
 ROW = ImageRow(
     name="torch-2.13.0-cu130-py311",
-    alias="torch-cu130",
     stack="torch",
     default=True,
     accelerator="cu130",

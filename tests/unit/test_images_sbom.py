@@ -122,7 +122,6 @@ def test_debian_copyright_files(tmp_path: Path) -> None:
 
 ROW = ImageRow(
     name="torch-1-cpu-py311",
-    alias="torch-cpu",
     stack="torch",
     default=True,
     accelerator="cpu",
