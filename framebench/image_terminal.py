@@ -33,6 +33,8 @@ def show(root: Path, name: str, console: Console) -> None:
         say(f"built here: {here.tag}, {here.config_digest}" if here else "not built here from this checkout")
     except UserError as error:
         say(f"built here: unknown. {error}")
+    for entry in described.published:
+        say(f"pushed {entry.pushed_utc[:10]}: docker pull {entry.repo_digest}")
     if described.rebuild is None:
         say("two clean builds: never compared")
     else:

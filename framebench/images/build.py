@@ -102,8 +102,7 @@ def build(
         )
         _load(assembled, result.tag)
         if own:
-            if row.default:
-                engine.docker("tag", result.tag, f"framebench/{row.alias}:latest")
+            engine.docker("tag", result.tag, f"framebench/{row.alias}:latest")
             write_whole(_built_path(root, row), msgspec.json.format(msgspec.json.encode(result)))
         progress(f"{row.alias}: {result.tag}, {result.size_bytes / 1e9:.2f} GB")
     return result

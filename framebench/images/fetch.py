@@ -129,7 +129,7 @@ class _Fetch:
         folder, part = _folder(self._root, wheel.sha256), self._part(wheel)
         had = kept(part)
         with self._alone(folder):
-            if _stored(self._root, wheel):  # another process fetched it meanwhile
+            if stored(self._root, wheel):  # another process fetched it meanwhile
                 self._meter.advance(wheel.size - had)
                 return
             looked, wrong = [], []
@@ -235,5 +235,6 @@ def _folder(root: Path, digest: str) -> Path:
 
 
 def stored(root: Path, wheel: Wheel) -> Path | None:
+    """The wheel's file in the store, or null where it was never fetched."""
     folder = _folder(root, wheel.sha256)
     return next(folder.glob("*.whl"), None) if folder.is_dir() else None

@@ -46,9 +46,9 @@ def push(root: Path, rows: list[ImageRow], registry: str, progress: Progress) ->
             f"--registry {registry}: expected HOST/PREFIX in small letters and without https://,"
             " e.g. ghcr.io/me/framebench or 127.0.0.1:5000/framebench."
         )
+    _require_skopeo()
     for row in rows:
         refuse_unchecked(root, row)
-    _require_skopeo()
     bases: dict[str, BaseLock] = {}
     for row in rows:
         with one_at_a_time(root, progress):

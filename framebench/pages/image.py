@@ -9,6 +9,7 @@ from framebench.images.check import Rebuild
 from framebench.images.describe import Package, describe
 from framebench.images.lock import lock_path
 from framebench.images.matrix import ImageRow, load_matrix
+from framebench.images.published import Published, load_published
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence
 from framebench.pages.listings import results_table
@@ -81,12 +82,14 @@ def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
             Fact(_("Asked for"), " ".join(row.packages), code=True),
         ],
         "look": f"docker run --rm -it {ISOLATED} --entrypoint python framebench/{row.alias}",
+        "alone": f"docker run --rm {ISOLATED} framebench/{row.alias} > record.json",
         "run": f"docker run --rm -i {ISOLATED} framebench/{row.alias} < spec.json > record.json",
         "lock": lock.relative_to(evidence.root).as_posix(),
+        "published": _published(described.published),
         "packages": _packages(described.packages),
         "rebuild": _rebuild_facts(described.rebuild) if described.rebuild else [],
         "layers": _other_layers(described.rebuild) if described.rebuild else Table([], []),
-        "digests": _digests(found),
+        "digests": _digests(found, evidence),
         "results": results_table(found, "../../"),
     }
 
@@ -101,7 +104,7 @@ def view_gone(name: str, evidence: Evidence) -> dict[str, Any]:
         "facts": [Fact(_("In the matrix"), _("no longer; the results' commits have its recipe"))],
         "lock": "",
         "packages": Table([], []),
-        "digests": _digests(found),
+        "digests": _digests(found, evidence),
         "results": results_table(found, "../../"),
     }
 
@@ -153,6 +156,14 @@ def _other_layers(rebuild: Rebuild) -> Table:
     return Table([_("Layer"), _("Size"), _("Compressed"), _("Digest")], table)
 
 
+def _published(published: list[Published]) -> Table:
+    table = [
+        [Cell(f"docker pull {entry.repo_digest}", code=True), Cell(entry.pushed_utc[:10])]
+        for entry in published
+    ]
+    return Table([_("Command"), _("Pushed")], table)
+
+
 def _rebuild_facts(rebuild: Rebuild) -> list[Fact]:
     outcome = _("identical") if rebuild.identical else _("not identical") + f": {rebuild.difference}"
     return [
@@ -166,12 +177,15 @@ def _rebuild_facts(rebuild: Rebuild) -> list[Fact]:
     ]
 
 
-def _digests(results: list[Result]) -> Table:
+def _digests(results: list[Result], evidence: Evidence) -> Table:
+    """Identities under which numbers were measured; an address from the record, else from what was pushed since."""
+    published = load_published(evidence.root)
     seen: dict[tuple[str | None, str | None], list[Result]] = {}
     for result in results:
         seen.setdefault((result.image.config_digest, result.image.repo_digest), []).append(result)
     table = []
-    for (config, repo), members in seen.items():
+    for (config, recorded), members in seen.items():
+        repo = recorded or (published[config].repo_digest if config in published else None)
         dates = sorted(result.started_utc[:10] for result in members)
         table.append(
             [

@@ -15,10 +15,10 @@ from framebench.images.redistribution import load_terms, publishable, refuse_unc
 
 ROOT = Path(__file__).parents[2]
 ROW = ImageRow(
-    name="torch-2.13.0-cu130-py311",
+    name="torch-2.13.0-cpu-py311",
     stack="torch",
     default=True,
-    accelerator="cu130",
+    accelerator="cpu",
     python="3.11",
     arch="amd64",
     base="small",
@@ -65,7 +65,7 @@ def test_unread_package_is_named(tmp_path: Path) -> None:
         UserError, match=r"nobody has read the terms of nvidia-cudnn-cu13==9\.20\.0\.48;"
     ) as said:
         refuse_unchecked(root, ROW)
-    assert "numpy" not in str(said.value) and "torch-2.13.0-cu130-py311" in str(said.value)
+    assert "numpy" not in str(said.value) and "torch-2.13.0-cpu-py311" in str(said.value)
 
 
 def test_another_version_than_the_one_read_is_unread(tmp_path: Path) -> None:
@@ -114,11 +114,14 @@ def test_cpu_images_of_the_matrix_may_be_pushed_and_no_pin_is_read_two_ways() ->
 
 def test_only_what_may_go_is_listed_and_the_rest_is_explained(tmp_path: Path) -> None:
     root = checkout(tmp_path, ["numpy==2.4.6", "nvidia-nccl==2.31.0"], FREE)
-    free, bare = msgspec.structs.replace(ROW, name="free"), msgspec.structs.replace(ROW, name="bare")
+    free, bare = (
+        msgspec.structs.replace(ROW, name="torch-1.0-cpu-py311"),
+        msgspec.structs.replace(ROW, name="torch-2.0-cpu-py311"),
+    )
     lock_path(root, free).write_text(f"numpy==2.4.6 --hash=sha256:{'0' * 64}  # 1 bytes\n")
     said: list[str] = []
-    assert publishable(root, [ROW, free, bare], said.append) == ["free"]
-    assert len(said) == 2 and "nvidia-nccl==2.31.0" in said[0] and "'bare' has no lock" in said[1]
+    assert publishable(root, [ROW, free, bare], said.append) == [free.name]
+    assert len(said) == 2 and "nvidia-nccl==2.31.0" in said[0] and f"'{bare.name}' has no lock" in said[1]
 
 
 def test_the_command_prints_the_locked_cpu_images_as_json() -> None:
