@@ -47,6 +47,7 @@ class Request(NamedTuple):
     contender_globs: tuple[str, ...]
     results: Path
     rounds: int | None = None
+    image_names: tuple[str, ...] = ()
     force: bool = False
 
 
@@ -100,7 +101,7 @@ def show_plan(request: Request, console: Console) -> None:
             line = f"round {trial.round:<2} {trial.kind:<10} {trial.case.path}  {trial.contender.slug}"
             console.print(line, markup=False)
     _announce(bench, console)
-    _announce_preparation(request.root, entry, console)
+    _announce_preparation(request, entry, console)
 
 
 def run(request: Request, console: Console) -> int:
@@ -109,7 +110,7 @@ def run(request: Request, console: Console) -> int:
     if len(entry.ready) < len(entry.stacks):
         estimate = _open(request, entry, _as_known(entry), console).plan.estimate_s
         console.print(f"to measure: about {minutes(estimate)}", markup=False)
-        _announce_preparation(request.root, entry, console)
+        _announce_preparation(request, entry, console)
     bench = _open(request, entry, _prepare(entry, console), console)
     _announce(bench, console)
     if not bench.plan.trials():
@@ -148,7 +149,15 @@ def _enter(request: Request, console: Console) -> _Entry:
         console.print(changed, markup=False)
     cases = _cases(suite, request.case_globs)
     contenders = _contenders(suite, request.contender_globs)
-    executor = choose(request.root, request.executor, lambda line: console.print(line, markup=False))
+    load_matrix(request.root).for_stacks(
+        request.image_names
+    )  # a wrong name is said before an engine is asked
+    executor = choose(
+        request.root,
+        request.executor,
+        lambda line: console.print(line, markup=False),
+        request.image_names,
+    )
     stacks = sorted({entrant.stack for entrant in contenders})
     return _Entry(suite, cases, contenders, executor, stacks, executor.ready(stacks))
 
@@ -234,13 +243,14 @@ def _prepare(entry: _Entry, console: Console) -> dict[str, ImageRef]:
     return images
 
 
-def _announce_preparation(root: Path, entry: _Entry, console: Console) -> None:
+def _announce_preparation(request: Request, entry: _Entry, console: Console) -> None:
     """Download and disk that the environments still need, before anything is fetched."""
     missing = [stack for stack in entry.stacks if stack not in entry.ready]
     if not missing or entry.executor.name == "system":
         return
-    matrix = load_matrix(root)
-    rows = [matrix.default(stack) for stack in missing]
+    root = request.root
+    by_stack = load_matrix(root).for_stacks(request.image_names)
+    rows = [by_stack[stack] for stack in missing]
     download = {wheel.sha256: wheel.size for row in rows for wheel in missing_wheels(root, row)}
     packages = sum(wheel.size for row in rows for wheel in check_lock(root, row))
     disk = packages * DISK_PER_WHEEL_BYTE[entry.executor.name]
@@ -260,6 +270,7 @@ def _campaign_id(request: Request, entry: _Entry, source: Source) -> str:
     facts = [
         msgspec.json.encode(msgspec.structs.replace(entry.suite, rounds=0)).decode(),
         *(request.budget, repr(request.case_globs), repr(request.contender_globs)),
+        *request.image_names,
         entry.executor.name,
         source.host_id,
         source.harness_tree,

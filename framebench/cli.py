@@ -164,6 +164,13 @@ _contender = click.option(
     multiple=True,
     help="Only contenders that match (repeatable).",
 )
+_image = click.option(
+    "--image",
+    "image_names",
+    metavar="IMAGE",
+    multiple=True,
+    help="Measure its stack in this image instead of the default one, e.g. an earlier version (repeatable).",
+)
 _results = click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
@@ -179,6 +186,7 @@ _results = click.option(
 @_executor
 @_case
 @_contender
+@_image
 @_results
 def plan(**options: Any) -> None:
     """Print what would run, what is done already, and how long it would take."""
@@ -194,6 +202,7 @@ def plan(**options: Any) -> None:
 @_executor
 @_case
 @_contender
+@_image
 @_results
 @click.option("--force", is_flag=True, help="Run trials again that are done already.")
 def run(**options: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from framebench import images
@@ -13,20 +14,25 @@ from framebench.executors.venv import VenvExecutor
 from framebench.images import debs, engine
 
 
-def choose(root: Path, wanted: str, say: Progress) -> Executor:
+def choose(root: Path, wanted: str, say: Progress, images_asked: Sequence[str] = ()) -> Executor:
     """The executor that was asked for; for ``auto`` Docker where images can be made, else environments.
 
+    ``images_asked``: rows of the matrix that take the place of their stacks' default images.
     Raises ``UserError`` with the mend when Docker was asked for and does not answer.
     """
     match wanted:
         case "auto":
-            return _auto(root, say)
+            return _auto(root, say, images_asked)
         case "docker":
             say("executor: docker, as asked")
-            return DockerExecutor(root)
+            return DockerExecutor(root, images_asked)
         case "venv":
             say("executor: venv, as asked; results made outside a container say so")
-            return VenvExecutor(root)
+            return VenvExecutor(root, images_asked)
+        case "system" if images_asked:
+            raise UserError(
+                f"--image {images_asked[0]}: executor system measures in this interpreter, in no image."
+            )
         case "system":
             say("executor: system, as asked; these results can be reproduced on this machine only")
             return SystemExecutor(root)
@@ -34,20 +40,21 @@ def choose(root: Path, wanted: str, say: Progress) -> Executor:
             raise UserError(f"There is no executor '{wanted}'; known are auto, docker, venv and system.")
 
 
-def _auto(root: Path, say: Progress) -> Executor:
+def _auto(root: Path, say: Progress, images_asked: Sequence[str]) -> Executor:
     try:
-        executor = DockerExecutor(root)
-        _require_images(root, say)
+        executor = DockerExecutor(root, images_asked)
+        _require_images(root, say, images_asked)
     except UserError as obstacle:
         say(f"executor: venv, from the same locks as the images, because Docker cannot be used: {obstacle}")
-        return VenvExecutor(root)
+        return VenvExecutor(root, images_asked)
     say("executor: docker, because an engine answers")
     return executor
 
 
-def _require_images(root: Path, say: Progress) -> None:
+def _require_images(root: Path, say: Progress, images_asked: Sequence[str]) -> None:
     """Raises ``UserError`` where images are missing and what they are built with cannot be had."""
-    bases = {row.base for row in images.load_matrix(root).select() if images.built(root, row) is None}
+    rows = images.load_matrix(root).for_stacks(images_asked).values()
+    bases = {row.base for row in rows if images.built(root, row) is None}
     if bases:
         engine.client()
     for base in sorted(bases):

@@ -12,7 +12,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -61,8 +61,9 @@ class DockerExecutor:
 
     name = "docker"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, images_asked: Sequence[str] = ()) -> None:
         self._root = root
+        self._images_asked = images_asked
         self._client = connect()
         self._stop = StopRequest()
         self._adopted: dict[str, Adopted] = {}  # by config digest
@@ -71,17 +72,17 @@ class DockerExecutor:
         self.memory_bytes = memory_limit(int(self._information["MemTotal"]))
 
     def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
-        matrix = images.load_matrix(self._root)
-        found = {stack: images.built(self._root, matrix.default(stack)) for stack in stacks}
+        rows = images.load_matrix(self._root).for_stacks(self._images_asked)
+        found = {stack: images.built(self._root, rows[stack]) for stack in stacks}
         return {stack: self._adopt_built(built) for stack, built in found.items() if built}
 
     def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
         self.remove_leftovers()
-        matrix = images.load_matrix(self._root)
+        rows = images.load_matrix(self._root).for_stacks(self._images_asked)
         prepared: dict[str, ImageRef | Unavailable] = {}
         for stack in stacks:
             try:
-                built = images.build(self._root, matrix.default(stack), progress)
+                built = images.build(self._root, rows[stack], progress)
             except images.BaseUnavailable:
                 raise  # no image can be made here: the user chooses another executor
             except UserError as error:

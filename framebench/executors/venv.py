@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from framebench.errors import UserError
@@ -28,26 +28,27 @@ class VenvExecutor:
 
     name = "venv"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, images_asked: Sequence[str] = ()) -> None:
         self._root = root
+        self._images_asked = images_asked
         self._process = TrialProcess()
 
     def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
-        matrix = load_matrix(self._root)
+        rows = load_matrix(self._root).for_stacks(self._images_asked)
         found: dict[str, ImageRef] = {}
         for stack in stacks:
-            row = matrix.default(stack)
+            row = rows[stack]
             lock_hash = lock_sha256(self._root, row)
             if _is_ready(self._folder(row.name), lock_hash):
                 found[stack] = _reference(row, lock_hash)
         return found
 
     def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
-        matrix = load_matrix(self._root)
+        rows = load_matrix(self._root).for_stacks(self._images_asked)
         prepared: dict[str, ImageRef | Unavailable] = {}
         for stack in stacks:
             try:
-                prepared[stack] = self.prepare_row(matrix.default(stack), progress)
+                prepared[stack] = self.prepare_row(rows[stack], progress)
             except UserError as error:
                 prepared[stack] = Unavailable(str(error))
         return prepared

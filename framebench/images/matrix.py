@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,8 @@ from framebench.errors import UserError
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Requirement = Annotated[str, Meta(pattern=r"^[a-z0-9-]+(\[[a-z0-9,-]+\])?==[A-Za-z0-9.+]+$")]
+Stack = Literal["torch", "tensorflow", "keras-tensorflow", "keras-torch", "keras-jax"]
+STACKS: tuple[str, ...] = get_args(Stack)
 Version = Annotated[str, Meta(pattern=r"^\d+(\.\d+)+$")]
 
 
@@ -22,7 +24,7 @@ class ImageRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """One image: what is installed in it, for which stack, Python and accelerator."""
 
     name: Name
-    stack: Literal["torch", "tensorflow", "keras-tensorflow", "keras-torch", "keras-jax"]
+    stack: Stack
     default: bool = False
     accelerator: Annotated[str, Meta(pattern=r"^(cpu|cu\d+)$")]
     python: Annotated[str, Meta(pattern=r"^3\.\d+$")]
@@ -94,14 +96,29 @@ class Matrix(NamedTuple):
         cpu = [row for row in self.rows if row.accelerator == "cpu"]
         return cpu if all_cpu else [row for row in cpu if row.default]
 
-    def default(self, stack: str, accelerator: str = "cpu") -> ImageRow:
-        """The row marked default for this stack and accelerator."""
-        for row in self.rows:
-            if row.default and (row.stack, row.accelerator) == (stack, accelerator):
+    def for_stacks(self, names: Sequence[str] = ()) -> dict[str, ImageRow]:
+        """What campaigns on the CPU measure each stack in: the default rows, or these in their place.
+
+        ``UserError`` when two of the names are of one stack.
+        """
+        rows = {stack: self.default(stack) for stack in STACKS}
+        asked: dict[str, ImageRow] = {}
+        for row in map(self.find, names):
+            if asked.setdefault(row.stack, row) is not row:
+                raise UserError(
+                    f"--image {asked[row.stack].name} and {row.name} are both for {row.stack}: a campaign measures a"
+                    " stack in one image; run one campaign for each."
+                )
+        return rows | asked
+
+    def default(self, stack: str) -> ImageRow:
+        """The row that campaigns on the CPU measure this stack in."""
+        for row in self.select():
+            if row.stack == stack:
                 return row
         raise UserError(
-            f"containers/images.toml has no default image for stack '{stack}' on accelerator '{accelerator}';"
-            " add a row, or set `default = true` on one."
+            f"containers/images.toml has no default image for stack '{stack}' on accelerator 'cpu'; add a row, or set"
+            " `default = true` on one."
         )
 
 

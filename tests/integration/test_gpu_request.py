@@ -80,7 +80,7 @@ def test_a_driver_that_does_not_answer_is_a_sentence(driver: Path) -> None:
 @pytest.fixture
 def matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     """A matrix of torch on the CPU, CUDA 12.6, 12.8 and 13.0, and another stack on 12.9."""
-    torch = images.load_matrix(ROOT).default("torch")
+    torch = images.load_matrix(ROOT).find("torch-cpu")
     rows = [torch]
     for stack, accelerator in (
         ("torch", "cu128"),

@@ -88,3 +88,8 @@ def test_an_unknown_executor_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("total", "limit"), [(24 << 30, 23 << 30), (2 << 30, 1 << 30), (1 << 30, 1 << 29)])
 def test_a_container_gets_all_memory_but_one_gibibyte(total: int, limit: int) -> None:
     assert memory_limit(total) == limit
+
+
+def test_an_image_cannot_be_asked_for_outside_images(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--image torch-cpu: executor system measures in this interpreter"):
+        choose(tmp_path, "system", print, ["torch-cpu"])

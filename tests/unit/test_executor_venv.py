@@ -131,8 +131,8 @@ def test_a_stack_without_an_interpreter_is_unavailable_and_does_not_stop_the_oth
 
     class Rows:
         @staticmethod
-        def default(stack: str) -> ImageRow:
-            return rows[stack]
+        def for_stacks(names: object) -> dict[str, ImageRow]:
+            return rows
 
     monkeypatch.setattr(module, "load_matrix", lambda root: Rows)
     prepared = VenvExecutor(root).prepare(["tensorflow", "torch"], print)

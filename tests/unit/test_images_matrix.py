@@ -88,9 +88,20 @@ def test_find_takes_names_and_aliases_and_answers_an_unknown_one_with_the_neares
     assert matrix.find("torch-cpu") is matrix.find("torch-2.13.0-cpu-py311") is matrix.default("torch")
     with pytest.raises(UserError, match=r"no image 'torhc-cpu'.*did you mean torch-cpu"):
         matrix.find("torhc-cpu")
-    assert matrix.default("torch", "cu130").alias == "torch-cu130"
-    with pytest.raises(UserError, match="no default image for stack 'torch' on accelerator 'cu999'"):
-        matrix.default("torch", "cu999")
+    with pytest.raises(UserError, match="no default image for stack 'jax'"):
+        matrix.default("jax")
+
+
+def test_a_campaign_measures_in_the_default_images_or_in_those_that_it_is_given() -> None:
+    matrix = load_matrix(ROOT)
+    assert {row.accelerator for row in matrix.for_stacks().values()} == {"cpu"}
+    asked = matrix.for_stacks(["tensorflow-2.20.0-cpu-py311"])
+    assert asked["tensorflow"].name == "tensorflow-2.20.0-cpu-py311"
+    assert asked["torch"] is matrix.default("torch")
+    with pytest.raises(
+        UserError, match=r"--image tensorflow-2\.20.* and tensorflow-2\.21.* are both for tensorflow"
+    ):
+        matrix.for_stacks(["tensorflow-2.20.0-cpu-py311", "tensorflow-cpu"])
 
 
 @pytest.mark.parametrize(
