@@ -122,7 +122,7 @@ def compare_builds(
             place = Path(folder, f"build-{'x' * number}")
             old = os.umask(umask)
             try:
-                _copy_inputs(root, place)
+                copy_inputs(root, place)
                 found.append([_build(root, place, row, progress, runner.name) for row in rows])
             finally:
                 os.umask(old)
@@ -136,7 +136,7 @@ def _path(root: Path) -> Path:
     return root / "containers" / "rebuilds.json"
 
 
-def _copy_inputs(root: Path, place: Path) -> None:
+def copy_inputs(root: Path, place: Path) -> None:
     """The recipe as plain files with new times, and hard links to the wheels and Debian packages."""
     shutil.copytree(root / "containers", place / "containers", copy_function=shutil.copyfile)
     for name, content in harness_files(root).items():

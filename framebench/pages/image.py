@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from framebench.dataset import Result
-from framebench.images.check import Rebuild
+from framebench.images.check import Rebuild, load_rebuilds
 from framebench.images.describe import Package, describe
-from framebench.images.lock import lock_path
+from framebench.images.lock import is_locked, lock_path
 from framebench.images.matrix import ImageRow, load_matrix
 from framebench.images.published import Published, load_published
 from framebench.pages import figures
@@ -26,30 +26,45 @@ def rows(evidence: Evidence) -> list[ImageRow]:
 
 def index(evidence: Evidence) -> dict[str, Any]:
     """The list of images, also of those that only results name."""
+    rebuilds = load_rebuilds(evidence.root)
     table = [
         [
             Cell(row.name, href=f"{row.name}/", code=True, stack=row.stack),
-            Cell(row.alias, code=True),
-            Cell(stack_name(row.stack)),
+            Cell(row.alias if row.default else figures.NONE, code=row.default),
             Cell(" ".join(row.packages[:2]), code=True),
+            Cell(row.cuda or figures.NONE),
+            Cell(_state(row, evidence, rebuilds.get(row.name))),
             Cell(str(len(_results(row.name, evidence))), "fb-num"),
         ]
         for row in rows(evidence)
     ]
-    known = {row.name for row in rows(evidence)}
     for name in gone(evidence):
-        if name not in known:
-            count = str(len(_results(name, evidence)))
-            table.append([Cell(name, href=f"{name}/", code=True), Cell(""), Cell(""), Cell(""), Cell(count)])
+        count = str(len(_results(name, evidence)))
+        empty = [Cell("")] * 3
+        table.append(
+            [Cell(name, href=f"{name}/", code=True), *empty, Cell(_("no longer in the matrix")), Cell(count)]
+        )
     return {
         "title": _("Images"),
         "lead": _(
-            "A pinned container per stack: base by digest, packages by hash, one harness. A row of "
-            "`containers/images.toml` each."
+            "A pinned container per stack, version and CUDA version: base by digest, packages by hash, one harness. A "
+            "row of `containers/images.toml` each. Campaigns measure in those that have a short name; `--image` "
+            "measures in another."
         ),
-        "table": Table([_("Image"), _("Alias"), _("Stack"), _("Main packages"), _("Results")], table),
+        "table": Table(
+            [_("Image"), _("Short name"), _("Main packages"), "CUDA", _("State"), _("Results")], table
+        ),
         "empty": _("There is no image in the matrix."),
     }
+
+
+def _state(row: ImageRow, evidence: Evidence, rebuild: Rebuild | None) -> str:
+    """How far an image got: no lock, locked, or built twice and compared."""
+    if not is_locked(evidence.root, row):
+        return _("no lock")
+    if rebuild is None:
+        return _("locked, builds not compared")
+    return _("two builds identical") if rebuild.identical else _("two builds differ")
 
 
 def gone(evidence: Evidence) -> list[str]:
@@ -66,10 +81,11 @@ def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
     return {
         "title": row.name,
         "name": row.name,
-        "alias": row.alias,
+        "alias": row.alias if is_locked(evidence.root, row) else None,
+        "gone": False,
         "facts": [
             Fact(_("Stack"), stack_name(row.stack), href=f"../../stacks/{row.stack}/"),
-            Fact(_("Alias"), row.alias, code=True),
+            *([Fact(_("Short name"), row.alias, code=True)] if row.default else []),
             Fact(_("Accelerator"), row.accelerator),
             *(
                 Fact(name, version, code=True)
@@ -90,6 +106,7 @@ def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
         "rebuild": _rebuild_facts(described.rebuild) if described.rebuild else [],
         "layers": _other_layers(described.rebuild) if described.rebuild else Table([], []),
         "digests": _digests(found, evidence),
+        "libraries": _libraries(found),
         "results": results_table(found, "../../"),
     }
 
@@ -101,10 +118,12 @@ def view_gone(name: str, evidence: Evidence) -> dict[str, Any]:
         "title": name,
         "name": name,
         "alias": None,
+        "gone": True,
         "facts": [Fact(_("In the matrix"), _("no longer; the results' commits have its recipe"))],
         "lock": "",
         "packages": Table([], []),
         "digests": _digests(found, evidence),
+        "libraries": _libraries(found),
         "results": results_table(found, "../../"),
     }
 
@@ -175,6 +194,19 @@ def _rebuild_facts(rebuild: Rebuild) -> list[Fact]:
         Fact(_("Size"), figures.size(rebuild.size_bytes)),
         Fact(_("Compressed, what a pull transfers"), figures.size(rebuild.compressed_bytes)),
     ]
+
+
+def _libraries(results: list[Result]) -> Table:
+    """CUDA libraries that trials had in memory; gates and memory trials hold them in the record itself."""
+    loaded = {
+        (library.file, library.package or figures.NONE, library.version or figures.NONE)
+        for result in results
+        for record in result.records
+        if record.software is not None
+        for library in record.software.libraries
+    }
+    table = [[Cell(text, code=True) for text in library] for library in sorted(loaded)]
+    return Table([_("Library"), _("Package"), _("Version")], table)
 
 
 def _digests(results: list[Result], evidence: Evidence) -> Table:

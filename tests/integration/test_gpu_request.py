@@ -8,14 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from framebench import images
 from framebench.errors import UserError
 from framebench.executors.drivers import minimum_drivers, too_old
 from framebench.executors.gpu import device_request, refusal
-from framebench.images import Matrix
 from tests.fake_nvml import GPU, MIG, SECOND_GPU, build
 
 ROOT = Path(__file__).parents[2]
@@ -77,44 +75,19 @@ def test_a_driver_that_does_not_answer_is_a_sentence(driver: Path) -> None:
     assert str(reason).startswith("the case wants a GPU, and this machine shows none: NVML did not start")
 
 
-@pytest.fixture
-def matrix(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A matrix of torch on the CPU, CUDA 12.6, 12.8 and 13.0, and another stack on 12.9."""
-    torch = images.load_matrix(ROOT).find("torch-cpu")
-    rows = [torch]
-    for stack, accelerator in (
-        ("torch", "cu128"),
-        ("torch", "cu126"),
-        ("torch", "cu130"),
-        ("tensorflow", "cu129"),
-    ):
-        rows.append(
-            msgspec.structs.replace(
-                torch,
-                name=f"{stack}-1-{accelerator}-py311",
-                alias=f"{stack}-{accelerator}",
-                stack=stack,
-                accelerator=accelerator,
-            )
-        )
-    monkeypatch.setattr(images, "load_matrix", lambda root: Matrix(rows))
-
-
-@pytest.mark.usefixtures("matrix")
 def test_a_driver_too_old_is_said_with_the_image_that_fits(driver: Path) -> None:
     told = str(chosen(driver, 1, FAKE_DRIVER="550.54.14")[0])
-    assert too_old(ROOT, told, "torch-1-cu130-py311", "torch", "13.0.96") == (
+    assert too_old(ROOT, told, "torch-2.13.0-cu130-py311", "torch", "13.0.96") == (
         "driver 550.54.14 is too old for CUDA 13.0 in torch-cu130, which needs 580.65.06; torch-cu128 fits"
     )
-    assert too_old(ROOT, told, "torch-1-cu126-py311", "torch", "12.6.77") is None
+    assert too_old(ROOT, told, "torch-2.7.1-cu126-py311", "torch", "12.6.77") is None
     told = str(chosen(driver, 1, FAKE_DRIVER="470.256.02")[0])
-    assert too_old(ROOT, told, "torch-1-cu126-py311", "torch", "12.6.77") == (
+    assert too_old(ROOT, told, "torch-2.7.1-cu126-py311", "torch", "12.6.77") == (
         "driver 470.256.02 is too old for CUDA 12.6 in torch-cu126, which needs 525.60.13;"
         " no image of torch is for it, so update the driver"
     )
 
 
-@pytest.mark.usefixtures("matrix")
 @pytest.mark.parametrize(
     ("driver_version", "runs"),
     [("580.65.06", True), ("580.65.05", False), ("580.126", True), ("1000.1", True), ("99.80", False)],
@@ -123,7 +96,6 @@ def test_versions_are_compared_as_numbers(driver_version: str, runs: bool) -> No
     assert (too_old(ROOT, driver_version, "x", "torch", "13.2.86") is None) is runs
 
 
-@pytest.mark.usefixtures("matrix")
 def test_a_cuda_that_the_table_does_not_know_is_a_sentence() -> None:
     with pytest.raises(UserError, match=r"drivers\.toml has no row for CUDA 14\.1 of image x; add one"):
         too_old(ROOT, "580.65.06", "x", "torch", "14.1")
