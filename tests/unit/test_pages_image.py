@@ -37,7 +37,7 @@ def test_a_page_has_every_package_with_its_layer_and_licence(evidence: Evidence)
     row = load_matrix(ROOT).find("torch-cpu")
     page = image.view(row, evidence)
     packages = {cells[0].text: cells for cells in page["packages"].rows}
-    assert packages["torch"][1].text == "2.13.0+cpu" and packages["torch"][2].text == "BSD-3-Clause"
+    assert packages["torch"][1].text == "2.13.0+cpu" and "BSD-3-Clause" in packages["torch"][2].text
     assert "MiB" in packages["torch"][3].text and "MiB" in packages["torch"][4].text
     rebuild = load_rebuilds(ROOT)[row.name]
     others = [cells[0].text for cells in page["layers"].rows]
