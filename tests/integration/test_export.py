@@ -22,6 +22,7 @@ from framebench.errors import UserError
 from framebench.images import engine
 from framebench.images.export import Exported
 from harness.record import Contender, ImageRef, Record, TrialSpec, encode_spec
+from tests.ctrl_c import heed_ctrl_c
 from tests.record_factory import make_record
 from tests.requirement import require
 
@@ -66,7 +67,14 @@ def test_docker_loads_it_as_the_same_image(exported: Exported) -> None:
 def test_ctrl_c_leaves_no_half_file(tmp_path: Path, exported: Exported) -> None:
     command = [sys.executable, "-m", "framebench.cli", "export", "keras-jax-cpu"]
     command += ["--output", str(tmp_path / "image.tar")]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=heed_ctrl_c,
+    )
     while not list(tmp_path.iterdir()):
         assert process.poll() is None
         time.sleep(0.001)

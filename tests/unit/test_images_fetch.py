@@ -18,6 +18,7 @@ from framebench.images import download as download_module
 from framebench.images import indexes as indexes_module
 from framebench.images import meter as meter_module
 from framebench.images.fetch import require_space
+from tests.ctrl_c import heed_ctrl_c
 from tests.wheel_index import WheelIndex, make_wheel, sha256
 
 MATRIX = """
@@ -243,7 +244,9 @@ def test_a_fetch_that_is_killed_goes_on_where_it_stopped(
         released.wait(30)
 
     index.before_body = stall
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)], stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path)], stderr=subprocess.DEVNULL, preexec_fn=heed_ctrl_c
+    )
     try:
         assert on_disk.wait(30)
         while not part(tmp_path, content).exists() or part(tmp_path, content).stat().st_size < 100_000:
