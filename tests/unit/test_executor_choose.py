@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,16 @@ from framebench.executors.connection import connect
 
 
 @pytest.fixture
-def no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def sockets() -> Iterator[Path]:
+    """A folder with a short path: a socket's address has at most 107 characters, and pytest's folders lie deep."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def no_engine(sockets: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A socket whose listener has gone."""
-    path = tmp_path / "docker.sock"
+    path = sockets / "docker.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
@@ -37,9 +46,9 @@ def test_docker_without_an_engine_is_refused_with_the_mend(no_engine: str, tmp_p
 
 
 def test_docker_without_a_socket_is_refused_with_the_mend(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sockets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/absent.sock")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{sockets}/absent.sock")
     with pytest.raises(UserError, match="No Docker engine answers"):
         choose(tmp_path, "docker", print)
 
@@ -51,14 +60,13 @@ def test_docker_that_is_no_docker_is_refused(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_a_socket_that_refuses_this_user_names_the_group(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_engine: str
+    sockets: Path, monkeypatch: pytest.MonkeyPatch, no_engine: str
 ) -> None:
     with pytest.raises(UserError, match="No Docker engine"):
         connect()  # has imported everything, which another user perhaps cannot
-    path = tmp_path / "refusing.sock"
+    path = sockets / "refusing.sock"
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
-    for folder in [tmp_path, *tmp_path.parents][:3]:  # pytest makes these private
-        folder.chmod(0o755)
+    sockets.chmod(0o755)
     me = os.geteuid()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
