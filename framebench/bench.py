@@ -31,9 +31,10 @@ from framebench.selftest.consequence import slowed
 from framebench.suites import Suite
 from harness.record import Case, Contender, ImageRef, Record
 
-# Bytes on disk for each byte of wheels. Measured on the five CPU rows (1.27 GB of wheels in their locks, du): images
-# 4.66 GB in build/store and 4.05 GB in the engine; environments 5.69 GB, and 0.64 GB of wheels.
-DISK_PER_WHEEL_BYTE = {"docker": 6.9, "venv": 5.0}
+# Bytes on disk for each byte of wheels, of the five CPU rows (1.27 GB of wheels in their locks). Images: 3.9 GB in
+# build/store and 3.5 GB in the engine, summed from the sizes of their layers; environments (du): 5.69 GB, and 0.64 GB of
+# wheels.
+DISK_PER_WHEEL_BYTE = {"docker": 5.8, "venv": 5.0}
 
 
 class Request(NamedTuple):
