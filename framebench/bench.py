@@ -32,8 +32,8 @@ from framebench.suites import Suite
 from harness.record import Case, Contender, ImageRef, Record
 
 # Bytes on disk for each byte of wheels, of the five CPU rows (1.27 GB of wheels in their locks). Images: 3.9 GB in
-# build/store and 3.5 GB in the engine, summed from the sizes of their layers; environments (du): 5.69 GB, and 0.64 GB of
-# wheels.
+# build/store and 3.5 GB in the engine, summed from the sizes of their layers; environments (du): 5.69 GB, and 0.64 GB
+# of wheels.
 DISK_PER_WHEEL_BYTE = {"docker": 5.8, "venv": 5.0}
 
 
