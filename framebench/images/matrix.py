@@ -86,7 +86,8 @@ class Matrix(NamedTuple):
                 return row
         known = list(dict.fromkeys(name for row in self.rows for name in (row.alias, row.name)))
         near = difflib.get_close_matches(name_or_alias, known, n=3, cutoff=0.4)
-        mend = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}."
+        short = ", ".join(row.alias for row in self.select())
+        mend = f"did you mean {' or '.join(near)}?" if near else f"the default ones are {short}."
         raise UserError(f"There is no image '{name_or_alias}' in containers/images.toml; {mend}")
 
     def select(self, names: Sequence[str] = (), all_cpu: bool = False) -> list[ImageRow]:
