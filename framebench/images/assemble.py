@@ -11,7 +11,9 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +22,7 @@ from framebench.images import canonical
 from framebench.images.builder import Builder, BuilderName, choose_builder
 from framebench.images.canonical import Entry, Layer
 from framebench.images.debs import BaseLock, fetch_debs, load_base_lock
+from framebench.images.download import Stopped
 from framebench.images.fetch import fetch_wheels, require_space, sha256_of
 from framebench.images.folders import Progress, layer_path, layer_store, write_whole
 from framebench.images.harness_layer import harness_files, harness_layer, spec_version, tree_sha256
@@ -86,12 +89,20 @@ def assemble(
     harness = harness_files(source)  # read once: what is labelled is what is in the layer
     bases = base_locks(source, row)
     epoch = next(iter(bases.values())).epoch
-    stages = _base_parts(root, source, bases, progress, lambda: choose_builder(builder))
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as beside:  # while dpkg installs the base, the wheels come and are unpacked
+        unpacking = beside.submit(_wheel_parts, root, source, row, epoch, progress, stop)
+        try:
+            stages = _base_parts(root, source, bases, progress, lambda: choose_builder(builder))
+            wheels = unpacking.result()
+        except BaseException:  # Ctrl-C too
+            stop.set()
+            raise
     lock = lock_path(source, row).read_bytes()
     environment = _small(root, environment_layer(row.python, lock), epoch)
     parts = [
         stages[0],
-        *_wheel_parts(root, source, row, epoch, progress),
+        *wheels,
         *stages[1:],
         Part(environment, "environment and lock"),
         Part(_small(root, harness_layer(harness), epoch), "harness"),
@@ -186,8 +197,10 @@ def _base_parts(
     return parts
 
 
-def _wheel_parts(root: Path, source: Path, row: ImageRow, epoch: int, progress: Progress) -> list[Part]:
-    """One layer for each wheel of the row's lock."""
+def _wheel_parts(
+    root: Path, source: Path, row: ImageRow, epoch: int, progress: Progress, stop: threading.Event
+) -> list[Part]:
+    """One layer for each wheel of the row's lock; ``Stopped`` soon after ``stop`` is set."""
     wheels = check_lock(source, row)
     keys = {wheel: ["wheel", FORM, row.python, epoch, wheel.sha256] for wheel in wheels}
     missing = [wheel for wheel in wheels if _remembered(root, keys[wheel]) is None]
@@ -196,20 +209,20 @@ def _wheel_parts(root: Path, source: Path, row: ImageRow, epoch: int, progress: 
         require_space(
             layer_store(root), 8 * sum(wheel.size for wheel in missing), f"the layers of {row.alias}"
         )
-        folder = fetch_wheels(root, row, progress, source)
+        folder = fetch_wheels(root, row, progress, source, stop)
         files = {sha256_of(file): file for file in folder.iterdir()}
         progress(f"{row.alias}: unpacking {len(missing)} of {len(wheels)} wheels")
-    return [
-        Part(
-            _made(
-                root,
-                keys[wheel],
-                lambda layer, wheel=wheel: write_wheel_layer(files[wheel.sha256], row.python, layer, epoch),  # type: ignore[misc]
-            ),
-            wheel.pin,
-        )
-        for wheel in sorted(wheels, key=_rank)
-    ]
+
+    def part(wheel: Wheel) -> Part:
+        if stop.is_set():
+            raise Stopped
+
+        def make(layer: Path) -> str:
+            return write_wheel_layer(files[wheel.sha256], row.python, layer, epoch)
+
+        return Part(_made(root, keys[wheel], make), wheel.pin)
+
+    return [part(wheel) for wheel in sorted(wheels, key=_rank)]
 
 
 def _rank(wheel: Wheel) -> tuple[bool, int, str]:

@@ -29,7 +29,13 @@ from framebench.images.tags import best_wheel
 THREADS = 4
 
 
-def fetch_wheels(root: Path, row: ImageRow, progress: Progress, source: Path | None = None) -> Path:
+def fetch_wheels(
+    root: Path,
+    row: ImageRow,
+    progress: Progress,
+    source: Path | None = None,
+    stop: threading.Event | None = None,
+) -> Path:
     """Folder with exactly the wheels of the row's lock, each checked; no network when all are there.
 
     The places that pip is configured with are asked first, then the row's ``index``; the hash decides, so every way
@@ -38,6 +44,8 @@ def fetch_wheels(root: Path, row: ImageRow, progress: Progress, source: Path | N
 
     Raises
     ------
+    Stopped
+        soon after another thread has set ``stop``; what had come is kept.
     UserError
         when a wheel is gone or is another file than the lock names, when the network fails again and again, or when
         the disk is too small; what had come is kept.
@@ -49,7 +57,7 @@ def fetch_wheels(root: Path, row: ImageRow, progress: Progress, source: Path | N
         _verify(links, wheels)
         return links
     if missing := [wheel for wheel in wheels if stored(root, wheel) is None]:
-        _Fetch(root, source, row, progress).run(missing, len(wheels))
+        _Fetch(root, source, row, progress, stop).run(missing, len(wheels))
     temporary = links.with_name(f"{links.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -97,10 +105,12 @@ def sha256_of(path: Path) -> str:
 class _Fetch:
     """Brings the wheels of one row that are missing, four at a time."""
 
-    def __init__(self, root: Path, source: Path, row: ImageRow, progress: Progress) -> None:
+    def __init__(
+        self, root: Path, source: Path, row: ImageRow, progress: Progress, stop: threading.Event | None
+    ) -> None:
         self._root, self._source, self._row, self._progress = root, source, row, progress
         self._lock = lock_path(source, row)
-        self._stop = threading.Event()
+        self._stop = stop or threading.Event()
 
     def run(self, missing: list[Wheel], of: int) -> None:
         total = sum(wheel.size for wheel in missing)
