@@ -55,7 +55,7 @@ def build(images: tuple[str, ...], all_cpu: bool, check: bool, builder: Any) -> 
         sys.exit(0 if factory.check(ROOT, rows, _say, builder) else 1)
     for row in rows:
         made = factory.build(ROOT, row, _say, builder=builder)
-        _say(f"{made.name}  {made.config_digest}  {made.size_bytes / 1e6:,.0f} MB  {made.tag}")
+        _say(f"{made.name}  {made.config_digest}  {made.tag}")
 
 
 @cli.command()

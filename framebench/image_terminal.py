@@ -9,9 +9,9 @@ from rich.table import Table
 
 from framebench.errors import UserError
 from framebench.images import load_matrix
-from framebench.images.build import built
 from framebench.images.describe import describe
 from framebench.images.engine import require_engine
+from framebench.images.local import local_image
 
 
 def show(root: Path, name: str, console: Console) -> None:
@@ -29,10 +29,14 @@ def show(root: Path, name: str, console: Console) -> None:
         say(f"base {base}: {count} Debian packages, containers/base/{base}.lock")
     try:
         require_engine()
-        here = built(root, row)
-        say(f"built here: {here.tag}, {here.config_digest}" if here else "not built here from this checkout")
+        here = local_image(root, row)
+        say(
+            f"in the engine: {here.tag}, {here.config_digest}"
+            if here
+            else "not in the engine as this checkout makes it"
+        )
     except UserError as error:
-        say(f"built here: unknown. {error}")
+        say(f"in the engine: unknown. {error}")
     for entry in described.published:
         say(f"pushed {entry.pushed_utc[:10]}: docker pull {entry.repo_digest}")
     if described.rebuild is None:

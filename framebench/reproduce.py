@@ -213,7 +213,7 @@ def _image(root: Path, trial: Record, say: Say) -> tuple[Source, str]:
     image = trial.image
     if image.name is None or image.config_digest is None:
         raise UserError(f"trial {trial.trial_id} names no image, so its container cannot be had")
-    here = images.find_by_digest(root, image.config_digest)
+    here = images.find_by_digest(image.config_digest)
     if here:
         say(f"{image.name}: {image.config_digest} is here")
         return "local", here

@@ -7,6 +7,7 @@ of TF32, bf16 or fp16. ``threads``: what was asked for is what is read back, and
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Literal, NamedTuple
 
@@ -52,6 +53,9 @@ SIGNATURES = ((1e-4, 1.2e-3, "TF32"), (1.2e-3, 1.3e-2, "bf16"), (1.3e-2, 0.25, "
 # eight on purpose: on a busy host every parallel region may cost a time slice of some ms, which must not look
 # like a broken barrier.
 SCALING = 2.0
+# Neighbours can make even the best of a few short products slow. Looking again does not help a broken barrier: its
+# least times stay those of a call that waits for nothing.
+LOOKS = 4
 PARALLEL = 1.2  # mean number of threads that want to run: more than one
 
 
@@ -109,13 +113,22 @@ def flops_bound(settings: Settings, device: Device) -> float:
 
 
 def sync(stack: Stack, device: Device, bound: float) -> Canary:
-    """Time of a product against its FLOPs at ``bound`` FLOP/s, and against a product of an eighth of its work."""
+    """Time of a product against its FLOPs at ``bound`` FLOP/s, and against a product of an eighth of its work.
+
+    Least times of up to four looks: the first that is in order is the last.
+    """
     _, middle, large = SIZES[device]
-    shorter, longer = _seconds(stack, middle, 5), _seconds(stack, large, 3)
     least = 2.0 * large**3 / bound
+    shorter = longer = math.inf
+    passed = False
+    for _ in range(LOOKS):
+        shorter, longer = min(shorter, _seconds(stack, middle, 5)), min(longer, _seconds(stack, large, 3))
+        passed = longer >= least and longer >= SCALING * shorter
+        if passed:
+            break
     return Canary(
         name="sync",
-        passed=longer >= least and longer >= SCALING * shorter,
+        passed=passed,
         expected=f"a {large} product takes >= {least * 1e3:.3f} ms and >= {SCALING:g} times a {middle} one",
         observed=f"{longer * 1e3:.3f} ms, {longer / shorter:.1f} times",
     )

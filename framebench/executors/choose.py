@@ -54,7 +54,7 @@ def _auto(root: Path, say: Progress, images_asked: Sequence[str]) -> Executor:
 def _require_images(root: Path, say: Progress, images_asked: Sequence[str]) -> None:
     """Raises ``UserError`` where images are missing and what they are built with cannot be had."""
     rows = images.load_matrix(root).for_stacks(images_asked).values()
-    bases = {row.base for row in rows if images.built(root, row) is None}
+    bases = {row.base for row in rows if images.local_image(root, row) is None}
     if bases:
         engine.client()
     for base in sorted(bases):

@@ -73,8 +73,8 @@ class DockerExecutor:
 
     def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
         rows = images.load_matrix(self._root).for_stacks(self._images_asked)
-        found = {stack: images.built(self._root, rows[stack]) for stack in stacks}
-        return {stack: self._adopt_built(built) for stack, built in found.items() if built}
+        found = {stack: images.local_image(self._root, rows[stack]) for stack in stacks}
+        return {stack: self._adopt_local(image) for stack, image in found.items() if image}
 
     def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
         self.remove_leftovers()
@@ -82,24 +82,24 @@ class DockerExecutor:
         prepared: dict[str, ImageRef | Unavailable] = {}
         for stack in stacks:
             try:
-                built = images.build(self._root, rows[stack], progress)
+                image = images.build(self._root, rows[stack], progress)
             except images.BaseUnavailable:
                 raise  # no image can be made here: the user chooses another executor
             except UserError as error:
                 prepared[stack] = Unavailable(str(error))
                 continue
-            prepared[stack] = self._adopt_built(built)
+            prepared[stack] = self._adopt_local(image)
         return prepared
 
-    def _adopt_built(self, built: images.BuiltImage) -> ImageRef:
+    def _adopt_local(self, image: images.LocalImage) -> ImageRef:
         reference = ImageRef(
-            name=built.name,
-            config_digest=built.config_digest,
-            repo_digest=images.repo_digest(self._root, built.config_digest),
-            lock_sha256=built.lock_sha256,
-            compiler=built.compiler,
+            name=image.name,
+            config_digest=image.config_digest,
+            repo_digest=images.repo_digest(self._root, image.config_digest),
+            lock_sha256=image.lock_sha256,
+            compiler=image.compiler,
         )
-        return self.adopt(reference, built.tag)
+        return self.adopt(reference, image.tag)
 
     def adopt(self, image: ImageRef, engine_name: str) -> ImageRef:
         """From now on run trials of ``image`` in what the engine has under ``engine_name`` at this moment.

@@ -117,7 +117,7 @@ def assemble(
         epoch=epoch,
         lock_sha256=lock_sha256(source, row),
         base_sha256=_base_sha256(bases),
-        compiler=_compiler(bases),
+        compiler=compiler(bases),
         harness_tree_sha256=tree_sha256(harness),
     )
 
@@ -271,7 +271,7 @@ def _small(root: Path, entries: list[Entry], epoch: int) -> Layer:
 
 
 def _run_config(source: Path, row: ImageRow, bases: dict[str, BaseLock]) -> dict[str, Any]:
-    versions = {"cuda": row.cuda, "cudnn": row.cudnn, "nccl": row.nccl, "compiler": _compiler(bases)}
+    versions = {"cuda": row.cuda, "cudnn": row.cudnn, "nccl": row.nccl, "compiler": compiler(bases)}
     return {
         "User": "1000:1000",
         "Env": [
@@ -324,7 +324,7 @@ def _base_sha256(bases: dict[str, BaseLock]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _compiler(bases: dict[str, BaseLock]) -> str | None:
+def compiler(bases: dict[str, BaseLock]) -> str | None:
     """E.g. ``g++-12 12.2.0-14+deb12u1``, from the base's lock; null where the base has no compiler."""
     compilers = [
         f"{d.name} {d.version}" for lock in bases.values() for d in lock.debs() if d.name.startswith("g++-")

@@ -25,6 +25,8 @@ class Published(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     repo_digest: Address
     """``HOST/PREFIX/NAME@sha256:<hex>``: the digest is the manifest's, over the compressed layers."""
     pushed_utc: str
+    inputs_sha256: str
+    """Over everything the image was made from: a checkout with equal inputs can measure in it and need not build."""
 
 
 def load_published(root: Path) -> dict[str, Published]:

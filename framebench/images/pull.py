@@ -7,8 +7,10 @@ from pathlib import Path
 
 from framebench.errors import UserError
 from framebench.images import engine
-from framebench.images.build import find_by_digest, identity
+from framebench.images.assemble import inputs_sha256
 from framebench.images.folders import Progress
+from framebench.images.harness_layer import harness_tree_sha256
+from framebench.images.local import find_by_digest, identity, local_tag, made_from, note_local
 from framebench.images.matrix import ImageRow
 from framebench.images.published import load_published
 
@@ -53,13 +55,21 @@ def pull_published(root: Path, row: ImageRow, progress: Progress) -> str:
             f" `framebench build {row.alias}` makes it."
         )
     _, config_digest, published = max(entries, key=lambda entry: entry[:2])
-    if here := find_by_digest(root, config_digest):
+    if here := find_by_digest(config_digest):
         progress(f"{row.name}: {config_digest} is here")
-        return here
-    progress(f"{row.name}: pulling {published.repo_digest}")
-    pull(published.repo_digest, config_digest)
-    tag = f"framebench/{row.name}:{config_digest.removeprefix('sha256:')[:12]}"
-    engine.docker("tag", published.repo_digest, tag)
+    else:
+        progress(f"{row.name}: pulling {published.repo_digest}")
+        pull(published.repo_digest, config_digest)
+        here = published.repo_digest
+    tag = local_tag(row, config_digest)
+    engine.docker("tag", here, tag)
+    if published.inputs_sha256 == inputs_sha256(root, row, harness_tree_sha256(root)):
+        note_local(root, row, made_from(root, row, config_digest, published.inputs_sha256))
+    else:
+        progress(
+            f"{row.alias}: this checkout would make another image than the one that was pushed,"
+            " so `framebench run` builds its own"
+        )
     return tag
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from framebench.errors import UserError
 from framebench.images import archive, web
 from framebench.images.annotations import manifest_annotations
-from framebench.images.assemble import assemble, base_locks
+from framebench.images.assemble import assemble, base_locks, inputs_sha256
 from framebench.images.canonical import digest_of
 from framebench.images.deb_set import EMPTY, deb_manifest
 from framebench.images.debs import DEB_SET, BaseLock, fetch_debs
@@ -92,6 +92,7 @@ def _push_image(root: Path, row: ImageRow, registry: str, progress: Progress) ->
             name=row.name,
             repo_digest=address,
             pushed_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            inputs_sha256=inputs_sha256(root, row, assembled.harness_tree_sha256),
         ),
     )
     progress(f"{row.alias}: {address}")

@@ -19,13 +19,16 @@ from rich.console import Console
 
 from framebench import bench, dataset, images, reproduce, store
 from framebench.errors import UserError
+from framebench.executors.docker import DockerExecutor
 from framebench.images import archive, engine
 from framebench.images.canonical import canonical_json, digest_of
+from framebench.images.check import copy_inputs
 from framebench.images.deb_set import deb_manifest
 from framebench.images.debs import BaseUnavailable, fetch_debs, load_base_lock
 from framebench.images.matrix import ImageRow
 from framebench.images.published import Published, load_published, note_published
 from framebench.images.registry import push_debs
+from harness.record import ImageRef
 from tests.integration.registry_server import HOST, Answer, Registry, free_port, proxy, require_registry
 
 pytestmark = pytest.mark.docker
@@ -161,8 +164,31 @@ def test_pull_by_name_brings_the_published_image(absent: Pushed) -> None:
     details = engine.inspect(name)
     assert details and images.identity(details) == absent.config_digest
     said: list[str] = []
-    assert images.pull_published(absent.root, absent.row, said.append) in absent.names()
+    assert images.pull_published(absent.root, absent.row, said.append) == name
     assert said == [f"{absent.row.name}: {absent.config_digest} is here"]
+
+
+def test_a_pulled_image_is_measured_in_and_not_built_again(absent: Pushed) -> None:
+    shutil.rmtree(absent.root / "build" / "images")  # as in a clone where nothing was ever built
+    assert images.local_image(absent.root, absent.row) is None
+    name = images.pull_published(absent.root, absent.row, print)
+    prepared = DockerExecutor(absent.root).prepare(
+        [absent.row.stack], pytest.fail
+    )  # a build says what it does
+    image = prepared[absent.row.stack]
+    assert isinstance(image, ImageRef)
+    assert (image.config_digest, image.repo_digest) == (absent.config_digest, absent.address)
+    assert engine.inspect(name) is not None
+
+
+def test_a_pulled_image_of_another_checkout_is_not_measured_in(absent: Pushed, tmp_path: Path) -> None:
+    copy_inputs(absent.root, tmp_path)
+    shutil.copy(absent.root / "containers" / "published.json", tmp_path / "containers")
+    (tmp_path / "harness" / "changed.txt").write_text("after the push")
+    said: list[str] = []
+    images.pull_published(tmp_path, absent.row, said.append)
+    assert said[-1].endswith("so `framebench run` builds its own")
+    assert images.local_image(tmp_path, absent.row) is None
 
 
 def test_pushed_again_it_has_the_same_address(pushed: Pushed, registry: Registry) -> None:
@@ -328,6 +354,7 @@ def published_at(root: Path, registry: str) -> None:
         name="x",
         repo_digest=f"{registry}/framebench/x@sha256:{'1' * 64}",
         pushed_utc="2026-06-01T00:00:00+00:00",
+        inputs_sha256="3" * 64,
     )
     note_published(root, f"sha256:{'2' * 64}", entry)
 

@@ -10,7 +10,7 @@ import pytest
 
 from framebench import images
 from framebench.errors import UserError
-from framebench.images import BuiltImage, engine
+from framebench.images import LocalImage, engine
 from harness.record import decode_record
 from tests.requirement import require
 
@@ -21,7 +21,7 @@ HARDENED = ["--network", "none", "--read-only", "--tmpfs", "/tmp:exec", "--cap-d
 
 
 @pytest.fixture(scope="module")
-def image() -> BuiltImage:
+def image() -> LocalImage:
     try:
         engine.require_engine()
     except UserError as error:
@@ -30,7 +30,7 @@ def image() -> BuiltImage:
 
 
 @pytest.mark.parametrize("flags", [[], HARDENED], ids=["alone", "closed in"])
-def test_an_image_runs_one_trial_and_prints_its_record(image: BuiltImage, flags: list[str]) -> None:
+def test_an_image_runs_one_trial_and_prints_its_record(image: LocalImage, flags: list[str]) -> None:
     command = [engine.client(), "run", "--rm", *flags, image.tag]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
     record = decode_record(done.stdout)
@@ -46,7 +46,7 @@ def test_an_image_runs_one_trial_and_prints_its_record(image: BuiltImage, flags:
 
 
 @pytest.fixture
-def changed(image: BuiltImage, tmp_path: Path) -> Iterator[str]:
+def changed(image: LocalImage, tmp_path: Path) -> Iterator[str]:
     """The image with one package more than its lock holds."""
     tag = "framebench-test-manifest:1"
     dockerfile = (

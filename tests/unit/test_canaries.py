@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -86,6 +87,25 @@ class LazyStack(NumpyStack):
         return lambda: a
 
 
+class DisturbedStack(NumpyStack):
+    """A sound stack whose first few small products wait for a neighbour on the machine."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.disturbed = 6
+
+    def matmul(self, size: int) -> Callable[[], Any]:
+        product = super().matmul(size)
+
+        def disturbed() -> Any:
+            if size == canaries.SIZES["cpu"].middle and self.disturbed:
+                self.disturbed -= 1
+                time.sleep(0.3)
+            return product()
+
+        return disturbed
+
+
 class BusyStack(NumpyStack):
     """A product that keeps a pool of ``team`` threads busy for a moment."""
 
@@ -146,8 +166,14 @@ def test_an_error_that_no_format_gives_is_refused_without_a_name() -> None:
 
 @pytest.mark.parametrize(
     ("stack", "passed"),
-    [(NumpyStack(), True), (UnwaitedStack(True), True), (UnwaitedStack(False), False), (LazyStack(), False)],
-    ids=["direct", "queued", "queued-not-waited", "never-computed"],
+    [
+        (NumpyStack(), True),
+        (DisturbedStack(), True),
+        (UnwaitedStack(True), True),
+        (UnwaitedStack(False), False),
+        (LazyStack(), False),
+    ],
+    ids=["direct", "disturbed", "queued", "queued-not-waited", "never-computed"],
 )
 def test_a_barrier_that_does_not_wait_fails(stack: NumpyStack, passed: bool) -> None:
     canary = canaries.sync(stack, "cpu", BOUND)  # type: ignore[arg-type]

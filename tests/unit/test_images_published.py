@@ -18,7 +18,12 @@ ONE, TWO = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 
 
 def entry(place: str, day: int) -> Published:
-    return Published(name="x", repo_digest=f"{place}/x@{TWO}", pushed_utc=f"2026-06-{day:02}T00:00:00+00:00")
+    return Published(
+        name="x",
+        repo_digest=f"{place}/x@{TWO}",
+        pushed_utc=f"2026-06-{day:02}T00:00:00+00:00",
+        inputs_sha256="3" * 64,
+    )
 
 
 def test_an_address_is_found_by_config_digest_and_the_latest_place_comes_first(tmp_path: Path) -> None:

@@ -47,7 +47,12 @@ def test_a_page_has_every_package_with_its_layer_and_licence(evidence: Evidence)
 def test_an_address_is_given_once_something_was_pushed(evidence: Evidence) -> None:
     row = load_matrix(ROOT).find("torch-cpu")
     assert image.view(row, evidence)["published"].rows == []
-    published = Published(name=row.name, repo_digest=ADDRESS, pushed_utc="2026-11-24T10:00:00+00:00")
+    published = Published(
+        name=row.name,
+        repo_digest=ADDRESS,
+        pushed_utc="2026-11-24T10:00:00+00:00",
+        inputs_sha256="3" * 64,
+    )
     note_published(evidence.root, f"sha256:{'b' * 64}", published)
     ((command, day),) = image.view(row, evidence)["published"].rows
     assert (command.text, day.text) == (f"docker pull {ADDRESS}", "2026-11-24")

@@ -55,7 +55,7 @@ def test_a_result_without_a_timed_trial_is_refused() -> None:
 
 
 def test_an_image_of_a_dirty_tree_is_refused_and_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "find_by_digest", lambda root, digest: None)
+    monkeypatch.setattr(images, "find_by_digest", lambda digest: None)
     record = record_factory.make_record()
     dirty = msgspec.structs.replace(record, provenance=msgspec.structs.replace(record.provenance, dirty=True))
     with pytest.raises(UserError, match="cannot be made again"):
@@ -64,7 +64,7 @@ def test_an_image_of_a_dirty_tree_is_refused_and_nothing_runs(monkeypatch: pytes
 
 def test_a_rebuilt_image_with_another_digest_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     other = Rebuilt("sha256:" + "0" * 64, "framebench/torch:other")
-    monkeypatch.setattr(images, "find_by_digest", lambda root, digest: None)
+    monkeypatch.setattr(images, "find_by_digest", lambda digest: None)
     monkeypatch.setattr(images, "rebuild_at", lambda root, commit, name, progress: other)
     with pytest.raises(UserError, match="not the image that was measured"):
         reproduce._image(ROOT, record_factory.make_record(), lambda line: None)
