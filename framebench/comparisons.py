@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from packaging.version import InvalidVersion, Version
 
 from framebench.errors import UserError
 from framebench.result import Result, host_noises, log_times
@@ -79,13 +80,17 @@ class CaseComparison:
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """One contender over all cases of one host, executor and protocol: geometric mean of time ratios."""
+    """One contender over all cases of one host, executor and protocol: geometric mean of time ratios.
+
+    ``label`` and ``baseline`` as ``Result.label``.
+    """
 
     host_id: str
     executor: str
     protocol: str
     contender: str
     image: str | None
+    label: str
     baseline: str
     time_ratio: GeometricMean
 
@@ -95,7 +100,7 @@ def comparisons(
 ) -> list[CaseComparison]:
     """One comparison per host, executor, case and protocol, sorted; superseded results take no part.
 
-    ``baseline`` is the contender that the suite declares. Where it was not timed, the contender with most
+    ``baseline`` is the contender that the suite declares, or a label. Where it was not timed, the contender with most
     timed trials stands in (the first by name among equals). ``noises`` is each host's A/A noise where more than
     ``found`` is known of it.
     """
@@ -150,7 +155,7 @@ def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
     answers = []
     for (host_id, executor, protocol), members in sorted(groups.items()):
         paths = [member.case.path for member in members]
-        ratios: dict[tuple[str, str], dict[str, LogRatio | None]] = {}
+        ratios: dict[tuple[str, str, str], dict[str, LogRatio | None]] = {}
         for member in members:
             entries = [(row.result, row) for row in member.rows] + [
                 (result, None) for result in member.absent
@@ -158,7 +163,7 @@ def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
             for result, row in entries:
                 if result.contender.twin:
                     continue
-                name = (result.contender.slug, result.image.name or "")
+                name = (result.contender.slug, result.image.name or "", result.label)
                 if name not in ratios:
                     ratios[name] = dict.fromkeys(paths)
                 if row is not None:
@@ -171,10 +176,11 @@ def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
                 protocol,
                 slug,
                 image or None,
-                baseline.contender.slug,
+                label,
+                baseline.label,
                 geometric_mean(values),
             )
-            for (slug, image), values in sorted(ratios.items())
+            for (slug, image, label), values in sorted(ratios.items())
         ]
     return answers
 
@@ -221,7 +227,7 @@ def _compare(members: list[Result], declared: str, noise: Noise | None) -> CaseC
         case=first.case,
         protocol=first.protocol,
         baseline=baseline,
-        declared=baseline is not None and baseline.contender.slug == declared,
+        declared=baseline is not None and declared in (baseline.contender.slug, baseline.label),
         noise=noise,
         equal_within=equal_within,
         rows=rows,
@@ -230,12 +236,20 @@ def _compare(members: list[Result], declared: str, noise: Noise | None) -> CaseC
 
 
 def _baseline(timed: list[Result], declared: str) -> Result | None:
-    """The declared baseline, of several images the newest; else the best measured contender."""
-    named = [result for result in timed if result.contender.slug == declared]
+    """The declared baseline (a slug or a label), of several versions the latest; else the best measured contender."""
+    named = [result for result in timed if declared in (result.contender.slug, result.label)]
     if named:
-        return max(named, key=lambda result: result.started_utc)
+        return max(named, key=lambda result: (_framework_version(result), result.started_utc))
     others = [result for result in timed if not result.contender.twin]
     return min(others, key=lambda result: (-len(result.timed), result.contender.slug), default=None)
+
+
+def _framework_version(result: Result) -> Version:
+    """The first part of the image's version, e.g. ``2.20.0``; the lowest where there is none."""
+    try:
+        return Version((result.version or "").partition("-")[0])
+    except InvalidVersion:
+        return Version("0")
 
 
 def _rows(timed: list[Result], baseline: Result, found: list[Judged | None]) -> list[Row]:

@@ -40,7 +40,7 @@ def comparisons_frame(cases: Iterable[CaseComparison]) -> pd.DataFrame:
             "executor": case.executor,
             "case": case.case.path,
             "protocol": case.protocol.name,
-            "baseline": case.baseline.contender.slug if case.baseline else None,
+            "baseline": case.baseline.label if case.baseline else None,
             "aa_noise_ln": case.noise.limit if case.noise else None,
             "equal_within_ln": case.equal_within,
         }

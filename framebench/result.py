@@ -88,7 +88,8 @@ class Result:
     null when there is none, and then ``status`` and ``reason`` say why. ``step_ns`` has one median block time
     per step for each of ``timed``. ``ranked`` is false where ``unranked_because`` gives the reason.
     ``utilization`` says how much of the device that is; null without a time.
-    ``superseded``: a newer result of the same contender exists.
+    ``superseded``: a newer result of the same contender exists. ``version`` is the image's, e.g.
+    ``2.20.0-cpu-py311``, where the dataset has the contender in several images; null where the name says enough.
     """
 
     id: str
@@ -125,6 +126,12 @@ class Result:
     unranked_because: str | None
     utilization: Utilization | None
     superseded: bool = False
+    version: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The contender, with the version where the dataset has several: ``tensorflow-eager@2.20.0-cpu-py311``."""
+        return f"{self.contender.slug}@{self.version}" if self.version else self.contender.slug
 
     @property
     def ranked(self) -> bool:
@@ -160,7 +167,17 @@ def results(records: Iterable[Record]) -> list[Result]:
     newest: dict[tuple[str, ...], Result] = {}
     for result in sorted(found, key=lambda result: result.started_utc):
         newest[_place(result)] = result
-    marked = (replace(r, superseded=True) if newest[_place(r)] is not r else r for r in found)
+    images: dict[tuple[str, str], set[str | None]] = defaultdict(set)
+    for result in newest.values():
+        images[result.contender.slug, result.case.device].add(result.image.name)
+    marked = (
+        replace(
+            result,
+            superseded=newest[_place(result)] is not result,
+            version=_version(result) if len(images[result.contender.slug, result.case.device]) > 1 else None,
+        )
+        for result in found
+    )
     return sorted(marked, key=lambda r: (*_place(r), r.started_utc, r.id))
 
 
@@ -285,6 +302,11 @@ def _place(result: Result) -> tuple[str, ...]:
         result.executor,
         result.protocol.name,
     )
+
+
+def _version(result: Result) -> str | None:
+    """What the image's name says beyond the stack's."""
+    return result.image.name.removeprefix(f"{result.contender.stack}-") if result.image.name else None
 
 
 # --- one result ----------------------------------------------------------------------------------

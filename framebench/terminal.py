@@ -34,15 +34,13 @@ def compare(results: Path, a: str, b: str, console: Console) -> None:
     ratio = dataset.ratio(comparison)
     console.print(f"{one.case.path} on {one.host_id}", markup=False)
     console.print(
-        f"time of {one.contender.slug} / time of {other.contender.slug}: {_interval(ratio, '.3f')} "
+        f"time of {one.label} / time of {other.label}: {_interval(ratio, '.3f')} "
         f"over {ratio.n} rounds ({comparison.method}): {verdict}",
         markup=False,
     )
     for result in (one, other):
         if not result.ranked:
-            console.print(
-                f"note: {result.contender.slug} is unranked ({result.unranked_because})", markup=False
-            )
+            console.print(f"note: {result.label} is unranked ({result.unranked_because})", markup=False)
 
 
 def _list(data: Dataset, console: Console) -> None:
@@ -59,7 +57,7 @@ def _list(data: Dataset, console: Console) -> None:
         )
         where = "" if result.container else f", {result.executor}"
         rank = "" if result.ranked else f", unranked: {result.unranked_because}"
-        line = f"  {result.id}  {result.contender.slug:<40} {speed}  {len(result.timed)} rounds{where}{rank}"
+        line = f"  {result.id}  {result.label:<40} {speed}  {len(result.timed)} rounds{where}{rank}"
         console.print(line, markup=False)
 
 

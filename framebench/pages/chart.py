@@ -8,7 +8,7 @@ from framebench.dataset import Result
 from framebench.pages import figures, flags
 from framebench.pages.evidence import Compared, Group
 from framebench.pages.views import Mark
-from framebench.pages.words import _, contender_name, executor_name, status_name, verdict_name
+from framebench.pages.words import _, executor_name, result_name, status_name, verdict_name
 
 
 class Row(NamedTuple):
@@ -117,8 +117,8 @@ def _row(result: Result, group: Group, time_to_best: float | None, top: float, u
     middle = estimate.value if estimate is not None else None
     return Row(
         id=result.id,
-        contender=result.contender.slug,
-        name=contender_name(result.contender),
+        contender=result.label,
+        name=result_name(result),
         stack=result.contender.stack,
         mode=result.contender.mode,
         href=f"{up}results/{result.id}/",

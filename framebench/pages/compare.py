@@ -9,8 +9,7 @@ from framebench.pages import figures
 from framebench.pages.chart import Chart, chart, compared_text
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, contender_name, task_name
-from harness.record import Contender
+from framebench.pages.words import _, result_name, task_name
 
 COMPARISONS = "data/baselines.json"
 
@@ -35,7 +34,7 @@ class Section(NamedTuple):
 def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``compare.md.j2`` needs."""
     groups = evidence.groups
-    contenders = {r.contender.slug: r.contender for group in groups for r in group.timed}
+    contenders = {r.label: result_name(r) for group in groups for r in group.timed}
     usual = _usual_baseline(groups)
     return {
         "sections": [Section(group, _heading(group), chart(group, "../"), note(group)) for group in groups],
@@ -47,8 +46,8 @@ def view(evidence: Evidence) -> dict[str, Any]:
             "place": _options(sorted({(g.place, g.place) for g in groups})),
         },
         "baselines": [
-            Option(slug, contender_name(contender), slug == usual)
-            for slug, contender in sorted(contenders.items(), key=_by_name)
+            Option(label, name, label == usual)
+            for label, name in sorted(contenders.items(), key=lambda item: item[1])
         ],
         "overall": _overall(evidence),
     }
@@ -62,9 +61,9 @@ def baselines_json(evidence: Evidence) -> str:
     table = {}
     for group in evidence.groups:
         by_baseline = {}
-        for slug, found in group.against.items():
-            declared = slug == group.baseline
-            by_baseline[slug] = {
+        for label, found in group.against.items():
+            declared = label == group.baseline
+            by_baseline[label] = {
                 result_id: _shown(*compared_text(compared), declared) for result_id, compared in found.items()
             }
         table[group.anchor] = by_baseline
@@ -88,7 +87,7 @@ def note(group: Group) -> str:
     if comparison.baseline is not None and not comparison.declared:
         parts.append(
             _("The declared baseline was not timed here; {name} stands in.").format(
-                name=contender_name(comparison.baseline.contender)
+                name=result_name(comparison.baseline)
             )
         )
     return " ".join(parts)
@@ -106,10 +105,6 @@ def _options(values: list[tuple[str, str]]) -> list[Option]:
     return [Option(value, text) for value, text in values]
 
 
-def _by_name(item: tuple[str, Contender]) -> str:
-    return contender_name(item[1])
-
-
 def _usual_baseline(groups: list[Group]) -> str:
     """The baseline that most tables have."""
     names = [group.baseline for group in groups if group.baseline]
@@ -117,13 +112,13 @@ def _usual_baseline(groups: list[Group]) -> str:
 
 
 def _overall(evidence: Evidence) -> Table:
-    contenders = {r.contender.slug: r.contender for r in evidence.dataset.results}
+    named = {r.label: r for r in evidence.dataset.results}
     rows = []
     for item in evidence.dataset.overall:
         mean = item.time_ratio
         if mean.n + len(mean.missing) < 2:
             continue
-        contender = contenders[item.contender]
+        one = named[item.label]
         speed, interval = "", ""
         if mean.value is not None:
             # Times were averaged; speed is their reciprocal, so the ends change places.
@@ -132,7 +127,7 @@ def _overall(evidence: Evidence) -> Table:
             interval = figures.with_interval(1 / mean.value, *ends)[1]
         rows.append(
             [
-                Cell(contender_name(contender), stack=contender.stack),
+                Cell(result_name(one), stack=one.contender.stack),
                 Cell(speed or figures.NONE, "fb-num"),
                 Cell(interval or figures.NONE, "fb-num"),
                 Cell(str(mean.n), "fb-num"),

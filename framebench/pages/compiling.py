@@ -8,20 +8,20 @@ from framebench.dataset import Result
 from framebench.pages import figures
 from framebench.pages.evidence import Group
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, contender_name, mode_name, stack_name, verdict_name
+from framebench.pages.words import _, mode_name, result_name, stack_name, verdict_name, with_version
 from framebench.statistics.break_even import break_even_steps
+from harness.record import Contender
 
 NUM = "fb-num"
 
 
 def compiling_table(group: Group, up: str, stack: str | None = None) -> Table:
     """Each compiled contender beside its eager form: first step, later steps, and when it has paid off."""
-    by_slug = {result.contender.slug: result for result in group.timed}
     rows = []
     for result in group.timed:
         if result.contender.mode != "compiled" or (stack and result.contender.stack != stack):
             continue
-        plain = _eager_form(result, by_slug)
+        plain = _eager_form(result, group)
         if plain is None:
             continue
         rows.append(_compiling_row(result, plain, group, up))
@@ -41,22 +41,21 @@ def compiling_table(group: Group, up: str, stack: str | None = None) -> Table:
 
 def loop_table(group: Group, up: str) -> Table:
     """Keras ``fit`` and ``predict`` beside the same compiled step called directly."""
-    by_slug = {result.contender.slug: result for result in group.timed}
     rows = []
     for result in group.timed:
         contender = result.contender
         if not contender.variant.endswith("loop"):
             continue
         variant = contender.variant.removesuffix("loop") + "direct"
-        direct = by_slug.get(msgspec.structs.replace(contender, variant=variant).slug)
+        direct = _beside(result, msgspec.structs.replace(contender, variant=variant), group)
         if direct is None or result.time_ns is None or direct.time_ns is None:
             continue
-        compared = group.against.get(direct.contender.slug, {}).get(result.id)
+        compared = group.against.get(direct.label, {}).get(result.id)
         ratio, interval = _ratio(compared)
         rows.append(
             [
                 Cell(
-                    f"{stack_name(contender.stack)}, {mode_name(contender)}",
+                    _stack_and_mode(result),
                     href=f"{up}results/{result.id}/",
                     stack=contender.stack,
                 ),
@@ -88,7 +87,7 @@ def accuracy_table(group: Group, up: str) -> Table:
         rows.append(
             [
                 Cell(
-                    contender_name(result.contender),
+                    result_name(result),
                     href=f"{up}results/{result.id}/",
                     stack=result.contender.stack,
                 ),
@@ -116,11 +115,20 @@ def accuracy_table(group: Group, up: str) -> Table:
     )
 
 
-def _eager_form(result: Result, by_slug: dict[str, Result]) -> Result | None:
+def _beside(result: Result, contender: Contender, group: Group) -> Result | None:
+    """The result of another contender of the same stack, timed in the same image."""
+    found = (
+        other
+        for other in group.timed
+        if other.contender.slug == contender.slug and other.image.name == result.image.name
+    )
+    return next(found, None)
+
+
+def _eager_form(result: Result, group: Group) -> Result | None:
     contender = result.contender
     parts = [part for part in contender.variant.split("-") if part not in ("graph", "xla", "")]
-    plain = msgspec.structs.replace(contender, mode="eager", variant="-".join(parts))
-    return by_slug.get(plain.slug)
+    return _beside(result, msgspec.structs.replace(contender, mode="eager", variant="-".join(parts)), group)
 
 
 def _compiling_row(result: Result, plain: Result, group: Group, up: str) -> list[Cell]:
@@ -128,7 +136,7 @@ def _compiling_row(result: Result, plain: Result, group: Group, up: str) -> list
     first_plain, _cache = _first_step(plain)
     step = result.time_ns.value if result.time_ns else None
     step_plain = plain.time_ns.value if plain.time_ns else None
-    compared = group.against.get(plain.contender.slug, {}).get(result.id)
+    compared = group.against.get(plain.label, {}).get(result.id)
     ratio, interval = _ratio(compared)
     after = figures.NONE
     if first is not None and first_plain is not None and step is not None and step_plain is not None:
@@ -139,7 +147,7 @@ def _compiling_row(result: Result, plain: Result, group: Group, up: str) -> list
             after = _("no gain shown ({verdict})").format(verdict=verdict_name(compared.verdict))
     return [
         Cell(
-            f"{stack_name(result.contender.stack)}, {mode_name(result.contender)}",
+            _stack_and_mode(result),
             href=f"{up}results/{result.id}/",
             stack=result.contender.stack,
         ),
@@ -152,6 +160,10 @@ def _compiling_row(result: Result, plain: Result, group: Group, up: str) -> list
         Cell(interval, NUM),
         Cell(after, NUM),
     ]
+
+
+def _stack_and_mode(result: Result) -> str:
+    return with_version(f"{stack_name(result.contender.stack)}, {mode_name(result.contender)}", result)
 
 
 def _first_step(result: Result) -> tuple[float | None, str]:

@@ -24,7 +24,7 @@ class Compared(NamedTuple):
 class Group:
     """One case on one host, by one executor and protocol: what one table shows.
 
-    ``against`` has, for each contender as a baseline, the comparison of each other result by its id.
+    ``against`` has, for each contender's label as a baseline, the comparison of each other result by its id.
     """
 
     comparison: CaseComparison
@@ -68,8 +68,8 @@ class Group:
 
     @property
     def baseline(self) -> str | None:
-        """The contender that all others are compared with."""
-        return self.comparison.baseline.contender.slug if self.comparison.baseline else None
+        """The label of the contender that all others are compared with."""
+        return self.comparison.baseline.label if self.comparison.baseline else None
 
     @property
     def against_baseline(self) -> dict[str, Compared]:
@@ -126,15 +126,15 @@ def record_file(trial_id: str) -> str:
 
 def gather(root: Path, dataset: Dataset) -> Evidence:
     """The dataset's cases in reading order, each with every possible baseline."""
-    slugs = sorted({result.contender.slug for result in dataset.results if not result.contender.twin})
+    labels = sorted({result.label for result in dataset.results if not result.contender.twin})
     against: dict[tuple[str, ...], dict[str, dict[str, Compared]]] = {}
-    for slug in slugs:
-        for case in comparisons(dataset.results, slug):
+    for label in labels:
+        for case in comparisons(dataset.results, label):
             if case.declared:
                 found = {
                     row.result.id: _compared(row, case) for row in case.rows if row.time_ratio is not None
                 }
-                against.setdefault(Group(case).key, {})[slug] = found
+                against.setdefault(Group(case).key, {})[label] = found
     groups = [Group(case, against.get(Group(case).key, {})) for case in dataset.comparisons]
     return Evidence(root, dataset, sorted(groups, key=_in_reading_order))
 

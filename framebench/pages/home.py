@@ -10,8 +10,7 @@ from framebench.dataset import Result
 from framebench.pages import figures
 from framebench.pages.chart import Row, caption, chart
 from framebench.pages.evidence import Evidence, Group
-from framebench.pages.words import _, contender_name, framework
-from harness.record import Contender
+from framebench.pages.words import _, framework, result_name
 
 State = Literal["answered", "too few rounds", "no quiet host", "not measured"]
 FRAMEWORKS = ("PyTorch", "TensorFlow", "Keras")
@@ -91,7 +90,7 @@ def answer(group: Group) -> tuple[State, Markup, list[Result]]:
         shown = _champions(group.timed)
         return "no quiet host", _unranked(_("Only one framework could be ranked.")), shown
     first, *others = ranked
-    against = group.against.get(first.contender.slug, {})
+    against = group.against.get(first.label, {})
     pairs = [(other, against.get(other.id)) for other in others]
     if any(pair is None or pair.low is None for _other, pair in pairs):
         sentence = _("Measured in too few rounds for an answer with an uncertainty. So far:")
@@ -111,8 +110,8 @@ def answer(group: Group) -> tuple[State, Markup, list[Result]]:
         lead = Markup(tied if pair.verdict == "tied" else close)
     rate, interval = _rate(first)
     sentence_text = lead.format(
-        name=contender_name(first.contender),
-        other=contender_name(runner.contender),
+        name=result_name(first),
+        other=result_name(runner),
         rate=rate,
         interval=interval,
     )
@@ -126,7 +125,7 @@ def answer(group: Group) -> tuple[State, Markup, list[Result]]:
             times=times,
             span=span,
             name=framework(other.contender.stack),
-            mode=best_form(other.contender),
+            mode=best_form(other),
         )
     missing = [name for name in FRAMEWORKS if name not in {framework(r.contender.stack) for r in ranked}]
     if missing:
@@ -137,17 +136,17 @@ def answer(group: Group) -> tuple[State, Markup, list[Result]]:
         if not result.ranked and _rate_of(result) > _rate_of(first)
     ]
     if ahead:
-        names = ", ".join(f"{contender_name(result.contender)} ({_rate(result)[0]})" for result in ahead)
+        names = ", ".join(f"{result_name(result)} ({_rate(result)[0]})" for result in ahead)
         sentence_text += " " + _("Measured faster, but on a host too busy to rank it: {names}.").format(
             names=names
         )
     return "answered", sentence_text, ranked
 
 
-def best_form(contender: Contender) -> str:
+def best_form(result: Result) -> str:
     """How a framework was at its best: the backend too where it has one."""
-    name = contender_name(contender)
-    return name.removeprefix(f"{framework(contender.stack)}, ").removeprefix("Keras ")
+    name = result_name(result)
+    return name.removeprefix(f"{framework(result.contender.stack)}, ").removeprefix("Keras ")
 
 
 def _unranked(why: str) -> Markup:

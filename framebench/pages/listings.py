@@ -8,13 +8,13 @@ from framebench.dataset import Result
 from framebench.pages import figures
 from framebench.pages.chart import failure_text
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, contender_name
+from framebench.pages.words import _, result_name
 
 
 def results_table(results: Iterable[Result], up: str) -> Table:
     """One row per result that is not superseded, by case and contender."""
     rows = []
-    for result in sorted(results, key=lambda r: (r.case.path, r.contender.slug)):
+    for result in sorted(results, key=lambda r: (r.case.path, r.label)):
         if result.superseded:
             continue
         value, interval = figures.NONE, ""
@@ -24,7 +24,7 @@ def results_table(results: Iterable[Result], up: str) -> Table:
         rows.append(
             [
                 Cell(
-                    contender_name(result.contender),
+                    result_name(result),
                     href=f"{up}results/{result.id}/",
                     stack=result.contender.stack,
                 ),

@@ -9,7 +9,7 @@ from framebench.pages import facts, figures, flags, telemetry, trials
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.views import Cell, Fact, Table
-from framebench.pages.words import _, contender_name, executor_name, task_name
+from framebench.pages.words import _, executor_name, result_name, task_name
 from framebench.statistics.bootstrap import MIN_TRIALS
 
 UP = "../../"
@@ -27,7 +27,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
     links = {record.trial_id: UP + record_file(record.trial_id) for record in records}
     gate = [result.parity_trial] if result.parity_trial else []
     learning = trials.learning_plot(result.timed)
-    name = contender_name(result.contender)
+    name = result_name(result)
     return {
         "id": result.id,
         "title": f"{name} · {case.workload} {task_name(case.task)} · {result.id}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framebench.dataset import Result
 from harness.record import Contender
 
 
@@ -39,6 +40,16 @@ def mode_name(contender: Contender) -> str:
     if contender.twin:
         words.append(_("twin (A/A)"))
     return ", ".join(word for word in words if word)
+
+
+def result_name(result: Result) -> str:
+    """The contender of a result in words, with its version where the dataset has several."""
+    return with_version(contender_name(result.contender), result)
+
+
+def with_version(name: str, result: Result) -> str:
+    """``PyTorch (2.12.1-cpu-py311)``; the name alone where the dataset has one version only."""
+    return f"{name} ({result.version})" if result.version else name
 
 
 def contender_name(contender: Contender) -> str:

@@ -11,7 +11,7 @@ from framebench.pages.chart import Chart, chart
 from framebench.pages.compiling import accuracy_table, compiling_table, loop_table
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.views import Cell, Plot, Table, plot
-from framebench.pages.words import _, contender_name, framework, task_name
+from framebench.pages.words import _, framework, result_name, task_name
 from harness import workloads
 
 FAMILIES = ("torch", "tensorflow", "keras")
@@ -161,7 +161,7 @@ def _utilization(group: Group, up: str) -> Table:
         found = result.utilization
         if found is None or (found.mfu is None and found.ceiling_share is None):
             continue
-        name = contender_name(result.contender)
+        name = result_name(result)
         rows.append(
             [
                 Cell(name, href=f"{up}results/{result.id}/", stack=result.contender.stack),
@@ -187,7 +187,7 @@ def _learning(group: Group) -> Plot | None:
         target = learning.target_accuracy
         points = [(float(point.epoch), point.test_accuracy) for point in learning.curve]
         lowest = min(lowest, target, *(y for _x, y in points))
-        series.append((contender_name(result.contender), points, result.contender.stack))
+        series.append((result_name(result), points, result.contender.stack))
     if not series:
         return None
     last = int(max(points[-1][0] for _name, points, _stack in series))
