@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from framebench.errors import UserError
+from framebench.strict_toml import read_toml
 from harness import frameworks, workloads
 from harness.record import Case, Contender, Protocol, Task, TrialKind
 
@@ -90,10 +91,7 @@ def load_self_test(root: Path, name: str) -> Suite:
 
 
 def _read(root: Path, file: str) -> Suite:
-    try:
-        suite = msgspec.toml.decode((root / "suites" / file).read_bytes(), type=Suite)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"suites/{file}: {error}") from error
+    suite = read_toml(root / "suites" / file, Suite)
     _check(suite, f"suites/{file}")
     return suite
 

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from framebench import images
 from framebench.errors import UserError
+from framebench.strict_toml import read_toml
 
 Version = Annotated[str, Meta(pattern=r"^\d+(\.\d+)+$")]
 
@@ -28,16 +29,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 def minimum_drivers(root: Path) -> dict[int, str]:
     """``{major version of CUDA: oldest driver}``; ``UserError`` names the file and the key."""
-    path = root / "containers" / "drivers.toml"
-    try:
-        rows = msgspec.toml.decode(path.read_bytes(), type=_Document).cuda
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; run framebench inside a clone of the repository.") from None
-    except msgspec.ValidationError as error:
-        what, _, key = str(error).partition(" - at ")
-        raise UserError(f"{path}: key {key.strip('`$.') or 'cuda'}: {what}.") from None
-    except msgspec.DecodeError as error:
-        raise UserError(f"{path} is not valid TOML: {error}.") from None
+    rows = read_toml(root / "containers" / "drivers.toml", _Document).cuda
     return {row.major: row.driver for row in rows}
 
 

@@ -20,6 +20,7 @@ from framebench.errors import UserError
 from framebench.images import published, web
 from framebench.images.fetch import require_space
 from framebench.images.folders import Progress
+from framebench.strict_toml import read_toml
 
 _DEB = re.compile(r"([a-z0-9.+-]+)=(\S+) (debian|debian-security) (pool/\S+\.deb) (\d+) ([0-9a-f]{64})")
 
@@ -62,14 +63,7 @@ class BaseLock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 def load_base_lock(root: Path, name: str) -> BaseLock:
     path = root / "containers" / "base" / f"{name}.lock"
-    try:
-        lock = msgspec.toml.decode(path.read_bytes(), type=BaseLock)
-    except FileNotFoundError:
-        raise UserError(
-            f"{path} does not exist: there is no base '{name}'; see containers/README.md."
-        ) from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"{path}: {error}.") from None
+    lock = read_toml(path, BaseLock, f"there is no base '{name}'; see containers/README.md")
     for line in lock.packages:
         if not _DEB.fullmatch(line):
             raise UserError(

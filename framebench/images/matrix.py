@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from framebench.errors import UserError
+from framebench.strict_toml import read_toml
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Requirement = Annotated[str, Meta(pattern=r"^[a-z0-9-]+(\[[a-z0-9,-]+\])?==[A-Za-z0-9.+]+$")]
@@ -126,15 +127,7 @@ class Matrix(NamedTuple):
 def load_matrix(root: Path) -> Matrix:
     """Read the matrix of the checkout ``root``; ``UserError`` names file, key and what was expected."""
     path = root / "containers" / "images.toml"
-    try:
-        rows = msgspec.toml.decode(path.read_bytes(), type=_Document).image
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; run framebench inside a clone of the repository.") from None
-    except msgspec.ValidationError as error:
-        what, _, key = str(error).partition(" - at ")
-        raise UserError(f"{path}: key {key.strip('`$.') or 'image'}: {what}.") from None
-    except msgspec.DecodeError as error:
-        raise UserError(f"{path} is not valid TOML: {error}.") from None
+    rows = read_toml(path, _Document).image
     _refuse_ambiguity(path, rows)
     return Matrix(rows)
 

@@ -18,6 +18,7 @@ from framebench.errors import UserError
 from framebench.images.debs import load_base_lock
 from framebench.images.lock import check_lock, lock_path
 from framebench.images.matrix import ImageRow
+from framebench.strict_toml import read_toml
 
 _FILE = "containers/redistribution.toml"
 _NonEmpty = Annotated[str, Meta(min_length=1)]
@@ -50,14 +51,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 def load_terms(root: Path) -> list[Terms]:
     """The readings; ``UserError`` names file and field of what is wrong in them."""
     path = root / _FILE
-    try:
-        return msgspec.toml.decode(path.read_bytes(), type=_Document).terms
-    except FileNotFoundError:
-        raise UserError(
-            f"{path} does not exist: nobody has read the terms of any package; restore it."
-        ) from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"{path}: {error}.") from None
+    return read_toml(path, _Document, "nobody has read the terms of any package; restore it").terms
 
 
 def refuse_unchecked(root: Path, row: ImageRow) -> None:

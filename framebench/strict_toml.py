@@ -1,0 +1,33 @@
+"""The project's own TOML files, read strictly: what is wrong in one is a sentence that names file and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from framebench.errors import UserError
+
+Form = TypeVar("Form")
+
+NO_CLONE = "run framebench inside a clone of the repository"
+
+
+def read_toml(path: Path, form: type[Form], mend: str = NO_CLONE) -> Form:
+    """The file's content as ``form``.
+
+    Raises
+    ------
+    UserError
+        when the file is not there (the sentence ends with ``mend``), is no TOML, or has not the form.
+    """
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=form)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: {mend}.") from None
+    except msgspec.ValidationError as error:
+        what, _, key = str(error).partition(" - at ")
+        raise UserError(f"{path}: {f'key {name}: ' if (name := key.strip('`$.')) else ''}{what}.") from None
+    except msgspec.DecodeError as error:
+        raise UserError(f"{path} is not valid TOML: {error}.") from None
