@@ -1,7 +1,11 @@
 """A real image from the repository's own locks: built without network, run hardened, remade alike."""
 
+import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from framebench.images import LocalImage, engine
 from framebench.images.assemble import assemble
 from framebench.images.check import compare_builds, copy_inputs, load_rebuilds
 from harness.record import SPEC_VERSION
+from tests.ctrl_c import heed_ctrl_c
 from tests.requirement import require
 
 pytestmark = pytest.mark.docker
@@ -100,3 +105,52 @@ def test_buildah_makes_the_layers_that_docker_makes(tmp_path: Path) -> None:
     assert details is not None
     assert details["RootFS"]["Layers"] == [layer.digest for layer in buildah.layers]
     assert docker.config_digest == buildah.config_digest
+
+
+def in_the_engine() -> set[str]:
+    """Ids of all images and containers."""
+    listed = [engine.docker(*command, "--all", "--quiet").stdout for command in (("image", "ls"), ("ps",))]
+    return {line for part in listed for line in part.split()}
+
+
+def processes(words: str) -> list[str]:
+    """Command lines that hold ``words``, of whatever container."""
+    lines = subprocess.run(
+        ["ps", "-eo", "args"], text=True, capture_output=True, check=True
+    ).stdout.splitlines()
+    return [line for line in lines if words in line and not line.startswith("ps ")]
+
+
+@pytest.mark.parametrize("at", ["installing 86 Debian packages", "unpacking"])
+def test_ctrl_c_leaves_no_half_image_and_no_orphan(image: LocalImage, tmp_path: Path, at: str) -> None:
+    copy_inputs(ROOT, tmp_path)
+    shutil.copytree(ROOT / "framebench", tmp_path / "framebench")
+    before = in_the_engine()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "framebench.cli", "build", image.name],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=heed_ctrl_c,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if at in line:
+            break
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    said = process.communicate()[0]
+    assert (process.returncode, said.splitlines()[-1]) == (130, "stopped"), said
+    assert in_the_engine() == before
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)  # nobody of the build's is left
+    ends = time.monotonic() + 20
+    while orphans := processes("dpkg --force-unsafe-io"):
+        assert time.monotonic() < ends, orphans
+        time.sleep(0.2)
+    store = tmp_path / "build" / "store" / "images"
+    assert not list(store.glob("building-*")) and not (tmp_path / "build" / "images").exists()
+    again = assemble(tmp_path, tmp_path, images.load_matrix(tmp_path).find(image.name), print)
+    assert again.config_digest == image.config_digest
