@@ -5,7 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -121,14 +123,21 @@ def processes(words: str) -> list[str]:
     return [line for line in lines if words in line and not line.startswith("ps ")]
 
 
+@pytest.fixture
+def checkout() -> Iterator[Path]:
+    """A copy of this one where nothing was ever built; below ``build``, where every engine's client can write."""
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+        copy_inputs(ROOT, Path(folder, "checkout"))
+        shutil.copytree(ROOT / "framebench", Path(folder, "checkout", "framebench"))
+        yield Path(folder, "checkout")
+
+
 @pytest.mark.parametrize("at", ["installing 86 Debian packages", "unpacking"])
-def test_ctrl_c_leaves_no_half_image_and_no_orphan(image: LocalImage, tmp_path: Path, at: str) -> None:
-    copy_inputs(ROOT, tmp_path)
-    shutil.copytree(ROOT / "framebench", tmp_path / "framebench")
+def test_ctrl_c_leaves_no_half_image_and_no_orphan(image: LocalImage, checkout: Path, at: str) -> None:
     before = in_the_engine()
     process = subprocess.Popen(
         [sys.executable, "-m", "framebench.cli", "build", image.name],
-        cwd=tmp_path,
+        cwd=checkout,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -150,7 +159,7 @@ def test_ctrl_c_leaves_no_half_image_and_no_orphan(image: LocalImage, tmp_path: 
     while orphans := processes("dpkg --force-unsafe-io"):
         assert time.monotonic() < ends, orphans
         time.sleep(0.2)
-    store = tmp_path / "build" / "store" / "images"
-    assert not list(store.glob("building-*")) and not (tmp_path / "build" / "images").exists()
-    again = assemble(tmp_path, tmp_path, images.load_matrix(tmp_path).find(image.name), print)
+    store = checkout / "build" / "store" / "images"
+    assert not list(store.glob("building-*")) and not (checkout / "build" / "images").exists()
+    again = assemble(checkout, checkout, images.load_matrix(checkout).find(image.name), print)
     assert again.config_digest == image.config_digest
