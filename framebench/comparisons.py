@@ -89,7 +89,6 @@ class Overall:
     executor: str
     protocol: str
     contender: str
-    image: str | None
     label: str
     baseline: str
     time_ratio: GeometricMean
@@ -155,7 +154,7 @@ def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
     answers = []
     for (host_id, executor, protocol), members in sorted(groups.items()):
         paths = [member.case.path for member in members]
-        ratios: dict[tuple[str, str, str], dict[str, LogRatio | None]] = {}
+        ratios: dict[tuple[str, str], dict[str, LogRatio | None]] = {}
         for member in members:
             entries = [(row.result, row) for row in member.rows] + [
                 (result, None) for result in member.absent
@@ -163,7 +162,7 @@ def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
             for result, row in entries:
                 if result.contender.twin:
                     continue
-                name = (result.contender.slug, result.image.name or "", result.label)
+                name = (result.contender.slug, result.label)
                 if name not in ratios:
                     ratios[name] = dict.fromkeys(paths)
                 if row is not None:
@@ -175,12 +174,11 @@ def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
                 executor,
                 protocol,
                 slug,
-                image or None,
                 label,
                 baseline.label,
                 geometric_mean(values),
             )
-            for (slug, image, label), values in sorted(ratios.items())
+            for (slug, label), values in sorted(ratios.items())
         ]
     return answers
 

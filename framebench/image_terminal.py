@@ -33,7 +33,7 @@ def show(root: Path, name: str, console: Console) -> None:
         say(
             f"in the engine: {here.tag}, {here.config_digest}"
             if here
-            else "not in the engine as this checkout makes it"
+            else "this checkout has neither built nor pulled it"
         )
     except UserError as error:
         say(f"in the engine: unknown. {error}")

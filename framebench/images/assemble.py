@@ -58,7 +58,6 @@ class Assembled(NamedTuple):
     lock_sha256: str
     base_sha256: str
     """Over the Debian packages that the base is made of."""
-    compiler: str | None
     harness_tree_sha256: str
 
     @property
@@ -117,7 +116,6 @@ def assemble(
         epoch=epoch,
         lock_sha256=lock_sha256(source, row),
         base_sha256=_base_sha256(bases),
-        compiler=compiler(bases),
         harness_tree_sha256=tree_sha256(harness),
     )
 

@@ -24,7 +24,7 @@ def assembled(folder: Path, entries: list[Entry], epoch: int = EPOCH, user: str 
         digest = write_entries(content, path, epoch if number else EPOCH)
         parts.append(Part(Layer(digest, path, path.stat().st_size), ("base", "thing==1.0")[number]))
     image = config([part.layer for part in parts], {"User": user}, EPOCH, "amd64")
-    return Assembled(load_matrix(ROOT).rows[0], image, parts, EPOCH, "", "", None, "")
+    return Assembled(load_matrix(ROOT).rows[0], image, parts, EPOCH, "", "", "")
 
 
 @pytest.mark.parametrize(
