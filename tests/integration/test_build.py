@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from framebench import images
@@ -117,10 +118,8 @@ def in_the_engine() -> set[str]:
 
 def processes(words: str) -> list[str]:
     """Command lines that hold ``words``, of whatever container."""
-    lines = subprocess.run(
-        ["ps", "-eo", "args"], text=True, capture_output=True, check=True
-    ).stdout.splitlines()
-    return [line for line in lines if words in line and not line.startswith("ps ")]
+    lines = (" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"]))
+    return [line for line in lines if words in line]
 
 
 @pytest.fixture
