@@ -29,18 +29,15 @@ from framebench.result import (
     LatencySummary,
     LearningSummary,
     Result,
-    cpu_step_ns,
     host_noise,
     host_noises,
-    phase_ns,
     results,
-    step_ns,
-    wait_share,
 )
 from framebench.roofline import MeasuredCeiling, Place, Utilization, ceilings
 from framebench.selftest.document import SelfTest
 from framebench.statistics.interval import Estimate
 from framebench.statistics.noise import Noise
+from framebench.trial_figures import cpu_step_ns, phase_ns, step_ns, wait_share
 from harness.record import Record
 
 

@@ -13,9 +13,10 @@ from typing import Any
 import pandas as pd
 
 from framebench.comparisons import CaseComparison
-from framebench.result import Result, cpu_step_ns, flags_of, phase_ns, step_ns, wait_share
+from framebench.result import Result
 from framebench.roofline import Utilization
 from framebench.statistics.interval import Estimate
+from framebench.trial_figures import cpu_step_ns, flags_of, phase_ns, step_ns, wait_share
 from harness.record import Case, Contender, ImageRef, Record, result_id
 
 PHASES = ("import", "configure", "build", "load_weights", "first_step", "second_step", "warm_up")

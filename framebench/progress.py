@@ -15,7 +15,7 @@ from rich.progress import (
 )
 
 from framebench.plan import Plan, Planned
-from framebench.result import step_ns
+from framebench.trial_figures import step_ns
 from harness.record import Case, Record
 
 

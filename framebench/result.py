@@ -18,8 +18,8 @@ from framebench.statistics.bootstrap import quantile_interval
 from framebench.statistics.comparison import MIN_ROUNDS
 from framebench.statistics.interval import Estimate, mean_interval, throughput_interval, time_interval
 from framebench.statistics.noise import Noise, aa_noise
-from harness import flags as flag_words
-from harness.flags import EMULATED, NOISE_UNKNOWN, UNRANKED
+from framebench.trial_figures import cpu_step_ns, flags_of, phase_ns, step_ns, wait_share
+from harness.flags import EMULATED, UNRANKED
 from harness.record import (
     Case,
     Contender,
@@ -210,51 +210,6 @@ def log_times(result: Result) -> dict[tuple[str, int], float]:
     for record, value in zip(result.timed, np.log(result.step_ns).tolist(), strict=True):
         cells[record.campaign_id, record.round].append(value)
     return {cell: sum(values) / len(values) for cell, values in cells.items()}
-
-
-def step_ns(record: Record) -> float | None:
-    """Median over blocks of the wall time of one step, in ns; null unless the trial was timed well."""
-    if record.timing is None or not record.timing.blocks:
-        return None
-    return median([block.wall_ns / block.steps for block in record.timing.blocks])
-
-
-def cpu_step_ns(record: Record) -> float | None:
-    """Median over blocks of the CPU time of one step, in ns."""
-    if record.timing is None or not record.timing.blocks:
-        return None
-    return median([block.cpu_ns / block.steps for block in record.timing.blocks])
-
-
-def wait_share(record: Record) -> float | None:
-    """Of the time in which threads wanted a core in the timed window, the part spent waiting for one.
-
-    ``w / (w + c)``, whoever they waited for; null where the run queues could not be read.
-    """
-    metrics = record.telemetry.metrics if record.telemetry else {}
-    waited, on_cpu = (
-        metrics[name].delta if name in metrics else None for name in ("run_queue_wait", "on_cpu")
-    )
-    if waited is None or on_cpu is None or waited + on_cpu == 0:
-        return None
-    return waited / (waited + on_cpu)
-
-
-def flags_of(record: Record) -> list[str]:
-    """The record's flags, with the host's noise judged by today's rule from what the trial measured.
-
-    A record of a trial without those counters keeps the noise flags that it was written with.
-    """
-    cores = record.hardware.cores_online if record.hardware else None
-    judged = flag_words.noise(record.telemetry, cores or record.case.cores) if record.timing else []
-    if judged == [NOISE_UNKNOWN]:
-        return record.flags
-    return [*judged, *(flag for flag in record.flags if flag not in flag_words.NOISE)]
-
-
-def phase_ns(record: Record, name: str) -> int | None:
-    """Wall time of one named phase, e.g. ``first_step``; null when the trial did not get there."""
-    return next((phase.wall_ns for phase in record.phases if phase.name == name), None)
 
 
 # --- keys ----------------------------------------------------------------------------------------

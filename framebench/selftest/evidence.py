@@ -9,7 +9,7 @@ import numpy as np
 
 from framebench.comparisons import CaseComparison, comparisons
 from framebench.observer import observer_ratio
-from framebench.result import Result, flags_of, host_noises, log_times, results
+from framebench.result import Result, host_noises, log_times, results
 from framebench.selftest.campaigns import FAULTS, Trials
 from framebench.selftest.document import Check, FalseWinners, Planted, Ratio
 from framebench.statistics.binomial import clopper_pearson
@@ -18,6 +18,7 @@ from framebench.statistics.family import judge_case
 from framebench.statistics.interval import CONFIDENCE, mean_interval
 from framebench.statistics.noise import Noise
 from framebench.statistics.power import rounds_needed
+from framebench.trial_figures import flags_of
 from harness.flags import UNRANKED
 from harness.record import Contender, Record
 
