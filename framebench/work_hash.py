@@ -15,7 +15,7 @@ def work_hash(source: Path, stack: str, workload: str) -> str:
     """SHA-256 over the files that decide what this stack does in this workload; ``source`` holds ``harness/``."""
     family = stack.split("-")[0]
     folder = source / "harness" / "workloads" / workload
-    adapters = {path.stem: path for path in sorted((source / "harness" / "frameworks").glob("*.py"))}
+    adapters = {path.parent.name: path for path in sorted((source / "harness" / "frameworks").glob("*/stack.py"))}
     files = [adapters[part] for part in stack.split("-")]  # keras-jax: Keras and its backend
     files.append(source / "harness" / "workloads" / "philox.py")
     if family == "keras":

@@ -1,6 +1,6 @@
 """A stack knows one framework, never a workload: configure, barrier, compile, memory, versions.
 
-Discovery is by file: ``frameworks/<name>.py`` serves the stacks it lists in ``STACKS`` and offers
+Discovery is by folder: ``frameworks/<name>/stack.py`` serves the stacks it lists in ``STACKS`` and offers
 ``load(stack) -> Stack`` and ``environment(stack, cores, cache_dir) -> dict[str, str]``, the variables the
 framework reads when it is imported. Importing such a file must not import the framework; ``load`` does.
 """
@@ -74,7 +74,7 @@ def stacks() -> dict[str, str]:
     found: dict[str, str] = {}
     for info in pkgutil.iter_modules(__path__):
         try:
-            module = importlib.import_module(f"{__name__}.{info.name}")
+            module = importlib.import_module(f"{__name__}.{info.name}.stack")
             found.update(dict.fromkeys(module.STACKS, info.name))
         except Exception:  # a broken plug-in must not stop the others; broken() names it
             continue
@@ -86,7 +86,7 @@ def broken() -> dict[str, str]:
     errors: dict[str, str] = {}
     for info in pkgutil.iter_modules(__path__):
         try:
-            importlib.import_module(f"{__name__}.{info.name}")
+            importlib.import_module(f"{__name__}.{info.name}.stack")
         except Exception as error:
             errors[info.name] = f"{type(error).__name__}: {error}"
     return errors
@@ -103,7 +103,7 @@ def environment(stack: str, cores: int, cache_dir: str | None) -> dict[str, str]
     known = stacks()
     if stack not in known:
         return threads | caches
-    module = importlib.import_module(f"{__name__}.{known[stack]}")
+    module = importlib.import_module(f"{__name__}.{known[stack]}.stack")
     own: dict[str, str] = module.environment(stack, cores, cache_dir)
     return threads | caches | own
 
@@ -113,7 +113,7 @@ def load(stack: str) -> Stack:
     known = stacks()
     if stack not in known:
         raise Unsupported(f"unknown stack {stack!r}", f"known stacks: {', '.join(sorted(known))}")
-    module = importlib.import_module(f"{__name__}.{known[stack]}")
+    module = importlib.import_module(f"{__name__}.{known[stack]}.stack")
     try:
         return module.load(stack)  # type: ignore[no-any-return]
     except ModuleNotFoundError as error:

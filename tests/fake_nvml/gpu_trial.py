@@ -17,7 +17,7 @@ import msgspec
 
 from harness import __main__ as harness
 from harness import canaries, frameworks, workloads
-from harness.frameworks.numpy import NumpyStack
+from harness.frameworks.numpy.stack import NumpyStack
 from harness.record import Canary, ImageRef, Provenance, encode
 from tests.fake_nvml import Load
 from tests.unit.numpy_mlp import NumpyMlp

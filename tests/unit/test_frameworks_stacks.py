@@ -12,8 +12,8 @@ import pytest
 
 from harness import frameworks
 from harness.frameworks import Unsupported
-from harness.frameworks.tensorflow import traces
-from harness.frameworks.torch import mkl_threads, require_cpp_compiler
+from harness.frameworks.tensorflow.stack import traces
+from harness.frameworks.torch.stack import mkl_threads, require_cpp_compiler
 
 STACKS = {"torch", "tensorflow", "keras-tensorflow", "keras-torch", "keras-jax"}
 

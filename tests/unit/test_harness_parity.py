@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness import parity, workloads
-from harness.frameworks.numpy import NumpyStack
+from harness.frameworks.numpy.stack import NumpyStack
 from harness.record import Case, Contender, Parity, Task
 from harness.workloads import Job
 from harness.workloads.mlp import reference

@@ -13,7 +13,7 @@ import pytest
 from harness import __main__ as harness
 from harness import flags, frameworks, workloads
 from harness.frameworks import Unsupported
-from harness.frameworks.numpy import NumpyStack
+from harness.frameworks.numpy.stack import NumpyStack
 from harness.record import (
     Canary,
     Case,

@@ -12,7 +12,7 @@ import pytest
 
 from harness import __main__ as harness
 from harness import frameworks
-from harness.frameworks.numpy import NumpyStack
+from harness.frameworks.numpy.stack import NumpyStack
 from harness.record import Canary, Contender, Record, Settings, decode_record, encode
 from harness.trials import ceiling
 from tests.unit.test_harness_trials import spec

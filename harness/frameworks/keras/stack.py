@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.frameworks import jax as jax_file
-from harness.frameworks import tensorflow as tensorflow_file
-from harness.frameworks import torch as torch_file
-from harness.frameworks.jax import JaxBackend
-from harness.frameworks.tensorflow import TensorFlowStack
-from harness.frameworks.torch import TorchStack
+from harness.frameworks.jax import stack as jax_file
+from harness.frameworks.jax.stack import JaxBackend
+from harness.frameworks.tensorflow import stack as tensorflow_file
+from harness.frameworks.tensorflow.stack import TensorFlowStack
+from harness.frameworks.torch import stack as torch_file
+from harness.frameworks.torch.stack import TorchStack
 from harness.record import Contender, Settings
 
 STACKS = ("keras-tensorflow", "keras-torch", "keras-jax")
