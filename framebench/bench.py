@@ -15,20 +15,22 @@ import msgspec
 import psutil
 from rich.console import Console
 
-from framebench import plan as planning
-from framebench import store, suites
-from framebench.campaign import Campaign, Source, Summary
+from framebench.campaign import plan as planning
+from framebench.campaign import suites
+from framebench.campaign.campaign import Campaign, Summary
+from framebench.campaign.estimate import Estimator
+from framebench.campaign.plan import Plan, Planned
+from framebench.campaign.slower_sampler import slowed
+from framebench.campaign.suites import Suite
 from framebench.errors import UserError
-from framebench.estimate import Estimator
 from framebench.executors import Executor, Unavailable
 from framebench.executors.choose import choose
-from framebench.host import cores_allowed, host_id
+from framebench.executors.machine import cores_allowed, host_id
 from framebench.images import load_matrix, missing_wheels
-from framebench.images.lock import check_lock
-from framebench.plan import Plan, Planned
+from framebench.images.locks import check_lock
 from framebench.progress import CampaignProgress, minutes
-from framebench.selftest.consequence import slowed
-from framebench.suites import Suite
+from framebench.records import store
+from framebench.records.provenance import Checkout
 from harness.record import Case, Contender, ImageRef, Record
 
 # Bytes on disk for each byte of wheels, of the five CPU rows (1.27 GB of wheels in their locks). Images: 3.9 GB in
@@ -171,7 +173,7 @@ def _as_known(entry: _Entry) -> dict[str, ImageRef]:
 def _open(request: Request, entry: _Entry, images: dict[str, ImageRef], console: Console) -> Bench:
     """Campaign and plan in these environments; stacks without one take no part."""
     budget_s = parse_budget(request.budget)
-    source = Source.of(request.root)
+    source = Checkout.of(request.root)
     campaign = Campaign(
         entry.suite,
         entry.executor,
@@ -203,7 +205,7 @@ def _open(request: Request, entry: _Entry, images: dict[str, ImageRef], console:
     return bench._replace(plan=plan)
 
 
-def _like_this(records: list[Record], source: Source, executor: Executor) -> list[Record]:
+def _like_this(records: list[Record], source: Checkout, executor: Executor) -> list[Record]:
     """Records of this host and executor if there are any, else all of them: the best guess there is."""
     same = [
         record
@@ -262,7 +264,7 @@ def _announce_preparation(request: Request, entry: _Entry, console: Console) -> 
     )
 
 
-def _campaign_id(request: Request, entry: _Entry, source: Source) -> str:
+def _campaign_id(request: Request, entry: _Entry, source: Checkout) -> str:
     """Equal for the same command on the same host and harness: a stopped campaign carries on as itself.
 
     Another selection is another campaign: its rounds were not interleaved with these, so they never pair up.

@@ -63,8 +63,8 @@ def build(images: tuple[str, ...], all_cpu: bool, check: bool, builder: Any) -> 
 def lock(images: tuple[str, ...]) -> None:
     """Resolve the locks of images anew (needs uv), or with `base` the Debian packages of the bases."""
     from framebench.images import load_matrix
-    from framebench.images.debs import base_names, remake_base_lock
-    from framebench.images.resolve import compile_lock
+    from framebench.images.fetch.debs import base_names, remake_base_lock
+    from framebench.images.fetch.resolve import compile_lock
 
     if images == ("base",):
         for name in base_names(ROOT):
@@ -230,7 +230,7 @@ def site(results: Path, serve: int | None) -> None:
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
 def check(paths: tuple[Path, ...]) -> None:
     """Validate records; exit 0 if all are sound, 1 and one line per fault if not."""
-    from framebench import store
+    from framebench.records import store
 
     for path in paths:
         if not path.exists():
@@ -312,7 +312,7 @@ def prune() -> None:
 def sbom(image: str) -> None:
     """Print the bill of materials of an image (CycloneDX 1.6, JSON)."""
     from framebench.images import load_matrix
-    from framebench.images.sbom import image_sbom
+    from framebench.images.audit.materials import image_sbom
 
     document = image_sbom(ROOT, load_matrix(ROOT).find(image), lambda line: click.echo(line, err=True))
     click.echo(document, nl=False)
@@ -324,7 +324,7 @@ def publishable() -> None:
     import json
 
     from framebench.images import load_matrix
-    from framebench.images.redistribution import publishable
+    from framebench.images.ship.redistribution import publishable
 
     click.echo(json.dumps(publishable(ROOT, load_matrix(ROOT).rows, lambda line: click.echo(line, err=True))))
 
@@ -334,7 +334,7 @@ def schema() -> None:
     """Print the JSON Schema of spec and record."""
     import msgspec
 
-    from framebench import store
+    from framebench.records import store
 
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(store.json_schema()), indent=2).decode() + "\n")
 

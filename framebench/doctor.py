@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from framebench import dataset, host
+from framebench import dataset
 from framebench.errors import UserError
+from framebench.executors import machine
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.process import compiler_version
 from framebench.executors.venv import find_interpreter
-from framebench.images import engine, load_matrix
-from framebench.selftest.document import SelfTest
+from framebench.images import load_matrix
+from framebench.images.make import engine
+from framebench.records.selftest_document import SelfTest
 from harness import environment
 from harness.record import Hardware
 from harness.telemetry.cpu import CpuSource
@@ -52,7 +54,7 @@ class Finding(NamedTuple):
 def run(root: Path, results: Path, console: Console) -> int:
     """Print the findings; exit code 0, since a machine that lacks a part is no mistake."""
     hardware = environment.hardware()
-    console.print(f"{host.host_id()}: {_machine(hardware)}", markup=False)
+    console.print(f"{machine.host_id()}: {_machine(hardware)}", markup=False)
     for title, findings in (
         ("where trials can run", [*_executors(root)]),
         ("processor", [*_frequency(hardware), *_metrics(CpuSource(os.getpid()).probe())]),
@@ -129,7 +131,7 @@ def _gpus() -> Iterator[Finding]:
 
 
 def _trust(results: Path) -> Iterator[Finding]:
-    here = host.host_id()
+    here = machine.host_id()
     found = dataset.load([results]) if results.exists() else None
     noise = found.noises.get(here) if found else None
     if noise is None:

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from framebench.errors import UserError
 from framebench.images import load_matrix
-from framebench.images.describe import describe
-from framebench.images.engine import require_engine
-from framebench.images.local import local_image
+from framebench.images.audit.description import describe
+from framebench.images.make.engine import require_engine
+from framebench.images.make.local import local_image
 
 
 def show(root: Path, name: str, console: Console) -> None:

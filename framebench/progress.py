@@ -14,8 +14,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from framebench.plan import Plan, Planned
-from framebench.trial_figures import step_ns
+from framebench.campaign.plan import Plan, Planned
+from framebench.dataset.trial_figures import step_ns
 from harness.record import Case, Record
 
 

@@ -17,15 +17,17 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
-from framebench import dataset, host, images, store, suites
-from framebench.campaign import host_record
+from framebench import dataset, images
+from framebench.campaign import suites
+from framebench.campaign.campaign import host_record
 from framebench.errors import UserError
-from framebench.executors import Executor, Failure, Unavailable
+from framebench.executors import Executor, Failure, Unavailable, machine
 from framebench.executors.choose import choose
 from framebench.executors.docker import DockerExecutor
 from framebench.progress import minutes, outcome_line
-from framebench.reproduction import Reproduction
-from framebench.statistics.reproduction import Reproduced, reproduced
+from framebench.records import store
+from framebench.records.reproduction_document import Reproduction
+from framebench.statistics.ratio_of_ratios import Reproduced, reproduced
 from harness.record import ImageRef, Record, TrialKind, TrialSpec, result_id
 
 Say = Callable[[str], None]
@@ -64,15 +66,15 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
         f"{wanted_id}: {contender.contender.slug} against {baseline.contender.slug} in {contender.case.path}, "
         f"recorded time ratio {math.exp(recorded.mean()):.3f} over {len(recorded)} rounds"
     )
-    here = host.host_id()
+    here = machine.host_id()
     same_hardware = here == contender.provenance.host_id
     if not same_hardware:
         say(
             f"other hardware: recorded on {contender.provenance.host_id}, this is {here}; only ratios compare"
         )
-    if host.cores_allowed() < contender.case.cores:
+    if machine.cores_allowed() < contender.case.cores:
         raise UserError(
-            f"this result used {contender.case.cores} cores, this machine allows {host.cores_allowed()}: "
+            f"this result used {contender.case.cores} cores, this machine allows {machine.cores_allowed()}: "
             "reproduce it on a machine with as many"
         )
     executor = choose(root, contender.provenance.executor, say)

@@ -11,7 +11,8 @@ from framebench.executors import Executor, Progress
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.system import SystemExecutor
 from framebench.executors.venv import VenvExecutor
-from framebench.images import debs, engine
+from framebench.images.fetch import debs
+from framebench.images.make import engine
 
 
 def choose(root: Path, wanted: str, say: Progress, images_asked: Sequence[str] = ()) -> Executor:

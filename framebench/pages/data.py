@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from framebench import store
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _
+from framebench.records import store
 
 CONTENTS = {
     "trials": _("one row per trial, of every kind and outcome"),

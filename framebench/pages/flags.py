@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from framebench.dataset.result import SET_ASIDE
 from framebench.pages.views import Mark
 from framebench.pages.words import _
-from framebench.result import SET_ASIDE
 from harness import flags
 
 MEANINGS = {

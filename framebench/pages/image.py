@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from framebench.dataset import Result
-from framebench.images.check import Rebuild, load_rebuilds
-from framebench.images.describe import Package, describe
-from framebench.images.lock import is_locked, lock_path
+from framebench.images.audit.description import Package, describe
+from framebench.images.audit.two_builds import Rebuild, load_rebuilds
+from framebench.images.locks import is_locked, lock_path
 from framebench.images.matrix import ImageRow, load_matrix
 from framebench.images.published import Published, load_published
 from framebench.pages import figures

@@ -10,15 +10,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from framebench import suites
-from framebench.campaign import Campaign, Source
+from framebench.campaign import suites
+from framebench.campaign.campaign import Campaign
+from framebench.campaign.plan import Planned
+from framebench.campaign.suites import Suite
 from framebench.executors import Executor, Unavailable
 from framebench.executors.choose import choose
+from framebench.executors.machine import cores_allowed
 from framebench.executors.system import SystemExecutor
-from framebench.host import cores_allowed
-from framebench.plan import Planned
+from framebench.records.provenance import Checkout
 from framebench.selftest.progress import SelfTestProgress
-from framebench.suites import Suite
 from harness.frameworks import SELF_TEST
 from harness.record import Case, Contender, ImageRef, Record, TrialKind
 
@@ -72,7 +73,7 @@ class Runner:
 
     def __init__(self, root: Path, folder: Path, progress: SelfTestProgress) -> None:
         self.root, self.folder, self.progress = root, folder, progress
-        self.source = Source.of(root)
+        self.source = Checkout.of(root)
         self.suite = suites.load_self_test(root, "planted")
         self.observer_suite = suites.load_self_test(root, "observer")
         self.executor: Executor = SystemExecutor(root)

@@ -11,10 +11,10 @@ from typing import Literal
 
 from rich.console import Console
 
-from framebench import store
-from framebench.selftest import evidence
+from framebench.records import store
+from framebench.records.selftest_document import Check, Planted, SelfTest
+from framebench.selftest import judging
 from framebench.selftest.campaigns import FULL, QUICK, REAL_CONTENDER, Runner, Trials
-from framebench.selftest.document import Check, Planted, SelfTest
 from framebench.selftest.progress import SelfTestProgress
 
 MARKS = {"pass": "pass     ", "fail": "FAIL     ", "undecided": "undecided"}
@@ -63,7 +63,7 @@ def report(document: SelfTest) -> list[str]:
     if (
         document.disturbed is not None
         and 10 * document.disturbed < document.trials
-        and spread > evidence.QUIET_SPREAD
+        and spread > judging.QUIET_SPREAD
     ):
         lines.append(
             f"trials spread {spread:.1%} although hardly anything else ran here: what slows the cores is outside "
@@ -86,20 +86,20 @@ def _power_row(row: Planted) -> str:
 def _document(
     runner: Runner, trials: Trials, selftest_id: str, form: Literal["quick", "full"], seconds: float
 ) -> SelfTest:
-    checks = evidence.canaries(trials)
-    false_winners, check = evidence.false_winners(trials.aa)
+    checks = judging.canaries(trials)
+    false_winners, check = judging.false_winners(trials.aa)
     checks.append(check)
     planted: list[Planted] = []
     if trials.planted:
-        planted, found = evidence.planted(trials.planted, evidence.residuals(trials.aa))
+        planted, found = judging.planted(trials.planted, judging.residuals(trials.aa))
         checks += found
-    observer, check = evidence.observer(trials.observer)
+    observer, check = judging.observer(trials.observer)
     checks.append(check)
-    sampler_share, check = evidence.sampler_cost(trials.observer)
+    sampler_share, check = judging.sampler_cost(trials.observer)
     checks.append(check)
     pair = None
     if form == "full":
-        pair, check = evidence.real_pair(trials.real, trials.real_refusal)
+        pair, check = judging.real_pair(trials.real, trials.real_refusal)
         checks.append(check)
     ceiling = trials.ceiling.ceiling
     return SelfTest(
@@ -112,7 +112,7 @@ def _document(
         harness_tree_sha256=runner.source.harness_tree,
         duration_s=round(seconds, 1),
         trials=len(trials.every()),
-        disturbed=evidence.disturbed(trials.every()),
+        disturbed=judging.disturbed(trials.every()),
         checks=checks,
         false_winners=false_winners,
         planted=planted,

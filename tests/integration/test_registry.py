@@ -17,17 +17,18 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from framebench import bench, dataset, images, reproduce, store
+from framebench import bench, dataset, images, reproduce
 from framebench.errors import UserError
 from framebench.executors.docker import DockerExecutor
-from framebench.images import archive, engine
-from framebench.images.canonical import canonical_json, digest_of
-from framebench.images.check import copy_inputs
-from framebench.images.deb_set import deb_manifest
-from framebench.images.debs import BaseUnavailable, fetch_debs, load_base_lock
+from framebench.images.audit.two_builds import copy_inputs
+from framebench.images.fetch.debs import BaseUnavailable, fetch_debs, load_base_lock
+from framebench.images.make import archive, engine
+from framebench.images.make.canonical import canonical_json, digest_of
 from framebench.images.matrix import ImageRow
 from framebench.images.published import Published, load_published, note_published
-from framebench.images.registry import push_debs
+from framebench.images.ship.deb_set import deb_manifest
+from framebench.images.ship.registry import push_debs
+from framebench.records import store
 from harness.record import ImageRef
 from tests.integration.registry_server import HOST, Answer, Registry, free_port, proxy, require_registry
 

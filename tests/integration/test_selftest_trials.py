@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from framebench import store
+from framebench.records import store
 from framebench.selftest import run as proof
 from framebench.selftest.campaigns import Form
 

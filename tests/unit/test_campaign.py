@@ -10,12 +10,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from framebench import plan as planning
-from framebench import store, suites
-from framebench.campaign import Campaign, Source
-from framebench.estimate import Estimator
+from framebench.campaign import plan as planning
+from framebench.campaign import suites
+from framebench.campaign.campaign import Campaign
+from framebench.campaign.estimate import Estimator
+from framebench.campaign.plan import Plan, Planned
 from framebench.executors import Failure, Progress, Unavailable
-from framebench.plan import Plan, Planned
+from framebench.records import store
+from framebench.records.provenance import Checkout
 from harness.record import Case, ImageRef, Outcome, Record, TrialSpec
 from tests import record_factory
 
@@ -97,7 +99,7 @@ def campaign(executor: InstantExecutor, results: Path, rounds: int = 2) -> Campa
     suite = suites.load(ROOT, "smoke")
     suite = msgspec.structs.replace(suite, contenders=SLUGS, rounds=rounds, kinds=["parity", "timing"])
     images = executor.prepare(["torch", "tensorflow", "keras-jax"], lambda line: None)
-    source = Source(ROOT, "0" * 40, False, record_factory.sha("tree"), "some-host")
+    source = Checkout(ROOT, "0" * 40, False, record_factory.sha("tree"), "some-host")
     made = Campaign(suite, executor, images, source, results, "campaign0000")  # type: ignore[arg-type]
     if results.exists():
         made.remember([record for _, record in store.load([results]).records])

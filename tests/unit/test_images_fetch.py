@@ -14,10 +14,10 @@ import pytest
 
 from framebench.errors import UserError
 from framebench.images import ImageRow, fetch_wheels, missing_wheels
-from framebench.images import download as download_module
-from framebench.images import indexes as indexes_module
-from framebench.images import meter as meter_module
-from framebench.images.fetch import require_space
+from framebench.images.fetch import download as download_module
+from framebench.images.fetch import indexes as indexes_module
+from framebench.images.fetch import meter as meter_module
+from framebench.images.fetch.wheels import require_space
 from tests.ctrl_c import heed_ctrl_c
 from tests.wheel_index import WheelIndex, make_wheel, sha256
 

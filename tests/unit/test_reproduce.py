@@ -12,8 +12,8 @@ import pytest
 from framebench import images, reproduce
 from framebench.errors import UserError
 from framebench.images import Rebuilt
-from framebench.reproduction import Reproduction
-from framebench.statistics.reproduction import reproduced
+from framebench.records.reproduction_document import Reproduction
+from framebench.statistics.ratio_of_ratios import reproduced
 from harness.record import Contender, Record, result_id
 from tests import record_factory
 

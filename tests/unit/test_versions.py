@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from framebench import dataset, store, terminal
+from framebench import dataset, terminal
 from framebench.pages import compare, home
 from framebench.pages.compiling import compiling_table
 from framebench.pages.evidence import Evidence, gather
+from framebench.records import store
 from harness.record import ImageRef, Record
 from tests.record_factory import CONTENDERS, make_trials, sha
 
