@@ -8,7 +8,7 @@ import msgspec
 
 from framebench.campaign.suites import Suite
 from framebench.records import store
-from framebench.selftest.judging import OBSERVER_CHECK
+from framebench.records.selftest_document import OBSERVER_CHECK
 
 SLOW_HZ = 2.0
 

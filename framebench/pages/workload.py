@@ -17,7 +17,7 @@ from harness import workloads
 FAMILIES = ("torch", "tensorflow", "keras")
 
 
-class Source(NamedTuple):
+class SourceFile(NamedTuple):
     """One implementation, as it lies in the repository."""
 
     name: str
@@ -98,13 +98,13 @@ def _summary(text: str) -> str:
     return line[:1].upper() + line[1:]
 
 
-def _sources(folder: Path) -> list[Source]:
+def _sources(folder: Path) -> list[SourceFile]:
     found = []
     for family in FAMILIES:
         code = _read(folder / f"{family}.py")
         if code:
             path = f"harness/workloads/{folder.name}/{family}.py"
-            found.append(Source(framework(family), path, code))
+            found.append(SourceFile(framework(family), path, code))
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 SELFTEST_VERSION = 1
+OBSERVER_CHECK = "observer effect"  # the name of the check that decides how often the sampler looks
 
 Answer = Literal["pass", "fail", "undecided"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -19,7 +20,6 @@ from framebench.executors.choose import choose
 from framebench.executors.machine import cores_allowed
 from framebench.executors.system import SystemExecutor
 from framebench.records.provenance import Checkout
-from framebench.selftest.progress import SelfTestProgress
 from harness.frameworks import SELF_TEST
 from harness.record import Case, Contender, ImageRef, Record, TrialKind
 
@@ -28,6 +28,16 @@ FAULTS = {"nowait": "sync", "tf32": "precision", "bf16": "precision", "oversubsc
 
 REAL_CONTENDER = "torch-eager"
 CORES = 1  # of a trial: NumPy's step uses one, and the host keeps the others
+
+
+class Progress(Protocol):
+    """What the self-test tells the terminal."""
+
+    def stage(self, name: str, trials: int) -> AbstractContextManager[None]: ...
+
+    def advance(self) -> None: ...
+
+    def say(self, line: str) -> None: ...
 
 
 class Form(NamedTuple):
@@ -71,7 +81,7 @@ class Trials(NamedTuple):
 class Runner:
     """Runs the trials of one self-test; every record goes to ``folder`` the moment its trial ends."""
 
-    def __init__(self, root: Path, folder: Path, progress: SelfTestProgress) -> None:
+    def __init__(self, root: Path, folder: Path, progress: Progress) -> None:
         self.root, self.folder, self.progress = root, folder, progress
         self.source = Checkout.of(root)
         self.suite = suites.load_self_test(root, "planted")

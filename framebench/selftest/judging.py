@@ -13,7 +13,7 @@ from framebench.dataset.grouping import results
 from framebench.dataset.observer_effect import observer_ratio
 from framebench.dataset.result import Result, log_times
 from framebench.dataset.trial_figures import flags_of
-from framebench.records.selftest_document import Check, FalseWinners, Planted, Ratio
+from framebench.records.selftest_document import OBSERVER_CHECK, Check, FalseWinners, Planted, Ratio
 from framebench.selftest.campaigns import FAULTS, Trials
 from framebench.statistics.binomial import clopper_pearson
 from framebench.statistics.bound import judge, judge_share
@@ -26,7 +26,6 @@ from harness.record import Contender, Record
 
 FALSE_WINNERS = 0.05
 OBSERVER = (0.99, 1.01)
-OBSERVER_CHECK = "observer effect"
 SAMPLER_SHARE = 0.005  # of one core
 SEED = 20261124  # of the predictions; any fixed number does
 LOOKS = (5, 10)  # rounds after which a planted slow-down is asked for

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from framebench import doctor
+from framebench.commands import doctor
 from framebench.executors import machine
 from framebench.records import store
 from harness.telemetry import proc

@@ -17,9 +17,9 @@ import pytest
 from framebench import dataset
 from framebench.errors import UserError
 from framebench.pages import build_site
-from framebench.pages.build import render
 from framebench.pages.evidence import gather
 from framebench.pages.render import page
+from framebench.pages.site import render
 from framebench.pages.write import write_tree
 from framebench.records import store
 from framebench.records.reproduction_document import Reproduction

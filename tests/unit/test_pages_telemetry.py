@@ -8,8 +8,8 @@ import msgspec
 
 from framebench import dataset
 from framebench.pages import telemetry
-from framebench.pages.build import render
 from framebench.pages.evidence import gather
+from framebench.pages.site import render
 from framebench.pages.views import Table
 from framebench.records import store
 from harness import flags

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from framebench.bench import parse_budget
 from framebench.campaign import plan, suites
 from framebench.campaign.plan import Planned
+from framebench.campaign.request import parse_budget
 from framebench.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]

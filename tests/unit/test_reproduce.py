@@ -9,7 +9,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from framebench import images, reproduce
+from framebench import images
+from framebench.campaign import recorded_pair, same_image
+from framebench.commands import reproduce
 from framebench.errors import UserError
 from framebench.images import Rebuilt
 from framebench.records.reproduction_document import Reproduction
@@ -28,7 +30,7 @@ def of(records: list[Record], contender: Contender) -> str:
 
 def test_the_declared_baseline_is_paired_round_by_round() -> None:
     records = record_factory.make_trials(rounds=5, spread=0.0)
-    pair = reproduce.find_pair(ROOT, records, of(records, JAX))
+    pair = recorded_pair.find_pair(ROOT, records, of(records, JAX))
     assert {record.contender.slug for record in pair.baseline.values()} == {"torch-eager"}
     expected = math.log(95e6 / 80e6)
     assert pair.log_ratios() == pytest.approx([expected] * 5, abs=0.01)
@@ -36,7 +38,7 @@ def test_the_declared_baseline_is_paired_round_by_round() -> None:
 
 def test_the_baseline_itself_is_paired_with_another_contender() -> None:
     records = record_factory.make_trials(rounds=3)
-    pair = reproduce.find_pair(ROOT, records, of(records, EAGER))
+    pair = recorded_pair.find_pair(ROOT, records, of(records, EAGER))
     assert {record.contender.slug for record in pair.contender.values()} == {"torch-eager"}
     assert "torch-eager" not in {record.contender.slug for record in pair.baseline.values()}
 
@@ -45,13 +47,13 @@ def test_only_rounds_of_one_campaign_are_paired() -> None:
     mine = record_factory.make_trials(contenders=[JAX], rounds=3, seed=1)
     other = record_factory.make_trials(contenders=[EAGER], rounds=3, seed=2)
     with pytest.raises(UserError, match="timed alone"):
-        reproduce.find_pair(ROOT, mine + other, of(mine, JAX))
+        recorded_pair.find_pair(ROOT, mine + other, of(mine, JAX))
 
 
 def test_a_result_without_a_timed_trial_is_refused() -> None:
     failed = record_factory.make_failed("oom", "killed at its memory limit", contender=JAX)
     with pytest.raises(UserError, match="nothing to reproduce"):
-        reproduce.find_pair(ROOT, [failed], result_id(failed))
+        recorded_pair.find_pair(ROOT, [failed], result_id(failed))
 
 
 def test_an_image_of_a_dirty_tree_is_refused_and_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +61,7 @@ def test_an_image_of_a_dirty_tree_is_refused_and_nothing_runs(monkeypatch: pytes
     record = record_factory.make_record()
     dirty = msgspec.structs.replace(record, provenance=msgspec.structs.replace(record.provenance, dirty=True))
     with pytest.raises(UserError, match="cannot be made again"):
-        reproduce._image(ROOT, dirty, lambda line: None)
+        same_image.obtain(ROOT, dirty, lambda line: None)
 
 
 def test_a_rebuilt_image_with_another_digest_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +69,7 @@ def test_a_rebuilt_image_with_another_digest_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(images, "find_by_digest", lambda digest: None)
     monkeypatch.setattr(images, "rebuild_at", lambda root, commit, name, progress: other)
     with pytest.raises(UserError, match="not the image that was measured"):
-        reproduce._image(ROOT, record_factory.make_record(), lambda line: None)
+        same_image.obtain(ROOT, record_factory.make_record(), lambda line: None)
 
 
 @pytest.mark.parametrize(

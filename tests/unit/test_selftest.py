@@ -12,11 +12,11 @@ import pytest
 
 from framebench.campaign import suites
 from framebench.campaign.slower_sampler import slowed
+from framebench.commands.selftest import report, summary
 from framebench.records import store
 from framebench.records.selftest_document import Check
 from framebench.selftest import judging
 from framebench.selftest.campaigns import FAULTS, Trials
-from framebench.selftest.run import report, summary
 from harness.record import Block, Case, Contender, Metric, ObserverEffect, Outcome, Record
 from tests.record_factory import make_failed, make_record, make_trials, telemetry
 from tests.unit.selftest_documents import selftest

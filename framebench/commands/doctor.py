@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,19 +11,15 @@ from rich.console import Console
 
 from framebench import dataset
 from framebench.errors import UserError
-from framebench.executors import machine
+from framebench.executors import capabilities, machine
+from framebench.executors.capabilities import Capability
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.process import compiler_version
 from framebench.executors.venv import find_interpreter
 from framebench.images import load_matrix
 from framebench.images.make import engine
 from framebench.records.selftest_document import SelfTest
-from harness import environment
 from harness.record import Hardware
-from harness.telemetry.cpu import CpuSource
-from harness.telemetry.devices import nvml_starts
-from harness.telemetry.nvml import NvmlSource
-from harness.telemetry.source import Capability
 
 WORDS = {
     "run_queue_wait": "how long threads wait for a core",
@@ -53,11 +48,11 @@ class Finding(NamedTuple):
 
 def run(root: Path, results: Path, console: Console) -> int:
     """Print the findings; exit code 0, since a machine that lacks a part is no mistake."""
-    hardware = environment.hardware()
+    hardware = capabilities.hardware()
     console.print(f"{machine.host_id()}: {_machine(hardware)}", markup=False)
     for title, findings in (
         ("where trials can run", [*_executors(root)]),
-        ("processor", [*_frequency(hardware), *_metrics(CpuSource(os.getpid()).probe())]),
+        ("processor", [*_frequency(hardware), *_metrics(capabilities.processor())]),
         ("GPU", [*_gpus()]),
         ("trust", [*_trust(results)]),
     ):
@@ -107,27 +102,21 @@ def _frequency(hardware: Hardware) -> Iterator[Finding]:
         yield Finding(steady, f"a steady clock: the governor is {hardware.governor}{advice}")
 
 
-def _metrics(capabilities: dict[str, Capability]) -> Iterator[Finding]:
-    for name, capability in capabilities.items():
+def _metrics(metrics: dict[str, Capability]) -> Iterator[Finding]:
+    for name, capability in metrics.items():
         what = WORDS.get(name, name.replace("_", " "))
         possible = capability.support == "ok"
         yield Finding(possible, what if possible else f"{what}: {capability.reason or capability.support}")
 
 
 def _gpus() -> Iterator[Finding]:
-    nvml, reason = nvml_starts()
-    if nvml is None:
-        yield Finding(False, f"telemetry of a GPU: {reason}; timing is not affected")
+    watched = capabilities.gpus()
+    if isinstance(watched, str):
+        yield Finding(False, f"telemetry of a GPU: {watched}")
         return
-    try:
-        for number in range(nvml.nvmlDeviceGetCount()):
-            device = nvml.nvmlDeviceGetHandleByIndex(number)
-            yield Finding(True, nvml.nvmlDeviceGetName(device))
-            yield from _metrics(NvmlSource(nvml, device).probe())
-    except nvml.NVMLError as error:
-        yield Finding(False, f"telemetry of a GPU: {error}")
-    finally:
-        nvml.nvmlShutdown()
+    for name, metrics in watched.items():
+        yield Finding(True, name)
+        yield from _metrics(metrics)
 
 
 def _trust(results: Path) -> Iterator[Finding]:

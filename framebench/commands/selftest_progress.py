@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from framebench.progress import minutes
+from framebench.commands.phrases import minutes
 
 
 class SelfTestProgress:

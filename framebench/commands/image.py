@@ -14,7 +14,7 @@ from framebench.images.make.engine import require_engine
 from framebench.images.make.local import local_image
 
 
-def show(root: Path, name: str, console: Console) -> None:
+def run(root: Path, name: str, console: Console) -> None:
     """Facts, packages and layers of one row of the matrix."""
     row = load_matrix(root).find(name)
     described = describe(root, row)

@@ -15,36 +15,8 @@ from rich.progress import (
 )
 
 from framebench.campaign.plan import Plan, Planned
-from framebench.dataset.trial_figures import step_ns
+from framebench.commands.phrases import describe, minutes, outcome_line
 from harness.record import Case, Record
-
-
-def minutes(seconds: float) -> str:
-    """``95`` -> ``1 min 35 s``; ``8100`` -> ``2 h 15 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def describe(trial: Planned) -> str:
-    """One line that names a trial."""
-    where = f"round {trial.round} " if trial.round else ""
-    return f"{where}{trial.kind} {trial.case.path} {trial.contender.slug}"
-
-
-def outcome_line(record: Record) -> str:
-    """What came of a trial, in a few words."""
-    outcome = record.outcome
-    if outcome.status != "ok":
-        return f"{outcome.status}: {outcome.reason or ''}".rstrip(": ")
-    step = step_ns(record)
-    if record.timing and step:
-        flags = f"  [{'; '.join(record.flags)}]" if record.flags else ""
-        return f"{record.timing.samples_per_step / step * 1e9:,.0f} samples/s{flags}"
-    return "ok"
 
 
 class CampaignProgress:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
 
+from framebench.commands.selftest_progress import SelfTestProgress
 from framebench.records import store
 from framebench.records.selftest_document import Check, Planted, SelfTest
-from framebench.selftest import judging
-from framebench.selftest.campaigns import FULL, QUICK, REAL_CONTENDER, Runner, Trials
-from framebench.selftest.progress import SelfTestProgress
+from framebench.selftest.campaigns import FULL, QUICK, Runner
+from framebench.selftest.conclusion import conclude
+from framebench.selftest.judging import QUIET_SPREAD
 
 MARKS = {"pass": "pass     ", "fail": "FAIL     ", "undecided": "undecided"}
 
@@ -31,7 +31,7 @@ def run(root: Path, results: Path, form: Literal["quick", "full"], console: Cons
     runner = Runner(root, folder, progress)
     started = time.monotonic()
     trials = runner.run(FULL if form == "full" else QUICK)
-    document = _document(runner, trials, selftest_id, form, time.monotonic() - started)
+    document = conclude(runner, trials, selftest_id, form, time.monotonic() - started)
     path = store.write_selftest(document, results)
     if form == "quick":
         shutil.rmtree(folder)  # nobody reads so few; those of the full form can be looked at
@@ -60,11 +60,7 @@ def report(document: SelfTest) -> list[str]:
             "less is undecided, and smaller differences are found"
         )
     spread = document.false_winners.spread_ln
-    if (
-        document.disturbed is not None
-        and 10 * document.disturbed < document.trials
-        and spread > judging.QUIET_SPREAD
-    ):
+    if document.disturbed is not None and 10 * document.disturbed < document.trials and spread > QUIET_SPREAD:
         lines.append(
             f"trials spread {spread:.1%} although hardly anything else ran here: what slows the cores is outside "
             "this machine's counters, such as a neighbour on the same physical host or a changing clock"
@@ -81,45 +77,3 @@ def summary(checks: list[Check]) -> str:
 def _power_row(row: Planted) -> str:
     needed = "more than can be simulated" if row.rounds_needed is None else str(row.rounds_needed)
     return f"{row.percent:>5} %  {row.rounds:>6}  {row.found:>3} of {row.campaigns:<3} {row.predicted:>8.0%}  {needed}"
-
-
-def _document(
-    runner: Runner, trials: Trials, selftest_id: str, form: Literal["quick", "full"], seconds: float
-) -> SelfTest:
-    checks = judging.canaries(trials)
-    false_winners, check = judging.false_winners(trials.aa)
-    checks.append(check)
-    planted: list[Planted] = []
-    if trials.planted:
-        planted, found = judging.planted(trials.planted, judging.residuals(trials.aa))
-        checks += found
-    observer, check = judging.observer(trials.observer)
-    checks.append(check)
-    sampler_share, check = judging.sampler_cost(trials.observer)
-    checks.append(check)
-    pair = None
-    if form == "full":
-        pair, check = judging.real_pair(trials.real, trials.real_refusal)
-        checks.append(check)
-    ceiling = trials.ceiling.ceiling
-    return SelfTest(
-        selftest_id=selftest_id,
-        form=form,
-        tested_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        host_id=runner.source.host_id,
-        git_commit=runner.source.commit,
-        dirty=runner.source.dirty,
-        harness_tree_sha256=runner.source.harness_tree,
-        duration_s=round(seconds, 1),
-        trials=len(trials.every()),
-        disturbed=judging.disturbed(trials.every()),
-        checks=checks,
-        false_winners=false_winners,
-        planted=planted,
-        observer=observer,
-        sampler_share=sampler_share,
-        matmul_flops_per_s=ceiling.matmul_flops_per_s.get("fp32") if ceiling else None,
-        copy_bytes_per_s=ceiling.copy_bytes_per_s if ceiling else None,
-        real_contender=REAL_CONTENDER if pair else None,
-        real_pair=pair,
-    )

@@ -1,4 +1,4 @@
-"""``framebench show`` and ``framebench compare``: the dataset's words and figures, in a terminal."""
+"""``framebench show``: the dataset's words and figures, in a terminal."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from rich.console import Console
 
 from framebench import dataset
+from framebench.commands.phrases import interval
 from framebench.dataset import Dataset, Result
-from framebench.statistics.interval import Estimate
 
 
-def show(results: Path, wanted: str | None, console: Console) -> None:
+def run(results: Path, wanted: str | None, console: Console) -> None:
     """All results, or one of them whole."""
     data = dataset.load([results])
     for fault in data.broken:
@@ -24,23 +24,6 @@ def show(results: Path, wanted: str | None, console: Console) -> None:
     if trial is not None:
         console.print(f"trial      {trial.trial_id}: {trial.kind}, {trial.outcome.status}", markup=False)
         console.print(f"           {data.paths[trial.trial_id]}", markup=False)
-
-
-def compare(results: Path, a: str, b: str, console: Console) -> None:
-    """The ratio of two results of one case, with its interval and verdict."""
-    data = dataset.load([results])
-    one, other = data.find(a)[0], data.find(b)[0]
-    comparison, verdict = dataset.compare_two(data.results, one, other)
-    ratio = dataset.ratio(comparison)
-    console.print(f"{one.case.path} on {one.host_id}", markup=False)
-    console.print(
-        f"time of {one.label} / time of {other.label}: {_interval(ratio, '.3f')} "
-        f"over {ratio.n} rounds ({comparison.method}): {verdict}",
-        markup=False,
-    )
-    for result in (one, other):
-        if not result.ranked:
-            console.print(f"note: {result.label} is unranked ({result.unranked_because})", markup=False)
 
 
 def _list(data: Dataset, console: Console) -> None:
@@ -79,8 +62,8 @@ def _one(data: Dataset, result: Result, console: Console) -> None:
             high=None if result.time_ns.high is None else result.time_ns.high / 1e6,
         )
         lines += [
-            ("throughput", f"{_interval(result.throughput, ',.0f')} samples/s, {result.throughput.n} rounds"),
-            ("step", f"{_interval(milliseconds, '.3f')} ms"),
+            ("throughput", f"{interval(result.throughput, ',.0f')} samples/s, {result.throughput.n} rounds"),
+            ("step", f"{interval(milliseconds, '.3f')} ms"),
         ]
     if not result.ranked:
         lines.append(("unranked", result.unranked_because or ""))
@@ -91,9 +74,3 @@ def _one(data: Dataset, result: Result, console: Console) -> None:
     lines.append(("check it", f"make reproduce RESULT={result.id}"))
     for name, text in lines:
         console.print(f"{name:<10} {text}", markup=False)
-
-
-def _interval(estimate: Estimate, form: str) -> str:
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:{form}} (one trial, no interval)"
-    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
