@@ -8,6 +8,7 @@ from typing import NamedTuple
 from framebench.campaign import plan as planning
 from framebench.campaign.campaign import Campaign
 from framebench.campaign.estimate import Estimator
+from framebench.campaign.here import this_checkout
 from framebench.campaign.plan import Plan, Planned
 from framebench.campaign.request import Request, Resolved, Say, parse_budget
 from framebench.campaign.suites import Suite
@@ -35,7 +36,7 @@ class Bench(NamedTuple):
 def open_campaign(request: Request, resolved: Resolved, images: dict[str, ImageRef], say: Say) -> Bench:
     """Campaign and plan in these environments; stacks without one take no part."""
     budget_s = parse_budget(request.budget)
-    source = Checkout.of(request.root)
+    source = this_checkout(request.root)
     campaign = Campaign(
         resolved.suite,
         resolved.executor,
@@ -58,7 +59,7 @@ def open_campaign(request: Request, resolved: Resolved, images: dict[str, ImageR
         for fault in loaded.broken:
             say(f"warning: skipped {fault}")
     if not request.force:
-        campaign.remember(records)
+        campaign.ledger.remember(records)
     estimator = Estimator(_like_this(records, source, resolved.executor))
     bench = Bench(resolved.suite, campaign, Plan([], [], 0, [], 0.0), estimator, budget_s)
     plan = planning.make(
@@ -66,8 +67,8 @@ def open_campaign(request: Request, resolved: Resolved, images: dict[str, ImageR
         resolved.cases,
         [entrant for entrant in resolved.contenders if entrant.stack in campaign.images],
         seconds=bench.seconds,
-        done=campaign.done,
-        settled=campaign.settled,
+        done=campaign.ledger.done,
+        settled=campaign.ledger.settled,
         budget_s=budget_s,
         seed=int(hashlib.sha256(campaign.campaign_id.encode()).hexdigest()[:8], 16),
     )

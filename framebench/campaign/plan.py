@@ -176,13 +176,16 @@ def _gates(suite: Suite, selection: _Selection) -> list[Planned]:
 
 
 def _round(selection: _Selection, number: int, seed: int) -> list[Planned]:
-    """Every contender of a case once, shuffled within the case; the cases of a round one after the other."""
-    trials: list[Planned] = []
-    for case in selection.cases:
-        batch = [Planned("timing", case, entrant, number) for entrant in selection.contenders]
-        random.Random(f"{seed} {case.path} {number}").shuffle(batch)
-        trials += batch
-    return trials
+    """Every contender of a case once, the cases of a round one after the other."""
+    batches = [shuffled_round(case, selection.contenders, number, str(seed)) for case in selection.cases]
+    return [*chain.from_iterable(batches)]
+
+
+def shuffled_round(case: Case, contenders: Sequence[Contender], number: int, seed: str) -> list[Planned]:
+    """One round of one case: every contender timed once, in an order that follows from the seed."""
+    batch = [Planned("timing", case, entrant, number) for entrant in contenders]
+    random.Random(f"{seed} {case.path} {number}").shuffle(batch)
+    return batch
 
 
 def _timed(selection: _Selection, seed: int) -> Iterable[Planned]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,8 +25,18 @@ class Pair(NamedTuple):
 
     def log_ratios(self) -> np.ndarray:
         """ln(time of contender / time of baseline) of every round that both have, shape (rounds,)."""
-        shared = sorted(self.contender.keys() & self.baseline.keys())
-        return np.array([math.log(_step_ns(self.contender[r]) / _step_ns(self.baseline[r])) for r in shared])
+        return np.array(
+            [math.log(_step_ns(self.contender[r]) / _step_ns(self.baseline[r])) for r in self.shared()]
+        )
+
+    def shared(self) -> list[int]:
+        """The rounds that both have."""
+        return sorted(self.contender.keys() & self.baseline.keys())
+
+    def only(self, rounds: Iterable[int]) -> Pair:
+        """These rounds of it."""
+        kept = set(rounds)
+        return Pair(*({r: trial for r, trial in side.items() if r in kept} for side in self))
 
     def any(self) -> tuple[Record, Record]:
         """One trial of each: what was measured, and in what."""

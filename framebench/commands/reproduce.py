@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 
 from framebench import dataset
-from framebench.campaign.campaign import host_record
-from framebench.campaign.recorded_pair import Pair, find_pair
+from framebench.campaign.plan import Planned
+from framebench.campaign.recorded_pair import find_pair
+from framebench.campaign.reproducing import judge_again, measure_again
 from framebench.campaign.same_image import prepare_as_recorded
 from framebench.commands.phrases import minutes, outcome_line
 from framebench.commands.saying import sayer
+from framebench.dataset.quiet import too_busy
 from framebench.errors import UserError
-from framebench.executors import Executor, Failure, machine
+from framebench.executors import machine
 from framebench.executors.choose import choose
 from framebench.records import store
 from framebench.records.reproduction_document import Reproduction
-from framebench.statistics.ratio_of_ratios import Reproduced, reproduced
-from harness.record import ImageRef, Record, TrialKind, TrialSpec
-
-Say = Callable[[str], None]
+from framebench.statistics.ratio_of_ratios import Reproduced
+from harness.record import Record
 
 
 def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -> int:
@@ -54,13 +51,20 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
         )
     executor = choose(root, contender.provenance.executor, say)
     source = prepare_as_recorded(root, executor, [contender, baseline], say)
-    new, trial_ids = _measure(executor, [contender, baseline], rounds, results, wanted_id, here, say)
-    if not len(new.log_ratios()):
+
+    def ended(trial: Planned, record: Record) -> None:
+        say(
+            f"round {trial.round} {trial.kind} {trial.contender.slug}: {outcome_line(record)} "
+            f"({minutes(record.duration_ns / 1e9)})"
+        )
+
+    folder = results / store.REPRODUCTIONS / wanted_id / "trials"
+    new, trial_ids = measure_again(executor, pair, rounds, folder, wanted_id, here, ended)
+    if not new.shared():
         say("no round could be timed, so there is no verdict; the lines above say why")
         return 1
-    verdict = reproduced(
-        recorded, new.log_ratios(), dataset.host_noise(records, contender.provenance.host_id)
-    )
+    judged = judge_again(recorded, new, dataset.host_noise(records, contender.provenance.host_id))
+    verdict = judged.verdict
     document = Reproduction(
         reproduction_id=store.new_trial_id(),
         result_id=wanted_id,
@@ -70,11 +74,11 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
         executor=executor.name,
         config_digest=contender.image.config_digest,
         image_source=source,
-        rounds=len(new.log_ratios()),
+        rounds=judged.rounds,
         contender=contender.contender.slug,
         baseline=baseline.contender.slug,
         recorded_ratio=math.exp(recorded.mean()),
-        new_ratio=math.exp(new.log_ratios().mean()),
+        new_ratio=math.exp(judged.new_ratio_ln),
         ratio_of_ratios=verdict.ratio,
         low=verdict.low,
         high=verdict.high,
@@ -82,8 +86,11 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
         verdict=verdict.verdict,
         rounds_needed=verdict.rounds_needed,
         trial_ids=trial_ids,
+        busy_rounds=judged.busy,
     )
     path = store.write_reproduction(document, results)
+    if judged.left_out:
+        say(f"others took the cores in {judged.left_out} rounds, which do not count")
     say(sentence(verdict, document))
     say(f"written to {path}")
     return 0
@@ -97,7 +104,12 @@ def sentence(verdict: Reproduced, document: Reproduction) -> str:
         else f"95 % interval {verdict.low:.3f} to {verdict.high:.3f}"
     )
     words: str = verdict.verdict
-    if verdict.verdict == "undecided":
+    if too_busy(document.busy_rounds or 0, document.rounds):
+        words += (
+            f", for this machine is too busy to judge: others took the cores in {document.busy_rounds} of "
+            f"{document.rounds} rounds. Reproduce it when nothing else runs here, or on another machine"
+        )
+    elif verdict.verdict == "undecided":
         words += (
             f", {verdict.rounds_needed} more rounds needed"
             if verdict.rounds_needed
@@ -107,59 +119,4 @@ def sentence(verdict: Reproduced, document: Reproduction) -> str:
     return (
         f"new / recorded ratio to {document.baseline}: {verdict.ratio:.3f}, {interval}, "
         f"bound ± {verdict.bound:.1%}: {words}{hardware}"
-    )
-
-
-def _measure(
-    executor: Executor, trials: list[Record], rounds: int, results: Path, wanted_id: str, here: str, say: Say
-) -> tuple[Pair, list[str]]:
-    """Gates first (they also fill the compile caches), then rounds of both in shuffled order."""
-    folder = results / store.REPRODUCTIONS / wanted_id / "trials"
-    campaign_id = store.new_trial_id()[:12]
-
-    def one(kind: TrialKind, trial: Record, number: int) -> Record:
-        spec = _spec(kind, trial, number, campaign_id, here)
-        started = datetime.now(UTC).isoformat(timespec="milliseconds")
-        answer = executor.run(spec, lambda line: None)
-        record = host_record(spec, answer, started) if isinstance(answer, Failure) else answer
-        store.write(record, folder)
-        say(
-            f"round {number} {kind} {trial.contender.slug}: {outcome_line(record)} "
-            f"({minutes(record.duration_ns / 1e9)})"
-        )
-        return record
-
-    for trial in trials:
-        gate = one("parity", trial, 0)
-        if gate.outcome.status != "ok":
-            raise UserError(
-                f"the parity gate of {trial.contender.slug} ended {gate.outcome.status}: "
-                f"{gate.outcome.reason or 'see its record'}; nothing was timed"
-            )
-    timed: tuple[dict[int, Record], dict[int, Record]] = ({}, {})
-    ids: list[str] = []
-    for number in range(1, rounds + 1):
-        order = [0, 1]
-        random.Random(f"{wanted_id} {number}").shuffle(order)
-        for index in order:
-            record = one("timing", trials[index], number)
-            ids.append(record.trial_id)
-            if record.outcome.status == "ok":
-                timed[index][number] = record
-    return Pair(*timed), ids
-
-
-def _spec(kind: TrialKind, trial: Record, number: int, campaign_id: str, here: str) -> TrialSpec:
-    """The recorded trial's own spec, but for its ids, its round and the machine."""
-    return TrialSpec(
-        kind=kind,
-        trial_id=store.new_trial_id(),
-        campaign_id=campaign_id,
-        round=number,
-        seed=number,
-        case=trial.case,
-        contender=trial.contender,
-        protocol=trial.protocol,
-        image=ImageRef(**msgspec.structs.asdict(trial.image)),
-        provenance=msgspec.structs.replace(trial.provenance, host_id=here),
     )

@@ -13,7 +13,7 @@ from rich.console import Console
 from framebench.commands.selftest_progress import SelfTestProgress
 from framebench.records import store
 from framebench.records.selftest_document import Check, Planted, SelfTest
-from framebench.selftest.campaigns import FULL, QUICK, Runner
+from framebench.selftest.campaigns import FULL, QUICK, SelfTestCampaigns
 from framebench.selftest.conclusion import conclude
 from framebench.selftest.judging import QUIET_SPREAD
 
@@ -28,10 +28,10 @@ def run(root: Path, results: Path, form: Literal["quick", "full"], console: Cons
     progress = SelfTestProgress(console)
     selftest_id = store.new_trial_id()
     folder = root / "build" / "selftest" / selftest_id
-    runner = Runner(root, folder, progress)
+    campaigns = SelfTestCampaigns(root, folder, progress)
     started = time.monotonic()
-    trials = runner.run(FULL if form == "full" else QUICK)
-    document = conclude(runner, trials, selftest_id, form, time.monotonic() - started)
+    trials = campaigns.run(FULL if form == "full" else QUICK)
+    document = conclude(campaigns, trials, selftest_id, form, time.monotonic() - started)
     path = store.write_selftest(document, results)
     if form == "quick":
         shutil.rmtree(folder)  # nobody reads so few; those of the full form can be looked at

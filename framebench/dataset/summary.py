@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter, defaultdict
 from statistics import median
 
+from framebench.dataset import quiet
 from framebench.dataset.device_share import MeasuredCeiling, Place, utilization
 from framebench.dataset.result import (
     NOT_TIMED,
@@ -18,7 +19,6 @@ from framebench.dataset.result import (
 from framebench.dataset.trial_figures import cpu_step_ns, flags_of, phase_ns, step_ns, wait_share
 from framebench.records.identity import result_id
 from framebench.statistics.bootstrap import quantile_interval
-from framebench.statistics.comparison import MIN_ROUNDS
 from framebench.statistics.interval import mean_interval, throughput_interval, time_interval
 from harness.flags import EMULATED, UNRANKED
 from harness.record import Outcome, Record, TrialKind
@@ -88,16 +88,9 @@ def summarise(trials: list[Record], gate: Record | None, measured: dict[Place, M
 
 
 def _quiet(timed: list[Record], steps: list[float]) -> tuple[list[Record], list[float]]:
-    """Without the trials in which others took the cores, if three quiet ones remain; else all of them.
-
-    What decides is what others did, never how fast the trial was.
-    """
-    quiet = [
-        (record, step) for record, step in zip(timed, steps, strict=True) if UNRANKED not in flags_of(record)
-    ]
-    if len(quiet) < MIN_ROUNDS:
-        return timed, steps
-    return [record for record, _ in quiet], [step for _, step in quiet]
+    """Those that count: see ``dataset.quiet``."""
+    counted = quiet.set_aside([*zip(timed, steps, strict=True)], lambda pair: quiet.disturbed(pair[0]))
+    return [record for record, _ in counted], [step for _, step in counted]
 
 
 def _outcome(
@@ -122,7 +115,7 @@ def _unranked(outcome: Outcome | None, timed: list[Record], gate: Record | None)
         return "parity not checked"
     if any(EMULATED in record.flags for record in timed):
         return EMULATED
-    if 2 * sum(UNRANKED in flags_of(record) for record in timed) >= len(timed):
+    if quiet.too_busy(sum(map(quiet.disturbed, timed)), len(timed)):
         return UNRANKED
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from framebench.dataset import Result
+from framebench.dataset.quiet import too_busy
 from framebench.pages import facts, figures, flags, telemetry, trials
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
@@ -140,23 +141,29 @@ def _identity(result: Result) -> str:
 
 def _reproductions(result: Result, evidence: Evidence) -> Table:
     rows = []
-    for found in evidence.dataset.reproductions.get(result.id, []):
-        value, interval = figures.with_interval(found.ratio_of_ratios, found.low, found.high)
-        word = _(found.verdict)
-        if found.verdict == "undecided" and found.rounds_needed is not None:
-            word += _(", {n} more rounds would decide").format(n=found.rounds_needed)
-        css = {"reproduced": "fb-yes", "not reproduced": "fb-no"}.get(found.verdict, "")
-        hardware = _("the same hardware") if found.same_hardware else _("other hardware: only the ratio")
+    for reproduction in evidence.dataset.reproductions.get(result.id, []):
+        value, interval = figures.with_interval(
+            reproduction.ratio_of_ratios, reproduction.low, reproduction.high
+        )
+        word = _(reproduction.verdict)
+        if too_busy(reproduction.busy_rounds or 0, reproduction.rounds):
+            word += _(": the machine was too busy to judge")
+        elif reproduction.verdict == "undecided" and reproduction.rounds_needed is not None:
+            word += _(", {n} more rounds would decide").format(n=reproduction.rounds_needed)
+        css = {"reproduced": "fb-yes", "not reproduced": "fb-no"}.get(reproduction.verdict, "")
+        hardware = (
+            _("the same hardware") if reproduction.same_hardware else _("other hardware: only the ratio")
+        )
         rows.append(
             [
-                Cell(found.reproduced_utc.replace("T", " ")[:16]),
+                Cell(reproduction.reproduced_utc.replace("T", " ")[:16]),
                 Cell(word, css),
                 Cell(value, "fb-num"),
                 Cell(interval or figures.NONE, "fb-num"),
-                Cell(figures.percent(found.bound), "fb-num"),
-                Cell(str(found.rounds), "fb-num"),
-                Cell(f"{found.host_id}, {hardware}"),
-                Cell(_("image {source}").format(source=_(found.image_source))),
+                Cell(figures.percent(reproduction.bound), "fb-num"),
+                Cell(str(reproduction.rounds), "fb-num"),
+                Cell(f"{reproduction.host_id}, {hardware}"),
+                Cell(_("image {source}").format(source=_(reproduction.image_source))),
             ]
         )
     head = [

@@ -97,14 +97,15 @@ def record_key(record: Record) -> tuple[str, ...]:
         record.round,
         host_id=record.provenance.host_id,
         executor=record.provenance.executor,
-        image=record.image.config_digest or record.image.lock_sha256 or "no image",
+        image=image_identity(record.image),
         work_hash=record.provenance.work_hash,
         protocol=record.protocol.name,
     )
 
 
 def image_identity(image: ImageRef) -> str:
-    return image.config_digest or image.lock_sha256 or ""
+    """Config digest of a container, lock of an environment; none for this interpreter."""
+    return image.config_digest or image.lock_sha256 or "no image"
 
 
 def gate_key(record: Record) -> tuple[str, ...]:

@@ -6,9 +6,6 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from framebench.executors.machine import host_id
-from framebench.images.make.harness_layer import harness_tree_sha256
-
 # Results, pages and build products change while measuring; they do not change what is measured.
 _MEASURED = ["harness", "containers", "framebench", "suites"]
 # Written by `build --check` and `push`: what was found of images, and no part of them.
@@ -46,6 +43,6 @@ class Checkout(NamedTuple):
     host_id: str
 
     @classmethod
-    def of(cls, root: Path) -> Checkout:
-        """The checkout at ``root`` on this machine."""
-        return cls(root, commit(root), dirty(root), harness_tree_sha256(root), host_id())
+    def of(cls, root: Path, harness_tree: str, host_id: str) -> Checkout:
+        """The checkout at ``root``, whose ``harness/`` has this hash, on this host."""
+        return cls(root, commit(root), dirty(root), harness_tree, host_id)

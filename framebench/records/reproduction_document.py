@@ -18,6 +18,9 @@ class Reproduction(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     recorded, ``low`` and ``high`` its 95 % interval (null when it could not be formed), ``bound`` the
     accepted relative difference, ``max(5 %, A/A noise)``, e.g. 0.05. ``rounds_needed`` says how many more
     rounds would decide, null when none would or none are needed. ``host_id`` is the reproducing host.
+
+    ``rounds`` are those that count; others took the cores in ``busy_rounds`` of them (null: not counted). From half
+    on the machine was too busy to judge, so the verdict is undecided whatever the interval says.
     """
 
     reproduction_version: int = REPRODUCTION_VERSION
@@ -41,6 +44,7 @@ class Reproduction(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     verdict: Verdict
     rounds_needed: int | None
     trial_ids: list[str]
+    busy_rounds: int | None = None
 
 
 def decode_reproduction(data: bytes) -> Reproduction:

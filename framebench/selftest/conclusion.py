@@ -7,11 +7,15 @@ from typing import Literal
 
 from framebench.records.selftest_document import Planted, SelfTest
 from framebench.selftest import judging
-from framebench.selftest.campaigns import REAL_CONTENDER, Runner, Trials
+from framebench.selftest.campaigns import REAL_CONTENDER, SelfTestCampaigns, Trials
 
 
 def conclude(
-    runner: Runner, trials: Trials, selftest_id: str, form: Literal["quick", "full"], seconds: float
+    campaigns: SelfTestCampaigns,
+    trials: Trials,
+    selftest_id: str,
+    form: Literal["quick", "full"],
+    seconds: float,
 ) -> SelfTest:
     """Every check and figure of one self-test."""
     checks = judging.canaries(trials)
@@ -34,10 +38,10 @@ def conclude(
         selftest_id=selftest_id,
         form=form,
         tested_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        host_id=runner.source.host_id,
-        git_commit=runner.source.commit,
-        dirty=runner.source.dirty,
-        harness_tree_sha256=runner.source.harness_tree,
+        host_id=campaigns.source.host_id,
+        git_commit=campaigns.source.commit,
+        dirty=campaigns.source.dirty,
+        harness_tree_sha256=campaigns.source.harness_tree,
         duration_s=round(seconds, 1),
         trials=len(trials.every()),
         disturbed=judging.disturbed(trials.every()),

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from framebench.dataset import quiet
 from framebench.dataset.aa_pairs import host_noises
 from framebench.dataset.case_comparisons import CaseComparison, comparisons
 from framebench.dataset.grouping import results
 from framebench.dataset.observer_effect import observer_ratio
 from framebench.dataset.result import Result, log_times
-from framebench.dataset.trial_figures import flags_of
 from framebench.records.selftest_document import OBSERVER_CHECK, Check, FalseWinners, Planted, Ratio
 from framebench.selftest.campaigns import FAULTS, Trials
 from framebench.statistics.binomial import clopper_pearson
@@ -21,7 +21,6 @@ from framebench.statistics.family import judge_case
 from framebench.statistics.interval import CONFIDENCE, mean_interval
 from framebench.statistics.noise import Noise
 from framebench.statistics.power import rounds_needed
-from harness.flags import UNRANKED
 from harness.record import Contender, Record
 
 FALSE_WINNERS = 0.05
@@ -35,7 +34,7 @@ QUIET_SPREAD = 0.01
 
 def disturbed(records: Iterable[Record]) -> int:
     """Trials during which others took the cores, by the rule that keeps such trials out of rankings."""
-    return sum(UNRANKED in flags_of(record) for record in records)
+    return sum(map(quiet.disturbed, records))
 
 
 def canaries(trials: Trials) -> list[Check]:
@@ -191,13 +190,13 @@ def _never_faster(rows: Sequence[Planted]) -> Check:
 
 def _three_percent(rows: Sequence[Planted], deviation: float) -> Check:
     row = next(row for row in rows if (row.percent, row.rounds) == (3, 10))
-    quiet = deviation <= QUIET_SPREAD
+    spreads_little = deviation <= QUIET_SPREAD
     noisy = f"; trials spread {deviation:.1%} here, it is asked where they spread at most {QUIET_SPREAD:.0%}"
     return Check(
         name="planted 3 % is found in 10 rounds",
-        answer=judge_share(row.found, row.campaigns, at_least=0.95).answer if quiet else "undecided",
+        answer=judge_share(row.found, row.campaigns, at_least=0.95).answer if spreads_little else "undecided",
         bound="95 % of campaigns",
-        found=f"{row.found} of {row.campaigns}" + ("" if quiet else noisy),
+        found=f"{row.found} of {row.campaigns}" + ("" if spreads_little else noisy),
     )
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+from rich.console import Console
 
 from framebench import images
 from framebench.campaign import recorded_pair, same_image
 from framebench.commands import reproduce
 from framebench.errors import UserError
+from framebench.executors import Progress
 from framebench.images import Rebuilt
+from framebench.records import store
 from framebench.records.reproduction_document import Reproduction
 from framebench.statistics.ratio_of_ratios import reproduced
-from harness.record import Contender, Record, result_id
+from harness.flags import UNRANKED
+from harness.record import Contender, Record, TrialSpec, result_id
 from tests import record_factory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,3 +112,63 @@ def test_the_verdict_in_words(shift: float, spread: float, word: str) -> None:
     assert "95 % interval" in said and "(on other hardware)" in said
     if word == "undecided":
         assert "more rounds" in said
+
+
+class Neighbours:
+    """An executor whose machine others keep busy in every round, or in those of ``busy``."""
+
+    name = "docker"
+
+    def __init__(self, busy: set[int]) -> None:
+        self.busy = busy
+
+    def run(self, spec: TrialSpec, log: Progress) -> Record:
+        flags = [UNRANKED] if spec.kind == "timing" and spec.round in self.busy else []
+        record = record_factory.make_record(
+            kind=spec.kind, contender=spec.contender, case=spec.case, flags=flags
+        )
+        return msgspec.structs.replace(
+            record,
+            trial_id=spec.trial_id,
+            campaign_id=spec.campaign_id,
+            round=spec.round,
+            provenance=spec.provenance,
+        )
+
+
+def again(monkeypatch: pytest.MonkeyPatch, results: Path, busy: set[int]) -> tuple[str, Reproduction]:
+    """Reproduce a recorded result with five rounds on a machine that is busy in those of ``busy``."""
+    records = record_factory.make_trials(contenders=[EAGER, JAX], rounds=5)
+    for record in records:
+        store.write(record, results)
+    monkeypatch.setattr(reproduce, "choose", lambda root, wanted, say: Neighbours(busy))
+    monkeypatch.setattr(reproduce, "prepare_as_recorded", lambda root, executor, trials, say: "local")
+    said = io.StringIO()
+    assert reproduce.run(ROOT, results, of(records, JAX), 5, Console(file=said, soft_wrap=True)) == 0
+    ((_, document),) = store.load([results]).reproductions
+    return said.getvalue(), document
+
+
+def test_a_machine_that_others_keep_busy_gets_no_verdict_and_no_promise_of_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said, document = again(monkeypatch, tmp_path, busy={1, 2, 3, 4, 5})
+    assert "undecided, for this machine is too busy to judge: others took the cores in 5 of 5 rounds" in said
+    assert "when nothing else runs here, or on another machine" in said
+    assert "more rounds" not in said
+    assert (document.verdict, document.rounds_needed, document.busy_rounds) == ("undecided", None, 5)
+
+
+def test_quiet_rounds_decide_where_three_of_them_remain(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said, document = again(monkeypatch, tmp_path, busy={2, 4})
+    assert "others took the cores in 2 rounds, which do not count" in said
+    assert "too busy" not in said
+    assert (document.rounds, document.busy_rounds) == (3, 0)
+
+
+def test_two_quiet_rounds_of_five_are_too_few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said, document = again(monkeypatch, tmp_path, busy={1, 2, 4})
+    assert "too busy to judge: others took the cores in 3 of 5 rounds" in said
+    assert (document.rounds, document.busy_rounds) == (5, 3)
