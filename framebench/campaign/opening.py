@@ -8,7 +8,6 @@ from typing import NamedTuple
 from framebench.campaign import plan as planning
 from framebench.campaign.campaign import Campaign
 from framebench.campaign.estimate import Estimator
-from framebench.campaign.here import this_checkout
 from framebench.campaign.plan import Plan, Planned
 from framebench.campaign.request import Request, Resolved, Say, parse_budget
 from framebench.campaign.suites import Suite
@@ -36,7 +35,7 @@ class Bench(NamedTuple):
 def open_campaign(request: Request, resolved: Resolved, images: dict[str, ImageRef], say: Say) -> Bench:
     """Campaign and plan in these environments; stacks without one take no part."""
     budget_s = parse_budget(request.budget)
-    source = this_checkout(request.root)
+    source = resolved.checkout
     campaign = Campaign(
         resolved.suite,
         resolved.executor,

@@ -11,6 +11,7 @@ import msgspec
 import psutil
 
 from framebench.campaign import suites
+from framebench.campaign.here import this_checkout
 from framebench.campaign.slower_sampler import slowed
 from framebench.campaign.suites import Suite
 from framebench.errors import UserError
@@ -18,6 +19,7 @@ from framebench.executors import Executor
 from framebench.executors.choose import choose
 from framebench.executors.machine import cores_allowed, host_id
 from framebench.images import load_matrix
+from framebench.records.provenance import Checkout
 from harness.record import Case, Contender, ImageRef
 
 Say = Callable[[str], None]
@@ -48,6 +50,7 @@ class Resolved(NamedTuple):
     executor: Executor
     stacks: list[str]
     ready: dict[str, ImageRef]
+    checkout: Checkout
 
 
 def parse_budget(text: str) -> float | None:
@@ -74,9 +77,10 @@ def resolve(request: Request, say: Say) -> Resolved:
     load_matrix(request.root).for_stacks(
         request.image_names
     )  # a wrong name is said before an engine is asked
-    executor = choose(request.root, request.executor, say, request.image_names)
+    checkout = this_checkout(request.root)
+    executor = choose(request.root, request.executor, say, request.image_names, checkout.harness_tree)
     stacks = sorted({entrant.stack for entrant in contenders})
-    return Resolved(suite, cases, contenders, executor, stacks, executor.ready(stacks))
+    return Resolved(suite, cases, contenders, executor, stacks, executor.ready(stacks), checkout)
 
 
 def choose_suite(root: Path, wanted: str, say: Say) -> Suite:

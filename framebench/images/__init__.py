@@ -13,7 +13,7 @@ from framebench.images.make.assembly import SPEC_VERSION_LABEL
 from framebench.images.make.harness_layer import harness_tree_sha256
 from framebench.images.make.into_engine import Rebuilt, build, rebuild_at
 from framebench.images.make.leftovers import prune
-from framebench.images.make.local import LocalImage, find_by_digest, identity, local_image
+from framebench.images.make.local import Here, LocalImage, find_by_digest, identity, local_image, local_images
 from framebench.images.matrix import ImageRow, Matrix, load_matrix
 from framebench.images.published import repo_digest
 from framebench.images.ship.by_digest import Unavailable, pull, pull_published
@@ -23,6 +23,7 @@ from framebench.images.ship.registry import push
 __all__ = [
     "SPEC_VERSION_LABEL",
     "BaseUnavailable",
+    "Here",
     "ImageRow",
     "LocalImage",
     "Matrix",
@@ -39,6 +40,7 @@ __all__ = [
     "is_locked",
     "load_matrix",
     "local_image",
+    "local_images",
     "lock_path",
     "lock_sha256",
     "missing_wheels",

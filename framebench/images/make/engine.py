@@ -8,7 +8,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -75,6 +75,16 @@ def inspect(reference: str) -> dict[str, Any] | None:
     if "No such image" in done.stderr:
         return None
     raise UserError(explain("image inspect", done.stderr))
+
+
+def inspect_all(references: Sequence[str]) -> list[dict[str, Any] | None]:
+    """``inspect`` of several images, in one question where the engine has them all."""
+    if not references:
+        return []
+    done = docker("image", "inspect", *references, check=False)
+    if done.returncode == 0:
+        return [*json.loads(done.stdout)]
+    return [inspect(reference) for reference in references]
 
 
 def references(label: str) -> list[str]:

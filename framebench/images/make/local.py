@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -28,16 +29,38 @@ class LocalImage(msgspec.Struct, frozen=True, kw_only=True):
     """Over everything the image is made from: equal inputs need no build."""
 
 
+class Here(NamedTuple):
+    """An image of a row that the engine has, and all that the engine says of it."""
+
+    image: LocalImage
+    details: dict[str, Any]
+
+
+def local_images(root: Path, rows: Iterable[ImageRow], harness_tree: str | None = None) -> dict[str, Here]:
+    """By the row's name, the images of which nothing they are made from has changed and that the engine still has.
+
+    ``harness_tree`` is the hash of the checkout's ``harness/``, where the caller knows it.
+    """
+    noted = {row.name: (row, image) for row in rows if (image := _noted(root, row))}
+    if noted and harness_tree is None:
+        harness_tree = harness_tree_sha256(root)
+    current = {
+        name: image
+        for name, (row, image) in noted.items()
+        if image.inputs_sha256 == inputs_sha256(root, row, harness_tree or "")
+    }
+    answers = engine.inspect_all([image.tag for image in current.values()])
+    return {
+        name: Here(image, details)
+        for (name, image), details in zip(current.items(), answers, strict=True)
+        if details and identity(details) == image.config_digest
+    }
+
+
 def local_image(root: Path, row: ImageRow) -> LocalImage | None:
     """The image of this row, if nothing it is made from has changed and the engine still has it."""
-    try:
-        known = msgspec.json.decode(_path(root, row).read_bytes(), type=LocalImage)
-    except (FileNotFoundError, msgspec.ValidationError, msgspec.DecodeError):
-        return None
-    if known.inputs_sha256 != inputs_sha256(root, row, harness_tree_sha256(root)):
-        return None
-    details = engine.inspect(known.tag)
-    return known if details and identity(details) == known.config_digest else None
+    here = local_images(root, [row]).get(row.name)
+    return here.image if here else None
 
 
 def made_from(source: Path, row: ImageRow, config_digest: str, inputs: str) -> LocalImage:
@@ -88,6 +111,13 @@ def identity(details: dict[str, Any]) -> str | None:
         "rootfs": {"type": "layers", "diff_ids": details["RootFS"]["Layers"]},
     }
     return canonical.digest_of(canonical.canonical_json(document))
+
+
+def _noted(root: Path, row: ImageRow) -> LocalImage | None:
+    try:
+        return msgspec.json.decode(_path(root, row).read_bytes(), type=LocalImage)
+    except (FileNotFoundError, msgspec.ValidationError, msgspec.DecodeError):
+        return None
 
 
 def _path(root: Path, row: ImageRow) -> Path:
