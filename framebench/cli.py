@@ -220,6 +220,15 @@ def show(result: str | None, results: Path) -> None:
 
 
 @cli.command()
+@_results
+def answers(results: Path) -> None:
+    """Say which framework to use for which work, and by how much, as the site's home page does."""
+    from framebench.commands import answers as command
+
+    command.run(results, console)
+
+
+@cli.command()
 @click.argument("a")
 @click.argument("b")
 @_results

@@ -4,14 +4,8 @@ from framebench.dataset.aa_pairs import host_noise, host_noises
 from framebench.dataset.case_comparisons import BASELINE, CaseComparison, Row, comparisons, ratio
 from framebench.dataset.dataset import Dataset, load
 from framebench.dataset.device_share import MeasuredCeiling, Place, Utilization
-from framebench.dataset.frames import (
-    comparisons_frame,
-    results_frame,
-    to_csv,
-    to_json,
-    to_parquet,
-    trials_frame,
-)
+from framebench.dataset.file_formats import to_csv, to_json, to_parquet
+from framebench.dataset.frames import comparisons_frame, results_frame, trials_frame
 from framebench.dataset.grouping import results
 from framebench.dataset.overall_ratios import Overall, overall
 from framebench.dataset.result import (

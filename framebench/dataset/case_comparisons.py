@@ -78,21 +78,25 @@ class CaseComparison:
 
 
 def comparisons(
-    found: Sequence[Result], baseline: str = BASELINE, noises: Mapping[str, Noise] | None = None
+    results: Sequence[Result], baseline: str = BASELINE, noises: Mapping[str, Noise] | None = None
 ) -> list[CaseComparison]:
     """One comparison per host, executor, case and protocol, sorted; superseded results take no part.
 
     ``baseline`` is the contender that the suite declares, or a label. Where it was not timed, the contender with most
     timed trials stands in (the first by name among equals). ``noises`` is each host's A/A noise where more than
-    ``found`` is known of it.
+    ``results`` tell of it.
     """
-    noises = host_noises(found) if noises is None else noises
+    noises = host_noises(results) if noises is None else noises
+    return [compare_group(group, baseline, noises.get(group[0].host_id)) for group in group_results(results)]
+
+
+def group_results(results: Sequence[Result]) -> list[list[Result]]:
+    """Results that may share a table, sorted; superseded ones take no part."""
     groups: dict[tuple[str, ...], list[Result]] = defaultdict(list)
-    for result in found:
+    for result in results:
         if not result.superseded:
-            key = (result.host_id, result.case.path, result.executor, result.protocol.name)
-            groups[key].append(result)
-    return [_compare(groups[key], baseline, noises.get(key[0])) for key in sorted(groups)]
+            groups[(result.host_id, result.case.path, result.executor, result.protocol.name)].append(result)
+    return [groups[key] for key in sorted(groups)]
 
 
 def comparable(result: Result) -> bool:
@@ -111,7 +115,8 @@ def time_table(members: Sequence[Result]) -> np.ndarray:
     return table
 
 
-def _compare(members: list[Result], declared: str, noise: Noise | None) -> CaseComparison:
+def compare_group(members: Sequence[Result], declared: str, noise: Noise | None) -> CaseComparison:
+    """One group against the baseline that was declared, or a stand-in."""
     timed = sorted(
         (m for m in members if comparable(m)), key=lambda m: (m.time_ns.value if m.time_ns else 0.0, m.id)
     )
@@ -156,11 +161,11 @@ def _framework_version(result: Result) -> Version:
         return Version("0")
 
 
-def _rows(timed: list[Result], baseline: Result, found: list[Judged | None]) -> list[Row]:
+def _rows(timed: list[Result], baseline: Result, judgements: list[Judged | None]) -> list[Row]:
     best = next((r.time_ns.value for r in timed if r.time_ns and not r.contender.twin), None)
     place = 0
     rows = []
-    for result, judged in zip(timed, found, strict=True):
+    for result, judged in zip(timed, judgements, strict=True):
         ranked = result.ranked and not result.contender.twin
         place += ranked
         rows.append(

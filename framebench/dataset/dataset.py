@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from framebench.dataset.aa_pairs import host_noises
+from framebench.dataset.answers import Answer, answers
 from framebench.dataset.case_comparisons import BASELINE, CaseComparison, comparisons
 from framebench.dataset.device_share import MeasuredCeiling, Place, ceilings
-from framebench.dataset.frames import (
-    comparisons_frame,
-    results_frame,
-    to_csv,
-    to_json,
-    to_parquet,
-    trials_frame,
-)
+from framebench.dataset.every_baseline import Against, Group, every_baseline
+from framebench.dataset.file_formats import as_files
+from framebench.dataset.frames import comparisons_frame, results_frame, trials_frame
 from framebench.dataset.grouping import results
 from framebench.dataset.observer_effect import observer_ratio
 from framebench.dataset.overall_ratios import Overall, overall
@@ -31,7 +28,7 @@ from framebench.statistics.noise import Noise
 from harness.record import Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dataset:
     """Records with their files and everything that follows from them.
 
@@ -52,6 +49,16 @@ class Dataset:
     broken: list[store.Broken]
     selftests: dict[str, list[SelfTest]]
 
+    @functools.cached_property
+    def baselines(self) -> dict[Group, Against]:
+        """Each group of results against every baseline that a reader may choose."""
+        return every_baseline(self.results, self.noises, self.comparisons)
+
+    @functools.cached_property
+    def answers(self) -> list[Answer]:
+        """What to use for which work, one answer per question."""
+        return answers(self.comparisons, self.baselines)
+
     def result(self, result_id: str) -> Result:
         """The result with exactly this id; ``UserError`` if there is none."""
         for result in self.results:
@@ -61,8 +68,8 @@ class Dataset:
 
     def find(self, text: str) -> tuple[Result, Record | None]:
         """The result that an id, a unique prefix or a trial id names, and the trial in the last case."""
-        found = store.find([(self.paths[record.trial_id], record) for record in self.records], text)
-        return self.result(found.result_id), found.trial[1] if found.trial else None
+        named = store.find([(self.paths[record.trial_id], record) for record in self.records], text)
+        return self.result(named.result_id), named.trial[1] if named.trial else None
 
     def frames(self) -> dict[str, bytes]:
         """``{file name: bytes}`` of all downloads: trials, results, comparisons as CSV, Parquet, JSON."""
@@ -71,11 +78,8 @@ class Dataset:
             "results": results_frame(self.results),
             "comparisons": comparisons_frame(self.comparisons),
         }
-        writers = {"csv": to_csv, "parquet": to_parquet, "json": to_json}
         return {
-            f"{name}.{kind}": write(table)
-            for name, table in tables.items()
-            for kind, write in writers.items()
+            file: content for name, table in tables.items() for file, content in as_files(name, table).items()
         }
 
 
@@ -83,8 +87,9 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
     """Read records below ``paths`` and compute everything; broken files are reported, never fatal."""
     loaded = store.load(paths)
     records = [record for _, record in loaded.records]
-    found = results(records)
-    cases = comparisons(found, baseline)
+    every_result = results(records)
+    noises = host_noises(every_result)
+    cases = comparisons(every_result, baseline, noises)
     reproductions: dict[str, list[Reproduction]] = defaultdict(list)
     for _, reproduction in sorted(loaded.reproductions, key=lambda pair: pair[1].reproduction_id):
         reproductions[reproduction.result_id].append(reproduction)
@@ -94,10 +99,10 @@ def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
     return Dataset(
         records=records,
         paths={record.trial_id: path for path, record in loaded.records},
-        results=found,
+        results=every_result,
         comparisons=cases,
         overall=overall(cases),
-        noises=host_noises(found),
+        noises=noises,
         ceilings=ceilings(records),
         observers=_observers(records),
         reproductions=dict(reproductions),
@@ -110,5 +115,5 @@ def _observers(records: Iterable[Record]) -> dict[str, Estimate]:
     of_host: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         of_host[record.provenance.host_id].append(record)
-    ratios = {host_id: observer_ratio(found) for host_id, found in of_host.items()}
+    ratios = {host_id: observer_ratio(trials) for host_id, trials in of_host.items()}
     return {host_id: ratio for host_id, ratio in ratios.items() if ratio is not None}

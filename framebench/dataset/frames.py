@@ -6,14 +6,14 @@ the same bytes.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.device_share import Utilization
+from framebench.dataset.file_formats import estimate_columns, table
 from framebench.dataset.result import Result
 from framebench.dataset.trial_figures import cpu_step_ns, flags_of, phase_ns, step_ns, wait_share
 from framebench.records.identity import result_id
@@ -25,12 +25,12 @@ PHASES = ("import", "configure", "build", "load_weights", "first_step", "second_
 
 def trials_frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per trial of any kind and outcome, in the order of trial ids."""
-    return _frame([_trial(record) for record in sorted(records, key=lambda record: record.trial_id)])
+    return table([_trial(record) for record in sorted(records, key=lambda record: record.trial_id)])
 
 
 def results_frame(results: Iterable[Result]) -> pd.DataFrame:
     """One row per result, failed ones included."""
-    return _frame([_result(result) for result in results])
+    return table([_result(result) for result in results])
 
 
 def comparisons_frame(cases: Iterable[CaseComparison]) -> pd.DataFrame:
@@ -80,42 +80,7 @@ def comparisons_frame(cases: Iterable[CaseComparison]) -> pd.DataFrame:
             }
             for result in case.absent
         ]
-    return _frame(rows)
-
-
-def to_csv(frame: pd.DataFrame) -> bytes:
-    """UTF-8, comma, ``\\n``, a header row, empty where missing; floats in their shortest exact form."""
-    text: str = frame.to_csv(index=False, lineterminator="\n")
-    return text.encode()
-
-
-def to_parquet(frame: pd.DataFrame) -> bytes:
-    """Parquet with zstd compression."""
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, engine="pyarrow", index=False, compression="zstd")
-    return buffer.getvalue()
-
-
-def to_json(frame: pd.DataFrame) -> bytes:
-    """A list of objects, one per row; null where missing."""
-    text: str = frame.to_json(orient="records", indent=1, double_precision=15)
-    return text.encode() + b"\n"
-
-
-def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Columns in the order of their first appearance; whole numbers stay whole where some are missing."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: [row.get(name) for row in rows] for name in names}
-    return pd.DataFrame({name: pd.Series(values, dtype=_dtype(values)) for name, values in columns.items()})
-
-
-def _dtype(values: list[Any]) -> str:
-    kinds = {type(value) for value in values} - {type(None)}
-    if kinds == {bool}:
-        return "boolean"
-    if kinds == {int}:
-        return "Int64"
-    return "float64" if kinds and kinds <= {int, float} else "object"
+    return table(rows)
 
 
 def _what(case: Case, contender: Contender, image: ImageRef) -> dict[str, Any]:
@@ -230,17 +195,17 @@ def _result(result: Result) -> dict[str, Any]:
         "flags": "; ".join(result.flags),
         "timing_trials": len(result.timed),
         "failed_trials": len(result.failures),
-        **_estimate("step_ns", result.time_ns),
-        **_estimate("samples_per_s", result.throughput),
-        **_estimate("cpu_step_ns", result.cpu_ns),
+        **estimate_columns("step_ns", result.time_ns),
+        **estimate_columns("samples_per_s", result.throughput),
+        **estimate_columns("cpu_step_ns", result.cpu_ns),
         "wait_share": result.wait_share,
         "flops_per_step": result.flops_per_step,
         **_utilization(result.utilization),
         "latency_steps": latency.steps if latency else None,
-        **_estimate("latency_p50_ns", latency.p50 if latency else None),
-        **_estimate("latency_p90_ns", latency.p90 if latency else None),
-        **_estimate("latency_p95_ns", latency.p95 if latency else None),
-        **_estimate("latency_p99_ns", latency.p99 if latency else None),
+        **estimate_columns("latency_p50_ns", latency.p50 if latency else None),
+        **estimate_columns("latency_p90_ns", latency.p90 if latency else None),
+        **estimate_columns("latency_p95_ns", latency.p95 if latency else None),
+        **estimate_columns("latency_p99_ns", latency.p99 if latency else None),
         "latency_bootstrap_seed": latency.seed if latency and latency.p50.low is not None else None,
         "first_step_cold_ns": first.cold_ns if first else None,
         "first_step_warm_ns": first.warm_ns if first else None,
@@ -248,26 +213,21 @@ def _result(result: Result) -> dict[str, Any]:
         "device_delta_bytes": memory.device_delta if memory else None,
         "host_rss_peak_bytes": memory.host_rss_peak if memory else None,
         "parity_passed": result.parity.passed if result.parity else None,
-        **_estimate("final_accuracy", learning.final_accuracy if learning else None),
+        **estimate_columns("final_accuracy", learning.final_accuracy if learning else None),
         "reached_target": learning.reached if learning else None,
         "epochs_to_target": learning.epochs_to_target if learning else None,
         "ns_to_target": learning.ns_to_target.value if learning and learning.ns_to_target else None,
     }
 
 
-def _utilization(found: Utilization | None) -> dict[str, Any]:
+def _utilization(share: Utilization | None) -> dict[str, Any]:
     return {
-        "precision_ran": found.precision if found else None,
-        "flops_per_s": found.flops_per_s if found else None,
-        "peak_flops_per_s": found.peak if found else None,
-        "mfu": found.mfu if found else None,
-        "mfu_reason": found.mfu_reason if found else None,
-        "ceiling_flops_per_s": found.ceiling if found else None,
-        "ceiling_share": found.ceiling_share if found else None,
-        "ceiling_reason": found.ceiling_reason if found else None,
+        "precision_ran": share.precision if share else None,
+        "flops_per_s": share.flops_per_s if share else None,
+        "peak_flops_per_s": share.peak if share else None,
+        "mfu": share.mfu if share else None,
+        "mfu_reason": share.mfu_reason if share else None,
+        "ceiling_flops_per_s": share.ceiling if share else None,
+        "ceiling_share": share.ceiling_share if share else None,
+        "ceiling_reason": share.ceiling_reason if share else None,
     }
-
-
-def _estimate(name: str, estimate: Estimate | None) -> dict[str, float | None]:
-    value, low, high, _ = estimate or Estimate(float("nan"), None, None, 0)
-    return {name: value if estimate else None, f"{name}_low": low, f"{name}_high": high}

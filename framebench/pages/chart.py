@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from framebench.dataset import Result
+from framebench.dataset.every_baseline import Compared
 from framebench.pages import figures, flags
-from framebench.pages.evidence import Compared, Group
+from framebench.pages.evidence import Group
 from framebench.pages.views import Mark
 from framebench.pages.words import _, executor_name, result_name, status_name, verdict_name
 

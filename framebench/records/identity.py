@@ -16,6 +16,7 @@ __all__ = [
     "Keyed",
     "campaign_id",
     "gate_key",
+    "group_key",
     "image_identity",
     "pair_key",
     "place",
@@ -142,6 +143,11 @@ def place(result: Keyed) -> tuple[str, ...]:
         result.executor,
         result.protocol.name,
     )
+
+
+def group_key(result: Keyed) -> tuple[str, ...]:
+    """What may share a table: one case on one host, by one executor and protocol."""
+    return result.case.path, result.host_id, result.executor, result.protocol.name
 
 
 def campaign_id(
