@@ -26,8 +26,8 @@ def slowed(suite: Suite, results: Path, host_id: str) -> tuple[Suite, str | None
     if not newest or not failed or suite.protocol.telemetry_hz <= SLOW_HZ:
         return suite, None
     protocol = msgspec.structs.replace(suite.protocol, telemetry_hz=SLOW_HZ)
-    found = f"{newest.observer.value:.3f}" if newest.observer else "no ratio"
+    ratio = f"{newest.observer.value:.3f}" if newest.observer else "no ratio"
     return msgspec.structs.replace(suite, protocol=protocol), (
         f"sampler: {SLOW_HZ:g} Hz instead of {suite.protocol.telemetry_hz:g}, because watching disturbs the work "
-        f"on this host (self-test of {newest.tested_utc[:10]}: {found})"
+        f"on this host (self-test of {newest.tested_utc[:10]}: {ratio})"
     )

@@ -80,8 +80,8 @@ def _executors(root: Path) -> Iterator[Finding]:
         yield Finding(False, f"in containers: {obstacle}")
     try:
         pythons = {row.python for row in load_matrix(root).rows if row.default}
-        found = ", ".join(str(find_interpreter(python)) for python in sorted(pythons))
-        yield Finding(True, f"in hash-locked virtual environments of {found}")
+        interpreters = ", ".join(str(find_interpreter(python)) for python in sorted(pythons))
+        yield Finding(True, f"in hash-locked virtual environments of {interpreters}")
     except UserError as obstacle:
         yield Finding(False, f"in virtual environments: {obstacle}")
     compiler = compiler_version()
@@ -121,8 +121,8 @@ def _gpus() -> Iterator[Finding]:
 
 def _trust(results: Path) -> Iterator[Finding]:
     here = machine.host_id()
-    found = dataset.load([results]) if results.exists() else None
-    noise = found.noises.get(here) if found else None
+    data = dataset.load([results]) if results.exists() else None
+    noise = data.noises.get(here) if data else None
     if noise is None:
         yield Finding(
             False, "A/A noise: no pair has been measured on this host yet (`make bench-all` does it)"
@@ -133,7 +133,7 @@ def _trust(results: Path) -> Iterator[Finding]:
             f"differences above {math.expm1(noise.limit):.1%} can be told from none "
             f"({noise.pairs} A/A pairs, {noise.rounds} rounds)",
         )
-    yield from _selftests(found.selftests.get(here, []) if found else [])
+    yield from _selftests(data.selftests.get(here, []) if data else [])
 
 
 def _selftests(selftests: Iterable[SelfTest]) -> Iterator[Finding]:

@@ -14,11 +14,11 @@ from framebench.statistics.noise import Noise, aa_noise
 from harness.record import Record
 
 
-def host_noises(found: Sequence[Result]) -> dict[str, Noise]:
+def host_noises(results: Sequence[Result]) -> dict[str, Noise]:
     """A/A noise of every host that timed a contender under two names."""
-    originals = {pair_key(result): result for result in found if not result.contender.twin}
+    originals = {pair_key(result): result for result in results if not result.contender.twin}
     pairs: dict[str, list[np.ndarray]] = defaultdict(list)
-    for twin in found:
+    for twin in results:
         original = originals.get(pair_key(twin)) if twin.contender.twin else None
         if original is None:
             continue

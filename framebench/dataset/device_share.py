@@ -56,12 +56,12 @@ class Utilization:
 
 def ceilings(records: Iterable[Record]) -> dict[Place, MeasuredCeiling]:
     """The best that any good ceiling trial reached, by place. A machine is at least as fast as its best moment."""
-    found: dict[Place, MeasuredCeiling] = {}
+    best: dict[Place, MeasuredCeiling] = {}
     for record in records:
         place, measured = place_of(record), record.ceiling
         if place is None or measured is None or record.outcome.status != "ok":
             continue
-        before = found.get(place, MeasuredCeiling({}, None, {}, 0))
+        before = best.get(place, MeasuredCeiling({}, None, {}, 0))
         names = before.matmul.keys() | measured.matmul_flops_per_s.keys()
         matmul = {
             name: max(before.matmul.get(name, 0.0), measured.matmul_flops_per_s.get(name, 0.0))
@@ -71,8 +71,8 @@ def ceilings(records: Iterable[Record]) -> dict[Place, MeasuredCeiling]:
         reasons = {
             name: reason for name, reason in (before.reasons | measured.reasons).items() if name not in matmul
         }
-        found[place] = MeasuredCeiling(matmul, max(copies, default=None), reasons, before.trials + 1)
-    return found
+        best[place] = MeasuredCeiling(matmul, max(copies, default=None), reasons, before.trials + 1)
+    return best
 
 
 def place_of(record: Record) -> Place | None:
@@ -152,10 +152,10 @@ def _ceiling(
     if precision is None:
         return None, unknown
     place = place_of(record)
-    found = measured.get(place) if place else None
-    if found is None:
+    here = measured.get(place) if place else None
+    if here is None:
         return None, "no ceiling has been measured on this device"
-    ceiling = found.matmul.get(precision)
+    ceiling = here.matmul.get(precision)
     if ceiling is None:
         return None, f"no {precision} ceiling has been measured on this device"
     return ceiling, None

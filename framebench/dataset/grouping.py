@@ -27,9 +27,9 @@ def results(records: Iterable[Record]) -> list[Result]:
         by_key[result_key(record)].append(record)
         if record.kind == "parity":
             gates[gate_key(record)] = record  # the newest stands
-    found = [summarise(trials, gates.get(gate_key(trials[0])), measured) for trials in by_key.values()]
+    summaries = [summarise(trials, gates.get(gate_key(trials[0])), measured) for trials in by_key.values()]
     newest: dict[tuple[str, ...], Result] = {}
-    for result in sorted(found, key=lambda result: result.started_utc):
+    for result in sorted(summaries, key=lambda result: result.started_utc):
         newest[place(result)] = result
     images: dict[tuple[str, str], set[str | None]] = defaultdict(set)
     for result in newest.values():
@@ -40,7 +40,7 @@ def results(records: Iterable[Record]) -> list[Result]:
             superseded=newest[place(result)] is not result,
             version=_version(result) if len(images[result.contender.slug, result.case.device]) > 1 else None,
         )
-        for result in found
+        for result in summaries
     )
     return sorted(marked, key=lambda r: (*place(r), r.started_utc, r.id))
 

@@ -127,17 +127,17 @@ def _any_dirty(trials: list[Record]) -> bool | None:
 
 def _latency(timed: list[Record]) -> LatencySummary | None:
     """Each quantile over trials; p99 only where every trial has it."""
-    found = [record.timing.latency for record in timed if record.timing and record.timing.latency]
-    if not found:
+    latencies = [record.timing.latency for record in timed if record.timing and record.timing.latency]
+    if not latencies:
         return None
     seed = int(hashlib.sha256(result_id(timed[-1]).encode()).hexdigest()[:8], 16)
-    p99 = [latency.p99_ns for latency in found if latency.p99_ns is not None]
+    p99 = [latency.p99_ns for latency in latencies if latency.p99_ns is not None]
     return LatencySummary(
-        steps=sum(latency.steps for latency in found),
-        p50=quantile_interval([latency.p50_ns for latency in found], seed),
-        p90=quantile_interval([latency.p90_ns for latency in found], seed),
-        p95=quantile_interval([latency.p95_ns for latency in found], seed),
-        p99=quantile_interval(p99, seed) if len(p99) == len(found) else None,
+        steps=sum(latency.steps for latency in latencies),
+        p50=quantile_interval([latency.p50_ns for latency in latencies], seed),
+        p90=quantile_interval([latency.p90_ns for latency in latencies], seed),
+        p95=quantile_interval([latency.p95_ns for latency in latencies], seed),
+        p99=quantile_interval(p99, seed) if len(p99) == len(latencies) else None,
         seed=seed,
     )
 
@@ -155,16 +155,16 @@ def _first_steps(kinds: dict[TrialKind, list[Record]]) -> FirstSteps | None:
 
 
 def _learning(timed: list[Record]) -> LearningSummary | None:
-    found = [record.learning for record in timed if record.learning]
-    if not found:
+    learned = [record.learning for record in timed if record.learning]
+    if not learned:
         return None
-    epochs = [one.epochs_to_target for one in found if one.epochs_to_target is not None]
-    walls = [float(one.wall_ns_to_target) for one in found if one.wall_ns_to_target is not None]
+    epochs = [one.epochs_to_target for one in learned if one.epochs_to_target is not None]
+    walls = [float(one.wall_ns_to_target) for one in learned if one.wall_ns_to_target is not None]
     return LearningSummary(
-        target_accuracy=found[-1].target_accuracy,
-        final_accuracy=mean_interval([one.final_accuracy for one in found]),
+        target_accuracy=learned[-1].target_accuracy,
+        final_accuracy=mean_interval([one.final_accuracy for one in learned]),
         reached=len(epochs),
-        trials=len(found),
+        trials=len(learned),
         epochs_to_target=median(epochs) if epochs else None,
         ns_to_target=time_interval(walls) if walls else None,
     )

@@ -12,7 +12,7 @@ from framebench.statistics.comparison import Comparison, compare_case
 from framebench.statistics.verdict import Verdict, margin, verdict
 
 
-def compare_two(found: Sequence[Result], a: Result, b: Result) -> tuple[Comparison, Verdict]:
+def compare_two(results: Sequence[Result], a: Result, b: Result) -> tuple[Comparison, Verdict]:
     """Two results of one case, ``a`` against ``b``: ln ratio of times and the verdict on ``a``.
 
     One question, so no correction. ``UserError`` if they are not the same work, place or timed at all.
@@ -37,5 +37,5 @@ def compare_two(found: Sequence[Result], a: Result, b: Result) -> tuple[Comparis
             )
     comparison = compare_case(time_table([a, b]), 1)[0]
     assert comparison is not None
-    noise = host_noises(found).get(a.host_id)
+    noise = host_noises(results).get(a.host_id)
     return comparison, verdict(comparison, margin(noise.limit if noise else None))

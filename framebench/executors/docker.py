@@ -89,7 +89,7 @@ class DockerExecutor:
 
     def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
         here = {stack: self._here.get(self._rows[stack].name) for stack in stacks}
-        return {stack: self._adopt_local(*found) for stack, found in here.items() if found}
+        return {stack: self._adopt_local(*image) for stack, image in here.items() if image}
 
     def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
         self.remove_leftovers()
@@ -123,10 +123,10 @@ class DockerExecutor:
         """
         assert image.config_digest, "a container's image has an identity"
         try:
-            found = self._client.images.get(engine_name)
+            image_there = self._client.images.get(engine_name)
         except ImageNotFound:
             raise UserError(f"The engine has no image {engine_name}; run `framebench build`.") from None
-        return self._note(image, found.attrs)
+        return self._note(image, image_there.attrs)
 
     def _note(self, image: ImageRef, details: dict[str, Any]) -> ImageRef:
         """Run trials of ``image`` in the one that the engine describes by ``details``."""
@@ -193,11 +193,11 @@ class DockerExecutor:
             raise Unsupported(f"the case wants a GPU, and {spec.image.name} is an image without CUDA")
         if not self._is_here():
             raise Unsupported("the case wants a GPU, which is asked for by UUID, and the engine is far away")
-        found = gpu.choose(spec.case.device_count)
+        chosen = gpu.choose(spec.case.device_count)
         name, stack = spec.image.name or "this image", spec.contender.stack
-        if sentence := too_old(self._root, found.driver, name, stack, image.cuda):
+        if sentence := too_old(self._root, chosen.driver, name, stack, image.cuda):
             raise Unsupported(sentence)
-        return gpu.device_request(found.uuids, self._information.get("DiscoveredDevices"))
+        return gpu.device_request(chosen.uuids, self._information.get("DiscoveredDevices"))
 
     def _create(
         self, spec: TrialSpec, image: Adopted, cores: list[int], gpus: DeviceRequest | None

@@ -14,7 +14,7 @@ from framebench.images.make.harness_layer import harness_tree_sha256
 from framebench.images.make.into_engine import Rebuilt, build, rebuild_at
 from framebench.images.make.leftovers import prune
 from framebench.images.make.local import Here, LocalImage, find_by_digest, identity, local_image, local_images
-from framebench.images.matrix import ImageRow, Matrix, load_matrix
+from framebench.images.matrix import ImageRow, load_matrix
 from framebench.images.published import repo_digest
 from framebench.images.ship.by_digest import Unavailable, pull, pull_published
 from framebench.images.ship.image_file import commands, export
@@ -26,7 +26,6 @@ __all__ = [
     "Here",
     "ImageRow",
     "LocalImage",
-    "Matrix",
     "Rebuilt",
     "Unavailable",
     "build",

@@ -184,9 +184,9 @@ def _latencies(result: Result) -> Table | None:
     latency = result.latency
     if latency is None:
         return None
-    found = [("p50", latency.p50), ("p90", latency.p90), ("p95", latency.p95), ("p99", latency.p99)]
+    quantiles = [("p50", latency.p50), ("p90", latency.p90), ("p95", latency.p95), ("p99", latency.p99)]
     rows = []
-    for name, estimate in found:
+    for name, estimate in quantiles:
         if estimate is None:
             continue
         low, high = figures.duration(estimate.low), figures.duration(estimate.high)
@@ -202,7 +202,7 @@ def _latencies(result: Result) -> Table | None:
 
 
 def _failures(result: Result) -> list[dict[str, str]]:
-    found = []
+    cells = []
     short = trials.names(result.records)
     for record in result.records:
         outcome = record.outcome
@@ -218,8 +218,8 @@ def _failures(result: Result) -> list[dict[str, str]]:
         text = f"{short[record.trial_id]}: {', '.join(words)}."
         if outcome.mend:
             text += " " + _("What would help: {mend}.").format(mend=outcome.mend.rstrip("."))
-        found.append({"text": text, "stderr": "\n".join(outcome.stderr_tail)})
-    return found
+        cells.append({"text": text, "stderr": "\n".join(outcome.stderr_tail)})
+    return cells
 
 
 def _parity_lead(result: Result) -> str:
@@ -235,6 +235,6 @@ def _parity_lead(result: Result) -> str:
 
 def _packages(result: Result) -> Table:
     software = next((record.software for record in reversed(result.records) if record.software), None)
-    found = sorted(software.packages.items()) if software else []
-    rows = [[Cell(name, code=True), Cell(version, code=True)] for name, version in found]
+    packages = sorted(software.packages.items()) if software else []
+    rows = [[Cell(name, code=True), Cell(version, code=True)] for name, version in packages]
     return Table([_("Package"), _("Version")], rows)

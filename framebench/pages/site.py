@@ -47,19 +47,19 @@ def build_site(root: Path, results_dirs: Sequence[Path], out: Path, strict: bool
     A folder that does not exist holds no records. ``UserError`` when MkDocs finds a fault (``strict``: any
     warning is one).
     """
-    found = dataset.load([folder for folder in results_dirs if folder.exists()])
-    evidence = gather(root, found)
+    data = dataset.load([folder for folder in results_dirs if folder.exists()])
+    evidence = gather(root, data)
     files = render(evidence)
     docs = out.parent / "docs"
     written = write_tree(docs, files)
     _mkdocs(root, docs, out, strict)
     return SiteReport(
         folder=out,
-        results=len(found.results),
-        trials=len(found.records),
+        results=len(data.results),
+        trials=len(data.records),
         pages=sum(name.endswith(".md") for name in files),
         written=written,
-        broken=[str(fault) for fault in found.broken],
+        broken=[str(fault) for fault in data.broken],
     )
 
 
@@ -126,12 +126,12 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 def _by_hand(root: Path) -> dict[str, Path]:
     """The pages and assets that people write."""
-    found = {}
+    files = {}
     for folder, prefix in ((root / "site" / "docs", ""), (root / "site" / "assets", "assets/")):
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                found[prefix + path.relative_to(folder).as_posix()] = path
-    return found
+                files[prefix + path.relative_to(folder).as_posix()] = path
+    return files
 
 
 def _mkdocs(root: Path, docs: Path, out: Path, strict: bool) -> None:

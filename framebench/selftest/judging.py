@@ -69,7 +69,7 @@ def false_winners(campaigns: Sequence[Sequence[Record]]) -> tuple[FalseWinners, 
     verdicts = [row.verdict for case in judged for row in case.rows if row.result.contender.twin]
     wrong = sum(verdict in ("faster", "slower") for verdict in verdicts)
     low, high = clopper_pearson(wrong, len(verdicts))
-    found = FalseWinners(
+    rate = FalseWinners(
         comparisons=len(verdicts),
         rounds=max(record.round for records in campaigns for record in records),
         false_winners=wrong,
@@ -84,18 +84,18 @@ def false_winners(campaigns: Sequence[Sequence[Record]]) -> tuple[FalseWinners, 
         bound=f"false winners at most {FALSE_WINNERS:.0%}",
         found=f"{wrong} of {len(verdicts)}, 95 % interval {low:.1%} to {high:.1%}",
     )
-    return found, check
+    return rate, check
 
 
 def residuals(campaigns: Sequence[Sequence[Record]]) -> np.ndarray:
     """ln times of A/A trials without their round's mean, scaled to a single trial's spread. (trials,)."""
-    found = []
+    residuals = []
     for records in campaigns:
         one, other = (log_times(result) for result in _timed(records))
         for key in one.keys() & other.keys():
             half = (one[key] - other[key]) / 2  # each of two lies half their difference from the mean
-            found += [half * math.sqrt(2), -half * math.sqrt(2)]
-    return np.array(found)
+            residuals += [half * math.sqrt(2), -half * math.sqrt(2)]
+    return np.array(residuals)
 
 
 def planted(campaigns: Sequence[Sequence[Record]], spread: np.ndarray) -> tuple[list[Planted], list[Check]]:
@@ -152,12 +152,12 @@ def predicted(
     """
     random = np.random.default_rng(SEED)
     truth = np.array([0.0, 0.0, *deltas])
-    found = np.zeros(len(deltas))
+    shares = np.zeros(len(deltas))
     for _ in range(simulations):
         table = truth + random.choice(spread, (rounds, truth.size))
         judged = judge_case(table, 0, equal_within, apart=(1,))[2:]
-        found += [one is not None and one.verdict == "slower" for one in judged]
-    return [float(share) for share in found / simulations]
+        shares += [one is not None and one.verdict == "slower" for one in judged]
+    return [float(share) for share in shares / simulations]
 
 
 def _percent(contender: Contender) -> int:
@@ -203,10 +203,10 @@ def _three_percent(rows: Sequence[Planted], deviation: float) -> Check:
 def observer(records: Iterable[Record]) -> tuple[Ratio | None, Check]:
     """Whether watching changes what is watched."""
     bound = f"{OBSERVER[0]} to {OBSERVER[1]}"
-    found = observer_ratio(records)
-    if found is None:
+    ratio = observer_ratio(records)
+    if ratio is None:
         return None, Check(name=OBSERVER_CHECK, answer="fail", bound=bound, found="no trial measured it")
-    value, low, high, n = found
+    value, low, high, n = ratio
     interval = f", 95 % interval {low:.4f} to {high:.4f}" if low and high else ""
     return Ratio(value=value, low=low, high=high, pairs=n), Check(
         name=OBSERVER_CHECK,

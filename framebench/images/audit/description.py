@@ -19,7 +19,6 @@ class Package(NamedTuple):
     name: str
     version: str
     sha256: str
-    wheel_bytes: int
     licence: str | None
     """As its metadata says it; null when it was never read."""
     layer: RebuiltLayer | None
@@ -47,9 +46,7 @@ def describe(root: Path, row: ImageRow) -> Description:
     packages = []
     for wheel in wheels:
         name, _, version = wheel.pin.partition("==")
-        packages.append(
-            Package(name, version, wheel.sha256, wheel.size, licences.get(wheel.pin), layers.get(wheel.pin))
-        )
+        packages.append(Package(name, version, wheel.sha256, licences.get(wheel.pin), layers.get(wheel.pin)))
     debian = {name: len(lock.packages) for name, lock in base_locks(root, row).items()}
     published = [entry for entry in load_published(root).values() if entry.name == row.name]
     published.sort(key=lambda entry: entry.pushed_utc, reverse=True)

@@ -84,17 +84,17 @@ def deb_licences(debs: dict[str, Path]) -> dict[str, list[str]]:
     Where it is not, or there is none, one entry that says so. ``debs`` is package name → .deb; a package whose doc
     folder is a link has the licences of the package that it links to.
     """
-    found: dict[str, list[str]] = {}
+    licences: dict[str, list[str]] = {}
     links: dict[str, str] = {}
     for package, path in debs.items():
         read = _copyright(package, path)
         if isinstance(read, str):
             links[package] = read
         else:
-            found[package] = read
+            licences[package] = read
     for package, target in links.items():
-        found[package] = found.get(target, [f"see /usr/share/doc/{target}/copyright"])
-    return found
+        licences[package] = licences.get(target, [f"see /usr/share/doc/{target}/copyright"])
+    return licences
 
 
 def _copyright(package: str, path: Path) -> list[str] | str:

@@ -79,14 +79,14 @@ def image_sbom(root: Path, row: ImageRow, progress: Callable[[str], None]) -> by
 
 def licences(bom: bytes) -> list[Licensed]:
     """The licence list of a bill of materials, by name; several licences are joined by commas."""
-    found = []
+    licensed = []
     for part in msgspec.json.decode(bom)["components"]:
         said = [
             entry.get("expression") or entry["license"].get("id") or entry["license"]["name"]
             for entry in part["licenses"]
         ]
-        found.append(Licensed(part["name"], part["version"], ", ".join(said)))
-    return sorted(found)
+        licensed.append(Licensed(part["name"], part["version"], ", ".join(said)))
+    return sorted(licensed)
 
 
 def _python(root: Path, row: ImageRow, wheels: Path) -> Iterator[Component]:

@@ -74,19 +74,19 @@ def check(root: Path, rows: list[ImageRow], progress: Progress, builder: Builder
     The outcome goes to ``containers/rebuilds.json``, by image, for the image's page; so do the licences of the wheels,
     which are at hand, to ``containers/licences.json``.
     """
-    found = compare_builds(root, rows, progress, builder)
-    for rebuild in found:
+    rebuilds = compare_builds(root, rows, progress, builder)
+    for rebuild in rebuilds:
         words = "identical" if rebuild.identical else f"NOT identical: {rebuild.difference}"
         progress(f"{rebuild.name}: {words}")
         progress(f"  config {rebuild.config_digest}  manifest {rebuild.manifest_digest}")
         progress(f"  {rebuild.size_bytes / 1e6:,.0f} MB, {rebuild.compressed_bytes / 1e6:,.0f} MB compressed")
-    known = load_rebuilds(root) | {rebuild.name: rebuild for rebuild in found}
+    known = load_rebuilds(root) | {rebuild.name: rebuild for rebuild in rebuilds}
     content = msgspec.json.format(msgspec.json.encode(dict(sorted(known.items()))), indent=1) + b"\n"
     write_whole(_path(root), content)
     note_licences(root, rows)
-    same = sum(rebuild.identical for rebuild in found)
-    progress(f"{same} of {len(found)} images identical")
-    return same == len(found)
+    same = sum(rebuild.identical for rebuild in rebuilds)
+    progress(f"{same} of {len(rebuilds)} images identical")
+    return same == len(rebuilds)
 
 
 def load_rebuilds(root: Path) -> dict[str, Rebuild]:
@@ -115,7 +115,7 @@ def compare_builds(
         fetch_wheels(root, row, progress)
         for name in base_locks(root, row):
             fetch_debs(root, name, progress)
-    found: list[list[_Built]] = []
+    built: list[list[_Built]] = []
     with tempfile.TemporaryDirectory(dir=layer_store(root), prefix="building-") as folder:
         for number, umask in enumerate((0o022, 0o002), 1):
             progress(f"clean build {number} of 2, {len(rows)} images, with {runner.name}")
@@ -123,12 +123,12 @@ def compare_builds(
             old = os.umask(umask)
             try:
                 copy_inputs(root, place)
-                found.append([_build(root, place, row, progress, runner.name) for row in rows])
+                built.append([_build(root, place, row, progress, runner.name) for row in rows])
             finally:
                 os.umask(old)
         return [
             _compared(row, runner.name, one, two)
-            for row, one, two in zip(rows, found[0], found[1], strict=True)
+            for row, one, two in zip(rows, built[0], built[1], strict=True)
         ]
 
 

@@ -105,13 +105,13 @@ def _fetch_deb(deb: Deb, store: Path, mirrors: list[str], registries: list[str],
         except (OSError, HTTPException, ValueError) as error:
             said += f" {place}: {error};"
             continue
-        found = hashlib.sha256(data).hexdigest()
-        if found == deb.sha256:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest == deb.sha256:
             temporary = store / f".{deb.sha256}.{os.getpid()}.tmp"
             temporary.write_bytes(data)
             temporary.rename(store / f"{deb.sha256}.deb")
             return
-        said += f" {place}: expected sha256 {deb.sha256}, found {found};"
+        said += f" {place}: expected sha256 {deb.sha256}, found {digest};"
     raise BaseUnavailable(
         f"The base image's {deb.name}={deb.version} could not be fetched:{said} check the network, or put the"
         f" file with that sha256 at build/store/debs/{deb.sha256}.deb."
@@ -122,10 +122,10 @@ def _mirrors() -> list[str]:
     """Archive roots that this machine's apt is configured with, e.g. ``http://deb.debian.org/debian``."""
     files = [*Path("/etc/apt").glob("sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
     lines = [line for file in files for line in file.read_text(errors="replace").splitlines()]
-    found = [
+    mirrors = [
         uri for line in lines if not line.startswith("#") for uri in re.findall(r"https?://[^\s\]]+", line)
     ]
-    return list(dict.fromkeys(uri.rstrip("/") for uri in found))
+    return list(dict.fromkeys(uri.rstrip("/") for uri in mirrors))
 
 
 def base_names(root: Path) -> list[str]:

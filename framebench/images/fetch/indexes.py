@@ -83,14 +83,14 @@ def pip_settings() -> dict[str, list[str]]:
     """What ``pip config list`` says, by option: its environment above ``[download]`` above ``[global]``."""
     command = [sys.executable, "-m", "pip", "config", "list"]
     lines = subprocess.run(command, text=True, capture_output=True).stdout.splitlines()
-    found: dict[str, list[str]] = {}
+    settings: dict[str, list[str]] = {}
     for wanted in ("global", "download", ":env:"):
         for line in lines:
             key, _, value = line.partition("=")
             section, _, option = key.rpartition(".")
             if section == wanted:
-                found[option] = str(ast.literal_eval(value)).split()
-    return found
+                settings[option] = str(ast.literal_eval(value)).split()
+    return settings
 
 
 def _client(pip: dict[str, list[str]], indexes: list[str]) -> PyPIClient:
@@ -142,10 +142,10 @@ def _offers(finder: PackageFinder, name: str, version: str) -> list[Offer]:
     ]
 
 
-def _same_version(found: str | None, wanted: str) -> bool:
+def _same_version(offered: str | None, wanted: str) -> bool:
     """Equal with their local parts: 2.13.0 is not 2.13.0+cpu, though ``==2.13.0`` would take both."""
     try:
-        return found is not None and Version(found) == Version(wanted)
+        return offered is not None and Version(offered) == Version(wanted)
     except InvalidVersion:
         return False
 

@@ -150,14 +150,14 @@ class _Fetch:
                     if offer.sha256 != wheel.sha256 and not unknown:
                         continue
                     try:
-                        found = self._digest_of(wheel, offer, part)
+                        digest = self._digest_of(wheel, offer, part)
                     except Gone as answer:
                         looked[-1] += f" but {redacted(offer.url)} answers {answer}"
                         continue
-                    if found == wheel.sha256:
+                    if digest == wheel.sha256:
                         self._keep(wheel, offer, part)
                         return
-                    wrong.append(f"{found} at {redacted(offer.url)}")
+                    wrong.append(f"{digest} at {redacted(offer.url)}")
                 others = {offer.name: offer for offer in offers if offer.sha256 not in (None, wheel.sha256)}
                 if other := best_wheel(self._row, others):
                     wrong.append(f"{others[other].sha256} at {redacted(others[other].url)}")
@@ -175,13 +175,13 @@ class _Fetch:
         while True:
             kept_before = kept(part)
             Download(self._indexes.client, offer.url, part, wheel.size, self._meter.advance, self._stop).run()
-            found = sha256_of(part)
-            if found == wheel.sha256:
-                return found
+            digest = sha256_of(part)
+            if digest == wheel.sha256:
+                return digest
             self._meter.advance(-kept(part))
             part.unlink()
             if not kept_before:
-                return found
+                return digest
 
     @contextmanager
     def _alone(self, folder: Path) -> Iterator[None]:
@@ -224,19 +224,19 @@ class _Fetch:
 
 def _verify(links: Path, wheels: list[Wheel]) -> None:
     """Hash every wheel in the folder: exactly those of the lock, none damaged."""
-    found = {sha256_of(file): file.name for file in sorted(links.iterdir())}
+    there = {sha256_of(file): file.name for file in sorted(links.iterdir())}
     for wheel in wheels:
-        if wheel.sha256 in found:
+        if wheel.sha256 in there:
             continue
         stem = wheel.pin.replace("-", "_").replace("==", "-").lower()
-        same = [f"{name} with {got}" for got, name in found.items() if name.lower().startswith(stem)]
+        same = [f"{name} with {got}" for got, name in there.items() if name.lower().startswith(stem)]
         other = same[0] if same else "no such wheel"
         raise UserError(
             f"{links}: {wheel.pin} should have sha256 {wheel.sha256}, found {other};"
             " delete build/store and run again."
         )
-    if extra := set(found) - {wheel.sha256 for wheel in wheels}:
-        names = ", ".join(sorted(found[digest] for digest in extra))
+    if extra := set(there) - {wheel.sha256 for wheel in wheels}:
+        names = ", ".join(sorted(there[digest] for digest in extra))
         raise UserError(f"{links}: {names} is not in the lock; delete build/store and run again.")
 
 

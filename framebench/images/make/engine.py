@@ -19,16 +19,18 @@ from framebench.errors import UserError
 def client() -> str:
     """A docker client that can drive BuildKit: before version 23 it can by itself, later it needs buildx."""
     folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin"]
-    found = [str(Path(folder, "docker")) for folder in folders if os.access(Path(folder, "docker"), os.X_OK)]
-    for path in dict.fromkeys(found):
+    clients = [
+        str(Path(folder, "docker")) for folder in folders if os.access(Path(folder, "docker"), os.X_OK)
+    ]
+    for path in dict.fromkeys(clients):
         said = subprocess.run([path, "--version"], text=True, capture_output=True).stdout
         version = re.search(r"version (\d+)", said)
         if version and int(version[1]) < 23:
             return path
         if subprocess.run([path, "buildx", "version"], capture_output=True).returncode == 0:
             return path
-    if found:
-        raise UserError(f"{found[0]} lacks the buildx plug-in that builds need; install docker-buildx.")
+    if clients:
+        raise UserError(f"{clients[0]} lacks the buildx plug-in that builds need; install docker-buildx.")
     raise UserError(
         "There is no docker client on this machine; install one, e.g. `apt-get install docker.io`."
     )
@@ -91,11 +93,11 @@ def references(label: str) -> list[str]:
     """Tags (or digests, or ids, where there is nothing else) of the local images that carry ``label``."""
     form = "{{.Repository}} {{.Tag}} {{.Digest}} {{.ID}}"
     listed = docker("image", "ls", "--no-trunc", "--digests", "--filter", f"label={label}", "--format", form)
-    found = []
+    references = []
     for repository, tag, digest, image in (line.split() for line in listed.stdout.splitlines()):
         names = [f"{repository}:{tag}", f"{repository}@{digest}", image]
-        found.append(next(name for name in names if "<none>" not in name))
-    return list(dict.fromkeys(found))
+        references.append(next(name for name in names if "<none>" not in name))
+    return list(dict.fromkeys(references))
 
 
 def keeps_layers_unpacked() -> bool:

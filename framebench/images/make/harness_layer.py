@@ -27,10 +27,10 @@ def harness_files(root: Path) -> dict[str, bytes]:
     else:
         files = (path for path in (root / "harness").rglob("*") if path.is_file())
         names = [path.relative_to(root).as_posix() for path in files if "__pycache__" not in path.parts]
-    found = {name: (root / name).read_bytes() for name in sorted(set(names)) if (root / name).is_file()}
-    if not found:
+    contents = {name: (root / name).read_bytes() for name in sorted(set(names)) if (root / name).is_file()}
+    if not contents:
         raise UserError(f"{root}/harness holds no files; run framebench inside a clone of the repository.")
-    return found
+    return contents
 
 
 def harness_tree_sha256(root: Path) -> str:

@@ -47,5 +47,5 @@ def _prune_engine() -> list[str]:
 
 def _disk_use(folder: Path) -> int:
     """Bytes on disk, a file with several names counted once."""
-    found = {(s.st_dev, s.st_ino): s.st_blocks * 512 for s in (p.lstat() for p in folder.rglob("*"))}
-    return sum(found.values())
+    blocks = {(s.st_dev, s.st_ino): s.st_blocks * 512 for s in (p.lstat() for p in folder.rglob("*"))}
+    return sum(blocks.values())

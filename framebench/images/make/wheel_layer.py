@@ -69,11 +69,11 @@ def environment_layer(python: str, lock: bytes) -> list[Entry]:
 
 def _entries(folder: Path) -> list[Entry]:
     """Every file and folder below; modes are the two that matter, so the umask has no say."""
-    found = []
+    entries = []
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if path.is_dir():
-            found.append(Entry(name, 0o755))
+            entries.append(Entry(name, 0o755))
         elif "__pycache__" not in path.parts:
-            found.append(Entry(name, 0o755 if path.stat().st_mode & 0o100 else 0o644, path))
-    return found
+            entries.append(Entry(name, 0o755 if path.stat().st_mode & 0o100 else 0o644, path))
+    return entries

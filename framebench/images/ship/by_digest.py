@@ -35,12 +35,12 @@ def pull(repo_digest: str, config_digest: str) -> None:
     if done.returncode:
         raise _failure(repo_digest, done.stderr)
     details = engine.inspect(repo_digest)
-    found = identity(details) if details else None
-    if found != config_digest:
+    pulled = identity(details) if details else None
+    if pulled != config_digest:
         if not was_here:
             engine.docker("image", "rm", repo_digest, check=False)
         raise UserError(
-            f"{repo_digest} has config digest {found or 'unknown'}, expected was {config_digest}: "
+            f"{repo_digest} has config digest {pulled or 'unknown'}, expected was {config_digest}: "
             "it is not the image that was asked for, so it is not used"
         )
 

@@ -99,11 +99,11 @@ def publishable(root: Path, rows: list[ImageRow], progress: Callable[[str], None
 
 def _outside_main(root: Path, row: ImageRow) -> list[str]:
     """The base's Debian packages that are not in the archive's section main, which is free software."""
-    found, name = [], row.base or None
+    packages, name = [], row.base or None
     while name:
         lock = load_base_lock(root, name)
-        found += [
+        packages += [
             f"{deb.name}={deb.version} (Debian)" for deb in lock.debs() if "/main/" not in f"/{deb.path}"
         ]
         name = lock.parent
-    return found
+    return packages
