@@ -7,13 +7,13 @@ from pathlib import Path
 from rich.console import Console
 
 from framebench import dataset
-from framebench.commands.saying import sayer
+from framebench.commands.saying import Sayer
 from framebench.pages.answer_words import plain, title
 
 
 def run(results: Path, console: Console) -> None:
     """One paragraph per kind of work."""
-    say = sayer(console)
+    say = Sayer(console)
     for answer in dataset.load([results] if results.exists() else []).answers:
         say(f"{title(answer.question)}: {plain(answer)}")
         for result in answer.best:

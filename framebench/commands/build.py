@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from framebench import images as factory
-from framebench.commands.saying import sayer
+from framebench.commands.saying import Sayer
 from framebench.images.make.builder import BuilderName
 
 
@@ -21,7 +21,7 @@ def run(
     console: Console,
 ) -> int:
     """Exit code 0; with ``check`` 1 when two clean builds of an image differ."""
-    say = sayer(console)
+    say = Sayer(console)
     rows = factory.load_matrix(root).select(names, all_cpu)
     if not names and (unlocked := [row.name for row in rows if not factory.is_locked(root, row)]):
         say(f"left out, no lock yet: {', '.join(unlocked)}")

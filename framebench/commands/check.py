@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from framebench.commands.saying import sayer
+from framebench.commands.saying import Sayer
 from framebench.errors import UserError
 from framebench.records import store
 
 
 def run(root: Path, paths: Sequence[Path], console: Console) -> int:
     """Exit code 0 if all are sound; 1 and one line per fault if not."""
-    say = sayer(console)
+    say = Sayer(console)
     for path in paths:
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; give a record or a folder of records")

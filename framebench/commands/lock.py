@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from framebench.commands.saying import sayer
+from framebench.commands.saying import Sayer
 from framebench.images import load_matrix
 from framebench.images.fetch.debs import base_names, remake_base_lock
 from framebench.images.fetch.resolve import compile_lock
@@ -15,7 +15,7 @@ from framebench.images.fetch.resolve import compile_lock
 
 def run(root: Path, names: Sequence[str], console: Console) -> None:
     """The locks of these images, or with ``base`` those of all bases."""
-    say = sayer(console)
+    say = Sayer(console)
     if tuple(names) == ("base",):
         for name in base_names(root):
             say(str(remake_base_lock(root, name)))

@@ -10,12 +10,12 @@ from framebench.campaign.opening import Bench, open_campaign
 from framebench.campaign.preparation import still_needed
 from framebench.campaign.request import Request, Resolved, as_known, resolve
 from framebench.commands.phrases import minutes
-from framebench.commands.saying import sayer
+from framebench.commands.saying import Sayer
 
 
 def run(request: Request, console: Console) -> None:
     """Print the plan without running or building anything."""
-    say = sayer(console)
+    say = Sayer(console)
     resolved = resolve(request, say)
     bench = open_campaign(request, resolved, as_known(resolved), say)
     for trial in bench.plan.gates:

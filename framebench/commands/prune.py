@@ -7,11 +7,11 @@ from pathlib import Path
 from rich.console import Console
 
 from framebench import images
-from framebench.commands.saying import sayer
+from framebench.commands.saying import Sayer
 
 
 def run(root: Path, console: Console) -> None:
     """One line for each thing freed."""
-    say = sayer(console)
+    say = Sayer(console)
     for line in images.prune(root):
         say(line)

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from framebench import images as factory
-from framebench.commands.saying import sayer
+from framebench.commands.saying import Sayer
 
 
 def run(root: Path, names: Sequence[str], registry: str, console: Console) -> None:
     """Push and note the addresses in ``containers/published.json``."""
     rows = factory.load_matrix(root).select(names, all_cpu=False)
-    factory.push(root, rows, registry.rstrip("/"), sayer(console))
+    factory.push(root, rows, registry.rstrip("/"), Sayer(console))

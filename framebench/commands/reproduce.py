@@ -14,7 +14,7 @@ from framebench.campaign.recorded_pair import find_pair
 from framebench.campaign.reproducing import judge_again, measure_again
 from framebench.campaign.same_image import prepare_as_recorded
 from framebench.commands.phrases import minutes, outcome_line
-from framebench.commands.saying import sayer
+from framebench.commands.saying import Sayer
 from framebench.dataset.quiet import too_busy
 from framebench.errors import UserError
 from framebench.executors import machine
@@ -27,7 +27,7 @@ from harness.record import Record
 
 def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -> int:
     """Reproduce one result; exit code 0 for a verdict of any kind, 1 when no trial could be timed."""
-    say = sayer(console)
+    say = Sayer(console)
     loaded = store.load([results])
     wanted_id = store.find(loaded.records, wanted).result_id
     records = [record for _, record in loaded.records]

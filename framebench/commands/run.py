@@ -16,13 +16,13 @@ from framebench.campaign.request import Request, Resolved, Say, as_known, resolv
 from framebench.commands.campaign_progress import CampaignProgress
 from framebench.commands.phrases import minutes
 from framebench.commands.plan import plan_lines, preparation_lines
-from framebench.commands.saying import sayer
+from framebench.commands.saying import Sayer
 from harness.record import ImageRef
 
 
 def run(request: Request, console: Console) -> int:
     """Run the campaign; exit code 0 when it ended as planned or by the budget, 130 when stopped by hand."""
-    say = sayer(console)
+    say = Sayer(console)
     resolved = resolve(request, say)
     images = _prepared(request, resolved, say)
     bench = open_campaign(request, resolved, images, say)
@@ -51,7 +51,7 @@ def _prepared(request: Request, resolved: Resolved, say: Say) -> dict[str, Image
 
 
 def _measure(bench: Bench, console: Console) -> Summary:
-    restore = _stop_on_ctrl_c(bench.campaign, sayer(console))
+    restore = _stop_on_ctrl_c(bench.campaign, Sayer(console))
     deadline = None if bench.budget_s is None else time.monotonic() + bench.budget_s
     try:
         with CampaignProgress(console) as progress:

@@ -56,9 +56,11 @@ SIZE = 300_000
 CHILD = """
 import sys
 from pathlib import Path
+from rich.console import Console
+from framebench.commands.saying import Sayer
 from framebench.images import fetch_wheels, load_matrix
 root = Path(sys.argv[1])
-fetch_wheels(root, load_matrix(root).find("torch-cpu"), lambda line: print(line, flush=True))
+fetch_wheels(root, load_matrix(root).find("torch-cpu"), Sayer(Console(highlight=False, soft_wrap=True)))
 """
 
 
