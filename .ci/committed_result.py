@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from framebench import dataset, images
-from framebench.images import engine
+from framebench.images.make import engine
 
 root = Path(__file__).resolve().parent.parent
 data = dataset.load([root / "results"])

@@ -6,7 +6,8 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
-from framebench import store, suites
+from framebench.campaign import suites
+from framebench.records import store
 
 EXPLAINED = {"ok", "unsupported"}
 root = Path(__file__).resolve().parent.parent

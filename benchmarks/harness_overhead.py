@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from framebench.suites import load, parse_contender
+from framebench.campaign.suites import load, parse_contender
 from harness import frameworks, protocol, workloads
 from harness.workloads import Job
 

@@ -25,9 +25,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from framebench.images import ImageRow, engine, load_matrix
-from framebench.images.debs import load_base_lock
-from framebench.images.lock import check_lock
+from framebench.images import ImageRow, load_matrix
+from framebench.images.fetch.debs import load_base_lock
+from framebench.images.locks import check_lock
+from framebench.images.make import engine
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE, PLAIN = "framebench-bench-base", "framebench-bench-plain"

@@ -13,9 +13,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from framebench import store
-from framebench.comparisons import comparisons, overall
-from framebench.result import results
+from framebench.dataset.case_comparisons import comparisons
+from framebench.dataset.grouping import results
+from framebench.dataset.overall_ratios import overall
+from framebench.records import store
 from framebench.statistics.family import judge_case
 from framebench.statistics.geomean import LogRatio, geometric_mean
 from framebench.statistics.interval import throughput_interval, time_interval

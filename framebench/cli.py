@@ -1,4 +1,4 @@
-"""The command line: arguments in, sentences out; each command is a few lines over the module behind it."""
+"""The command line: arguments only; ``commands`` has what each one does and says."""
 
 from __future__ import annotations
 
@@ -13,10 +13,6 @@ from framebench.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 console = Console(soft_wrap=True, highlight=False)
-
-
-def _say(line: str) -> None:
-    console.print(line, markup=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -45,34 +41,18 @@ _builder = click.option(
 @_builder
 def build(images: tuple[str, ...], all_cpu: bool, check: bool, builder: Any) -> None:
     """Build container images (by default those that campaigns on the CPU measure in)."""
-    from framebench import images as factory
+    from framebench.commands import build as command
 
-    rows = factory.load_matrix(ROOT).select(images, all_cpu)
-    if not images and (unlocked := [row.name for row in rows if not factory.is_locked(ROOT, row)]):
-        _say(f"left out, no lock yet: {', '.join(unlocked)}")
-        rows = [row for row in rows if row.name not in unlocked]
-    if check:
-        sys.exit(0 if factory.check(ROOT, rows, _say, builder) else 1)
-    for row in rows:
-        made = factory.build(ROOT, row, _say, builder=builder)
-        _say(f"{made.name}  {made.config_digest}  {made.tag}")
+    sys.exit(command.run(ROOT, images, all_cpu, check, builder, console))
 
 
 @cli.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...|base")
 def lock(images: tuple[str, ...]) -> None:
     """Resolve the locks of images anew (needs uv), or with `base` the Debian packages of the bases."""
-    from framebench.images import load_matrix
-    from framebench.images.debs import base_names, remake_base_lock
-    from framebench.images.resolve import compile_lock
+    from framebench.commands import lock as command
 
-    if images == ("base",):
-        for name in base_names(ROOT):
-            _say(str(remake_base_lock(ROOT, name)))
-        return
-    matrix = load_matrix(ROOT)
-    for row in matrix.select(images):
-        _say(str(compile_lock(ROOT, row)))
+    command.run(ROOT, images, console)
 
 
 @cli.group()
@@ -84,9 +64,9 @@ def image() -> None:
 @click.argument("name")
 def show_image(name: str) -> None:
     """Show what is in an image: packages, versions, hashes, licences, size of each layer, last check."""
-    from framebench import image_terminal
+    from framebench.commands import image as command
 
-    image_terminal.show(ROOT, name, console)
+    command.run(ROOT, name, console)
 
 
 @cli.command()
@@ -103,19 +83,18 @@ def push(images: tuple[str, ...], registry: str) -> None:
     The addresses go into containers/published.json; commit it, so that everyone can pull them by digest. By default
     the images are those that campaigns on the CPU measure in.
     """
-    from framebench import images as factory
+    from framebench.commands import push as command
 
-    rows = factory.load_matrix(ROOT).select(images, all_cpu=False)
-    factory.push(ROOT, rows, registry.rstrip("/"), _say)
+    command.run(ROOT, images, registry, console)
 
 
 @cli.command()
 @click.argument("image")
 def pull(image: str) -> None:
     """Pull a published image by its digest; another image than the published one is refused."""
-    from framebench import images as factory
+    from framebench.commands import pull as command
 
-    _say(factory.pull_published(ROOT, factory.load_matrix(ROOT).find(image), _say))
+    command.run(ROOT, image, console)
 
 
 @cli.command()
@@ -128,12 +107,9 @@ def pull(image: str) -> None:
 )
 def export(image: str, output: Path | None) -> None:
     """Write an image as one file with its checksum, for machines without a network or without Docker."""
-    from framebench import images as factory
+    from framebench.commands import export as command
 
-    made = factory.export(ROOT, factory.load_matrix(ROOT).find(image), output, _say)
-    _say(f"{made.path}  {made.config_digest}")
-    for line in factory.commands(made):
-        _say(line)
+    command.run(ROOT, image, output, console)
 
 
 _suite = click.option("--suite", default="auto", show_default=True, help="A file of suites/, or auto.")
@@ -190,9 +166,10 @@ _results = click.option(
 @_results
 def plan(**options: Any) -> None:
     """Print what would run, what is done already, and how long it would take."""
-    from framebench import bench
+    from framebench.campaign.request import Request
+    from framebench.commands import plan as command
 
-    bench.show_plan(bench.Request(ROOT, **options), console)
+    command.run(Request(ROOT, **options), console)
 
 
 @cli.command()
@@ -207,9 +184,10 @@ def plan(**options: Any) -> None:
 @click.option("--force", is_flag=True, help="Run trials again that are done already.")
 def run(**options: Any) -> None:
     """Measure: rounds of interleaved trials; Ctrl-C once finishes the trial, twice stops now."""
-    from framebench import bench
+    from framebench.campaign.request import Request
+    from framebench.commands import run as command
 
-    sys.exit(bench.run(bench.Request(ROOT, **options), console))
+    sys.exit(command.run(Request(ROOT, **options), console))
 
 
 @cli.command()
@@ -217,30 +195,18 @@ def run(**options: Any) -> None:
 @click.option("--serve", type=int, metavar="PORT", help="Serve the site on this port of this machine.")
 def site(results: Path, serve: int | None) -> None:
     """Render the results into build/site."""
-    from framebench import pages
+    from framebench.commands import site as command
 
-    report = pages.build_site(ROOT, [results], ROOT / "build" / "site")
-    _say(report.describe())
-    if serve is not None:
-        _say(f"http://127.0.0.1:{serve}/  (Ctrl-C ends)")
-        pages.serve(ROOT, serve)
+    command.run(ROOT, results, serve, console)
 
 
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
 def check(paths: tuple[Path, ...]) -> None:
     """Validate records; exit 0 if all are sound, 1 and one line per fault if not."""
-    from framebench import store
+    from framebench.commands import check as command
 
-    for path in paths:
-        if not path.exists():
-            raise UserError(f"{path}: no such file or folder; give a record or a folder of records")
-    faults = store.check(list(paths) or [ROOT / "results"])
-    for fault in faults:
-        _say(fault)
-    if faults:
-        sys.exit(1)
-    _say("all records are sound")
+    sys.exit(command.run(ROOT, paths, console))
 
 
 @cli.command()
@@ -248,9 +214,18 @@ def check(paths: tuple[Path, ...]) -> None:
 @_results
 def show(result: str | None, results: Path) -> None:
     """Show one result (an id, a unique prefix of it, or a trial id), or list them all."""
-    from framebench import terminal
+    from framebench.commands import show as command
 
-    terminal.show(results, result, console)
+    command.run(results, result, console)
+
+
+@cli.command()
+@_results
+def answers(results: Path) -> None:
+    """Say which framework to use for which work, and by how much, as the site's home page does."""
+    from framebench.commands import answers as command
+
+    command.run(results, console)
 
 
 @cli.command()
@@ -259,9 +234,9 @@ def show(result: str | None, results: Path) -> None:
 @_results
 def compare(a: str, b: str, results: Path) -> None:
     """Compare two results of one case: ratio, interval, verdict."""
-    from framebench import terminal
+    from framebench.commands import compare as command
 
-    terminal.compare(results, a, b, console)
+    command.run(results, a, b, console)
 
 
 @cli.command()
@@ -270,9 +245,9 @@ def compare(a: str, b: str, results: Path) -> None:
 @_results
 def reproduce(result: str, rounds: int, results: Path) -> None:
     """Measure a recorded result again in its very image, and say whether it holds."""
-    from framebench import reproduce as again
+    from framebench.commands import reproduce as command
 
-    sys.exit(again.run(ROOT, results, result, rounds, console))
+    sys.exit(command.run(ROOT, results, result, rounds, console))
 
 
 @cli.command()
@@ -284,59 +259,51 @@ def reproduce(result: str, rounds: int, results: Path) -> None:
 @_results
 def selftest(full: bool, results: Path) -> None:
     """Prove the machinery on this machine: A/A, planted slow-downs, observer effect, canaries."""
-    from framebench.selftest import run as proof
+    from framebench.commands import selftest as command
 
-    sys.exit(proof.run(ROOT, results, "full" if full else "quick", console))
+    sys.exit(command.run(ROOT, results, "full" if full else "quick", console))
 
 
 @cli.command()
 @_results
 def doctor(results: Path) -> None:
     """Say what this machine can and cannot measure, and why."""
-    from framebench import doctor as examination
+    from framebench.commands import doctor as command
 
-    sys.exit(examination.run(ROOT, results, console))
+    sys.exit(command.run(ROOT, results, console))
 
 
 @cli.command()
 def prune() -> None:
     """Remove the images, volumes, environments and downloads that framebench stored."""
-    from framebench import images
+    from framebench.commands import prune as command
 
-    for line in images.prune(ROOT) or ["nothing to remove"]:
-        _say(line)
+    command.run(ROOT, console)
 
 
 @cli.command()
 @click.argument("image")
 def sbom(image: str) -> None:
     """Print the bill of materials of an image (CycloneDX 1.6, JSON)."""
-    from framebench.images import load_matrix
-    from framebench.images.sbom import image_sbom
+    from framebench.commands import sbom as command
 
-    document = image_sbom(ROOT, load_matrix(ROOT).find(image), lambda line: click.echo(line, err=True))
-    click.echo(document, nl=False)
+    command.run(ROOT, image)
 
 
 @cli.command()
 def publishable() -> None:
     """Print, as a JSON list, the images that may be pushed; why others may not goes to stderr."""
-    import json
+    from framebench.commands import publishable as command
 
-    from framebench.images import load_matrix
-    from framebench.images.redistribution import publishable
-
-    click.echo(json.dumps(publishable(ROOT, load_matrix(ROOT).rows, lambda line: click.echo(line, err=True))))
+    command.run(ROOT)
 
 
 @cli.command()
 def schema() -> None:
     """Print the JSON Schema of spec and record."""
-    import msgspec
+    from framebench.commands import schema as command
 
-    from framebench import store
-
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(store.json_schema()), indent=2).decode() + "\n")
+    command.run()
 
 
 def main() -> None:

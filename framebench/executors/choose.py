@@ -5,27 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from framebench import images
 from framebench.errors import UserError
 from framebench.executors import Executor, Progress
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.system import SystemExecutor
 from framebench.executors.venv import VenvExecutor
-from framebench.images import debs, engine
+from framebench.images.fetch import debs
+from framebench.images.make import engine
 
 
-def choose(root: Path, wanted: str, say: Progress, images_asked: Sequence[str] = ()) -> Executor:
+def choose(
+    root: Path,
+    wanted: str,
+    say: Progress,
+    images_asked: Sequence[str] = (),
+    harness_tree: str | None = None,
+) -> Executor:
     """The executor that was asked for; for ``auto`` Docker where images can be made, else environments.
 
-    ``images_asked``: rows of the matrix that take the place of their stacks' default images.
+    ``images_asked``: rows of the matrix that take the place of their stacks' default images. ``harness_tree``: the
+    hash of ``harness/``, where it is known already.
     Raises ``UserError`` with the mend when Docker was asked for and does not answer.
     """
     match wanted:
         case "auto":
-            return _auto(root, say, images_asked)
+            return _auto(root, say, images_asked, harness_tree)
         case "docker":
             say("executor: docker, as asked")
-            return DockerExecutor(root, images_asked)
+            return DockerExecutor(root, images_asked, harness_tree)
         case "venv":
             say("executor: venv, as asked; results made outside a container say so")
             return VenvExecutor(root, images_asked)
@@ -40,10 +47,10 @@ def choose(root: Path, wanted: str, say: Progress, images_asked: Sequence[str] =
             raise UserError(f"There is no executor '{wanted}'; known are auto, docker, venv and system.")
 
 
-def _auto(root: Path, say: Progress, images_asked: Sequence[str]) -> Executor:
+def _auto(root: Path, say: Progress, images_asked: Sequence[str], harness_tree: str | None) -> Executor:
     try:
-        executor = DockerExecutor(root, images_asked)
-        _require_images(root, say, images_asked)
+        executor = DockerExecutor(root, images_asked, harness_tree)
+        _require_bases(root, say, executor.bases_to_build())
     except UserError as obstacle:
         say(f"executor: venv, from the same locks as the images, because Docker cannot be used: {obstacle}")
         return VenvExecutor(root, images_asked)
@@ -51,10 +58,8 @@ def _auto(root: Path, say: Progress, images_asked: Sequence[str]) -> Executor:
     return executor
 
 
-def _require_images(root: Path, say: Progress, images_asked: Sequence[str]) -> None:
+def _require_bases(root: Path, say: Progress, bases: set[str]) -> None:
     """Raises ``UserError`` where images are missing and what they are built with cannot be had."""
-    rows = images.load_matrix(root).for_stacks(images_asked).values()
-    bases = {row.base for row in rows if images.local_image(root, row) is None}
     if bases:
         engine.client()
     for base in sorted(bases):

@@ -6,6 +6,7 @@ Nothing of the host is mounted, so the engine may be on another machine; only a 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import selectors
@@ -61,9 +62,10 @@ class DockerExecutor:
 
     name = "docker"
 
-    def __init__(self, root: Path, images_asked: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path, images_asked: Sequence[str] = (), harness_tree: str | None = None) -> None:
         self._root = root
         self._images_asked = images_asked
+        self._harness_tree = harness_tree
         self._client = connect()
         self._stop = StopRequest()
         self._adopted: dict[str, Adopted] = {}  # by config digest
@@ -71,27 +73,40 @@ class DockerExecutor:
         self._architecture = self._client.version()["Arch"]
         self.memory_bytes = memory_limit(int(self._information["MemTotal"]))
 
+    @functools.cached_property
+    def _rows(self) -> dict[str, images.ImageRow]:
+        """By stack."""
+        return images.load_matrix(self._root).for_stacks(self._images_asked)
+
+    @functools.cached_property
+    def _here(self) -> dict[str, images.Here]:
+        """By the row's name: the images that the engine has. It is asked once."""
+        return images.local_images(self._root, self._rows.values(), self._harness_tree)
+
+    def bases_to_build(self) -> set[str]:
+        """Bases of the stacks whose image is not here."""
+        return {row.base for row in self._rows.values() if row.name not in self._here}
+
     def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
-        rows = images.load_matrix(self._root).for_stacks(self._images_asked)
-        found = {stack: images.local_image(self._root, rows[stack]) for stack in stacks}
-        return {stack: self._adopt_local(image) for stack, image in found.items() if image}
+        here = {stack: self._here.get(self._rows[stack].name) for stack in stacks}
+        return {stack: self._adopt_local(*image) for stack, image in here.items() if image}
 
     def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
         self.remove_leftovers()
-        rows = images.load_matrix(self._root).for_stacks(self._images_asked)
         prepared: dict[str, ImageRef | Unavailable] = {}
         for stack in stacks:
+            row = self._rows[stack]
             try:
-                image = images.build(self._root, rows[stack], progress)
+                here = self._here.get(row.name) or images.Here(images.build(self._root, row, progress), {})
             except images.BaseUnavailable:
                 raise  # no image can be made here: the user chooses another executor
             except UserError as error:
                 prepared[stack] = Unavailable(str(error))
                 continue
-            prepared[stack] = self._adopt_local(image)
+            prepared[stack] = self._adopt_local(*here)
         return prepared
 
-    def _adopt_local(self, image: images.LocalImage) -> ImageRef:
+    def _adopt_local(self, image: images.LocalImage, details: dict[str, Any]) -> ImageRef:
         reference = ImageRef(
             name=image.name,
             config_digest=image.config_digest,
@@ -99,7 +114,7 @@ class DockerExecutor:
             lock_sha256=image.lock_sha256,
             compiler=image.compiler,
         )
-        return self.adopt(reference, image.tag)
+        return self._note(reference, details) if details else self.adopt(reference, image.tag)
 
     def adopt(self, image: ImageRef, engine_name: str) -> ImageRef:
         """From now on run trials of ``image`` in what the engine has under ``engine_name`` at this moment.
@@ -108,14 +123,20 @@ class DockerExecutor:
         """
         assert image.config_digest, "a container's image has an identity"
         try:
-            found = self._client.images.get(engine_name)
+            image_there = self._client.images.get(engine_name)
         except ImageNotFound:
             raise UserError(f"The engine has no image {engine_name}; run `framebench build`.") from None
+        return self._note(image, image_there.attrs)
+
+    def _note(self, image: ImageRef, details: dict[str, Any]) -> ImageRef:
+        """Run trials of ``image`` in the one that the engine describes by ``details``."""
+        assert image.config_digest, "a container's image has an identity"
+        labels = details["Config"].get("Labels") or {}
         self._adopted[image.config_digest] = Adopted(
-            engine_id=found.id,
-            spec_version=int(found.labels.get(images.SPEC_VERSION_LABEL, 1)),
-            cuda=found.labels.get(CUDA_LABEL),
-            emulated=found.attrs["Architecture"] != self._architecture,
+            engine_id=details["Id"],
+            spec_version=int(labels.get(images.SPEC_VERSION_LABEL, 1)),
+            cuda=labels.get(CUDA_LABEL),
+            emulated=details["Architecture"] != self._architecture,
         )
         return image
 
@@ -172,11 +193,11 @@ class DockerExecutor:
             raise Unsupported(f"the case wants a GPU, and {spec.image.name} is an image without CUDA")
         if not self._is_here():
             raise Unsupported("the case wants a GPU, which is asked for by UUID, and the engine is far away")
-        found = gpu.choose(spec.case.device_count)
+        chosen = gpu.choose(spec.case.device_count)
         name, stack = spec.image.name or "this image", spec.contender.stack
-        if sentence := too_old(self._root, found.driver, name, stack, image.cuda):
+        if sentence := too_old(self._root, chosen.driver, name, stack, image.cuda):
             raise Unsupported(sentence)
-        return gpu.device_request(found.uuids, self._information.get("DiscoveredDevices"))
+        return gpu.device_request(chosen.uuids, self._information.get("DiscoveredDevices"))
 
     def _create(
         self, spec: TrialSpec, image: Adopted, cores: list[int], gpus: DeviceRequest | None

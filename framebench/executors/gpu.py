@@ -69,13 +69,13 @@ def _visible(uuids: list[str], wished: str) -> Iterator[str]:
                 f"CUDA_VISIBLE_DEVICES={wished} names GPUs by number, which CUDA and the driver count differently",
                 "name them by UUID (nvidia-smi -L lists them), or unset the variable",
             )
-        found = [uuid for uuid in uuids if uuid.startswith(name)]
-        if len(found) != 1:
+        matches = [uuid for uuid in uuids if uuid.startswith(name)]
+        if len(matches) != 1:
             raise Unsupported(
-                f"CUDA_VISIBLE_DEVICES names {name}, and {len(found) or 'none'} of this machine's GPUs is called so",
+                f"CUDA_VISIBLE_DEVICES names {name}, and {len(matches) or 'none'} of this machine's GPUs is called so",
                 f"its GPUs are {', '.join(uuids) or 'none'}",
             )
-        yield found[0]
+        yield matches[0]
 
 
 def cdi_names(uuids: list[str]) -> list[str]:

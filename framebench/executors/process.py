@@ -176,8 +176,8 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 def _out_of_memory_kills() -> str | None:
     """The kernel's counter of processes killed for memory, null where it cannot be read."""
     with contextlib.suppress(OSError):
-        found = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
-        return found[1] if found else None
+        counter = re.search(r"^oom_kill (\d+)$", Path("/proc/vmstat").read_text(), re.MULTILINE)
+        return counter[1] if counter else None
     return None
 
 

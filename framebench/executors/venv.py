@@ -35,13 +35,13 @@ class VenvExecutor:
 
     def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
         rows = load_matrix(self._root).for_stacks(self._images_asked)
-        found: dict[str, ImageRef] = {}
+        made: dict[str, ImageRef] = {}
         for stack in stacks:
             row = rows[stack]
             lock_hash = lock_sha256(self._root, row)
             if _is_ready(self._folder(row.name), lock_hash):
-                found[stack] = _reference(row, lock_hash)
-        return found
+                made[stack] = _reference(row, lock_hash)
+        return made
 
     def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
         rows = load_matrix(self._root).for_stacks(self._images_asked)
@@ -114,9 +114,9 @@ def find_interpreter(version: str) -> Path:
 
     ``UserError`` says what to install when there is neither.
     """
-    found = shutil.which(f"python{version}")
-    if found:
-        return Path(found)
+    interpreter = shutil.which(f"python{version}")
+    if interpreter:
+        return Path(interpreter)
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return Path(sys.executable)
     raise UserError(

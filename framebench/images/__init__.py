@@ -1,26 +1,31 @@
-"""The images that numbers are measured in: the matrix, the locks, the wheels, the builds."""
+"""The images that numbers are measured in: the matrix, the locks, the wheels, the builds.
 
-from framebench.images.assemble import SPEC_VERSION_LABEL
-from framebench.images.build import Rebuilt, build, rebuild_at
-from framebench.images.check import check
-from framebench.images.debs import BaseUnavailable
-from framebench.images.export import commands, export
-from framebench.images.fetch import fetch_wheels, missing_wheels
-from framebench.images.harness_layer import harness_tree_sha256
-from framebench.images.local import LocalImage, find_by_digest, identity, local_image
-from framebench.images.lock import is_locked, lock_path, lock_sha256
-from framebench.images.matrix import ImageRow, Matrix, load_matrix
-from framebench.images.prune import prune
+``fetch`` gets what they are made of, ``make`` puts it together, ``ship`` passes them on, ``audit`` looks inside;
+the matrix, the locks and the published addresses are what all four read. ``build`` and ``load_matrix`` are a frozen
+interface: later versions of framebench make a commit's images by calling them in that commit's tree.
+"""
+
+from framebench.images.audit.two_builds import check
+from framebench.images.fetch.debs import BaseUnavailable
+from framebench.images.fetch.wheels import fetch_wheels, missing_wheels
+from framebench.images.locks import is_locked, lock_path, lock_sha256
+from framebench.images.make.assembly import SPEC_VERSION_LABEL
+from framebench.images.make.harness_layer import harness_tree_sha256
+from framebench.images.make.into_engine import Rebuilt, build, rebuild_at
+from framebench.images.make.leftovers import prune
+from framebench.images.make.local import Here, LocalImage, find_by_digest, identity, local_image, local_images
+from framebench.images.matrix import ImageRow, load_matrix
 from framebench.images.published import repo_digest
-from framebench.images.pull import Unavailable, pull, pull_published
-from framebench.images.registry import push
+from framebench.images.ship.by_digest import Unavailable, pull, pull_published
+from framebench.images.ship.image_file import commands, export
+from framebench.images.ship.registry import push
 
 __all__ = [
     "SPEC_VERSION_LABEL",
     "BaseUnavailable",
+    "Here",
     "ImageRow",
     "LocalImage",
-    "Matrix",
     "Rebuilt",
     "Unavailable",
     "build",
@@ -34,6 +39,7 @@ __all__ = [
     "is_locked",
     "load_matrix",
     "local_image",
+    "local_images",
     "lock_path",
     "lock_sha256",
     "missing_wheels",

@@ -44,8 +44,8 @@ def load_published(root: Path) -> dict[str, Published]:
 
 def repo_digest(root: Path, config_digest: str) -> str | None:
     """Address of the image with this identity, or null where it was never pushed."""
-    found = load_published(root).get(config_digest)
-    return found.repo_digest if found else None
+    published = load_published(root).get(config_digest)
+    return published.repo_digest if published else None
 
 
 def note_published(root: Path, config_digest: str, published: Published) -> None:

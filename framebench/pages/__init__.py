@@ -1,5 +1,5 @@
 """The site: a pure function from the dataset to pages, then MkDocs as the last, replaceable step."""
 
-from framebench.pages.build import SiteReport, build_site, serve
+from framebench.pages.site import SiteReport, build_site, serve
 
 __all__ = ["SiteReport", "build_site", "serve"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from framebench.dataset import Result
+from framebench.dataset.every_baseline import Compared
 from framebench.pages import figures, flags
-from framebench.pages.evidence import Compared, Group
+from framebench.pages.evidence import Group
 from framebench.pages.views import Mark
 from framebench.pages.words import _, executor_name, result_name, status_name, verdict_name
 
@@ -80,18 +81,18 @@ def compared_text(compared: Compared | None) -> tuple[str, str, str, str]:
 
 def result_marks(result: Result) -> list[Mark]:
     """What a reader must know before trusting a row: unranked, noisy, outside a container, one trial only."""
-    found = []
+    marks = []
     if result.throughput is not None and result.unranked_because is not None:
-        found.append(Mark(_("unranked"), flags.why_unranked(result.unranked_because), warn=True))
-    found += flags.marks([flag for flag in result.flags if flag != result.unranked_because])
+        marks.append(Mark(_("unranked"), flags.why_unranked(result.unranked_because), warn=True))
+    marks += flags.marks([flag for flag in result.flags if flag != result.unranked_because])
     if not result.container:
         word = {"venv": _("venv"), "system": _("system")}.get(result.executor, result.executor)
-        found.append(
+        marks.append(
             Mark(word, _("Measured {where}.").format(where=executor_name(result.executor)), warn=True)
         )
     if result.throughput is not None and result.throughput.n < 2:
-        found.append(Mark(_("1 trial"), _("One trial has no interval."), warn=True))
-    return found
+        marks.append(Mark(_("1 trial"), _("One trial has no interval."), warn=True))
+    return marks
 
 
 def failure_text(result: Result) -> str:

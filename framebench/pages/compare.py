@@ -11,8 +11,6 @@ from framebench.pages.evidence import Evidence, Group
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _, result_name, task_name
 
-COMPARISONS = "data/baselines.json"
-
 
 class Option(NamedTuple):
     """One choice of a control."""
@@ -61,10 +59,11 @@ def baselines_json(evidence: Evidence) -> str:
     table = {}
     for group in evidence.groups:
         by_baseline = {}
-        for label, found in group.against.items():
+        for label, compared_with in group.against.items():
             declared = label == group.baseline
             by_baseline[label] = {
-                result_id: _shown(*compared_text(compared), declared) for result_id, compared in found.items()
+                result_id: _shown(*compared_text(compared), declared)
+                for result_id, compared in compared_with.items()
             }
         table[group.anchor] = by_baseline
     return json.dumps(table, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n"

@@ -117,12 +117,12 @@ def accuracy_table(group: Group, up: str) -> Table:
 
 def _beside(result: Result, contender: Contender, group: Group) -> Result | None:
     """The result of another contender of the same stack, timed in the same image."""
-    found = (
+    beside = (
         other
         for other in group.timed
         if other.contender.slug == contender.slug and other.image.name == result.image.name
     )
-    return next(found, None)
+    return next(beside, None)
 
 
 def _eager_form(result: Result, group: Group) -> Result | None:

@@ -5,25 +5,31 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from framebench import store
+from framebench.dataset.answers_frame import answers_frame
+from framebench.dataset.file_formats import as_files
 from framebench.pages import figures
+from framebench.pages.answer_words import plain
 from framebench.pages.evidence import Evidence
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _
+from framebench.records import store
 
 CONTENTS = {
     "trials": _("one row per trial, of every kind and outcome"),
     "results": _("one row per result, with intervals, failures included"),
     "comparisons": _("one row per contender and case, against the baseline"),
+    "answers": _("one row per kind of work: which one, by how much, and the sentence of the home page"),
 }
 
 
 def files(evidence: Evidence) -> dict[str, str | bytes]:
     """``{path in the site: content}`` of all downloads."""
-    found: dict[str, str | bytes] = {f"data/{name}": data for name, data in evidence.dataset.frames().items()}
+    answers = evidence.dataset.answers
+    tables = evidence.dataset.frames() | as_files("answers", answers_frame(answers, map(plain, answers)))
+    downloads: dict[str, str | bytes] = {f"data/{name}": content for name, content in tables.items()}
     for name, schema in store.json_schema().items():
-        found[f"data/{name}.schema.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
-    return found
+        downloads[f"data/{name}.schema.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+    return downloads
 
 
 def view(downloads: dict[str, str | bytes]) -> dict[str, Any]:

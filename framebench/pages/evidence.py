@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
-from framebench.dataset import CaseComparison, Dataset, Result, Row, comparisons
+from framebench.dataset import CaseComparison, Dataset, Result, Row
+from framebench.dataset.every_baseline import Against, Compared, against_baseline
 from framebench.pages.words import _, executor_name, task_name
+from framebench.records.identity import group_key
 from harness.record import Case
-
-
-class Compared(NamedTuple):
-    """Speed of a contender over the baseline's (above 1 is faster), its interval, and the verdict."""
-
-    ratio: float
-    low: float | None
-    high: float | None
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -28,7 +20,7 @@ class Group:
     """
 
     comparison: CaseComparison
-    against: dict[str, dict[str, Compared]] = field(default_factory=dict)
+    against: Against = field(default_factory=dict)
 
     @property
     def case(self) -> Case:
@@ -48,7 +40,7 @@ class Group:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Unique; what ``key_of`` gives for each of its results."""
+        """Unique; what ``group_key`` gives for each of its results."""
         return (self.case.path, self.host_id, self.executor, self.suite)
 
     @property
@@ -74,11 +66,7 @@ class Group:
     @property
     def against_baseline(self) -> dict[str, Compared]:
         """Result id → comparison with the baseline."""
-        return {
-            row.result.id: _compared(row, self.comparison)
-            for row in self.comparison.rows
-            if row.time_ratio is not None
-        }
+        return against_baseline(self.comparison)
 
     @property
     def rows(self) -> list[Row]:
@@ -111,12 +99,7 @@ class Evidence:
 
     def group_of(self, result: Result) -> Group | None:
         """The group a result stands in; null for one that a newer result has replaced everywhere."""
-        return next((group for group in self.groups if group.key == key_of(result)), None)
-
-
-def key_of(result: Result) -> tuple[str, ...]:
-    """Which group a result belongs to."""
-    return (result.case.path, result.host_id, result.executor, result.protocol.name)
+        return next((group for group in self.groups if group.key == group_key(result)), None)
 
 
 def record_file(trial_id: str) -> str:
@@ -126,30 +109,8 @@ def record_file(trial_id: str) -> str:
 
 def gather(root: Path, dataset: Dataset) -> Evidence:
     """The dataset's cases in reading order, each with every possible baseline."""
-    labels = sorted({result.label for result in dataset.results if not result.contender.twin})
-    against: dict[tuple[str, ...], dict[str, dict[str, Compared]]] = {}
-    for label in labels:
-        for case in comparisons(dataset.results, label):
-            if case.declared:
-                found = {
-                    row.result.id: _compared(row, case) for row in case.rows if row.time_ratio is not None
-                }
-                against.setdefault(Group(case).key, {})[label] = found
-    groups = [Group(case, against.get(Group(case).key, {})) for case in dataset.comparisons]
+    groups = [Group(case, dataset.baselines.get(Group(case).key, {})) for case in dataset.comparisons]
     return Evidence(root, dataset, sorted(groups, key=_in_reading_order))
-
-
-def _compared(row: Row, case: CaseComparison) -> Compared:
-    """Times to speeds; no verdict where one of the two may not be ranked."""
-    ratio, baseline = row.time_ratio, case.baseline
-    assert ratio is not None and baseline is not None
-    ranked = row.result.ranked and baseline.ranked
-    return Compared(
-        1 / ratio.value,
-        1 / ratio.high if ratio.high else None,
-        1 / ratio.low if ratio.low else None,
-        (row.verdict or "no verdict") if ranked else "not ranked",
-    )
 
 
 def _in_reading_order(group: Group) -> tuple[str, bool, str, str, str, str]:

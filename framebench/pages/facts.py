@@ -21,26 +21,26 @@ def text(value: object) -> str:
     return str(value)
 
 
-def hardware(found: Hardware | None) -> list[Fact]:
+def hardware(machine: Hardware | None) -> list[Fact]:
     """The machine as the trial saw it."""
-    if found is None:
+    if machine is None:
         return [Fact(_("Hardware"), _("not recorded: the trial ended before it could be read"))]
     rows = [
-        Fact(_("Processor"), text(found.cpu_model)),
-        Fact(_("Cores allowed"), f"{found.cores_allowed} {_('of')} {text(found.cores_online)}"),
-        Fact(_("Memory"), figures.size(found.ram_bytes)),
+        Fact(_("Processor"), text(machine.cpu_model)),
+        Fact(_("Cores allowed"), f"{machine.cores_allowed} {_('of')} {text(machine.cores_online)}"),
+        Fact(_("Memory"), figures.size(machine.ram_bytes)),
         Fact(
             _("Architecture"),
-            found.architecture + ("" if not found.emulated else _(", emulated")),
+            machine.architecture + ("" if not machine.emulated else _(", emulated")),
         ),
-        Fact(_("Frequency governor"), text(found.governor)),
-        Fact(_("Turbo"), yes_no(found.turbo)),
-        Fact(_("SMT"), yes_no(found.smt)),
-        Fact(_("Virtualisation"), text(found.virtualisation)),
-        Fact(_("Kernel"), text(found.kernel)),
-        Fact(_("Control groups"), text(found.cgroup)),
+        Fact(_("Frequency governor"), text(machine.governor)),
+        Fact(_("Turbo"), yes_no(machine.turbo)),
+        Fact(_("SMT"), yes_no(machine.smt)),
+        Fact(_("Virtualisation"), text(machine.virtualisation)),
+        Fact(_("Kernel"), text(machine.kernel)),
+        Fact(_("Control groups"), text(machine.cgroup)),
     ]
-    for number, gpu in enumerate(found.gpus):
+    for number, gpu in enumerate(machine.gpus):
         details = ", ".join(f"{key} {text(value)}" for key, value in gpu.items())
         rows.append(Fact(_("GPU {n}").format(n=number), details))
     return rows
@@ -72,31 +72,31 @@ def environment(record: Record) -> list[Fact]:
 
 def settings(record: Record) -> list[Fact]:
     """What was set explicitly and read back."""
-    found = record.settings
-    if found is None:
+    chosen = record.settings
+    if chosen is None:
         return []
-    rows = [Fact(_("Layout"), text(found.layout))]
+    rows = [Fact(_("Layout"), text(chosen.layout))]
     for title, group in (
-        (_("Threads"), found.threads),
-        (_("Precision"), found.precision),
-        (_("Compile"), found.compile),
+        (_("Threads"), chosen.threads),
+        (_("Precision"), chosen.precision),
+        (_("Compile"), chosen.compile),
     ):
         rows += [Fact(f"{title}: {name}", text(value)) for name, value in sorted(group.items())]
     return rows
 
 
-def utilization(found: Utilization) -> list[Fact]:
+def utilization(used: Utilization) -> list[Fact]:
     """Model FLOP/s, and what share they are of the data sheet's peak and of the measured ceiling."""
     return [
-        Fact(_("Model FLOP/s"), figures.flops_rate(found.flops_per_s)),
+        Fact(_("Model FLOP/s"), figures.flops_rate(used.flops_per_s)),
         Fact(
             _("MFU, of the data sheet's peak"),
-            share(found.mfu, found.peak, found.precision, found.mfu_reason),
-            href="../../gpus/" if found.mfu is not None else None,
+            share(used.mfu, used.peak, used.precision, used.mfu_reason),
+            href="../../gpus/" if used.mfu is not None else None,
         ),
         Fact(
             _("Of this device's measured ceiling"),
-            share(found.ceiling_share, found.ceiling, found.precision, found.ceiling_reason),
+            share(used.ceiling_share, used.ceiling, used.precision, used.ceiling_reason),
         ),
     ]
 
@@ -112,14 +112,14 @@ def share(part: float | None, whole: float | None, precision: str | None, reason
 
 def provenance(record: Record) -> list[Fact]:
     """Which code measured, on which host, in which campaign."""
-    found = record.provenance
+    origin = record.provenance
     return [
-        Fact(_("Commit"), found.git_commit or figures.NONE, code=bool(found.git_commit)),
-        Fact(_("Uncommitted changes"), yes_no(found.dirty)),
-        Fact(_("Work hash"), found.work_hash, code=True),
-        Fact(_("Harness tree, SHA-256"), found.harness_tree_sha256, code=True),
+        Fact(_("Commit"), origin.git_commit or figures.NONE, code=bool(origin.git_commit)),
+        Fact(_("Uncommitted changes"), yes_no(origin.dirty)),
+        Fact(_("Work hash"), origin.work_hash, code=True),
+        Fact(_("Harness tree, SHA-256"), origin.harness_tree_sha256, code=True),
         Fact(_("Workload configuration, SHA-256"), text(record.workload_config_sha256), code=True),
-        Fact(_("Host"), found.host_id, href=f"../../hosts/{found.host_id}/"),
+        Fact(_("Host"), origin.host_id, href=f"../../hosts/{origin.host_id}/"),
         Fact(_("Campaign"), record.campaign_id, code=True),
         Fact(_("Record version"), str(record.record_version)),
     ]

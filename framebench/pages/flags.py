@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from framebench.dataset.result import SET_ASIDE
 from framebench.pages.views import Mark
 from framebench.pages.words import _
-from framebench.result import SET_ASIDE
 from harness import flags
 
 MEANINGS = {
@@ -57,9 +57,9 @@ def meaning(flag: str) -> str:
     return MEANINGS.get(flag, flag)
 
 
-def marks(found: list[str]) -> list[Mark]:
+def marks(flags: list[str]) -> list[Mark]:
     """One mark per flag, each once."""
-    return [Mark(_(flag), meaning(flag), warn=True) for flag in dict.fromkeys(found)]
+    return [Mark(_(flag), meaning(flag), warn=True) for flag in dict.fromkeys(flags)]
 
 
 def why_unranked(reason: str) -> str:

@@ -23,8 +23,8 @@ def index(evidence: Evidence) -> dict[str, Any]:
     """The list of hosts."""
     table = []
     for host_id in ids(evidence):
-        found = _results(host_id, evidence)
-        machine = _hardware(found)
+        results = _results(host_id, evidence)
+        machine = _hardware(results)
         table.append(
             [
                 Cell(host_id, href=f"{host_id}/", code=True),
@@ -32,8 +32,8 @@ def index(evidence: Evidence) -> dict[str, Any]:
                 Cell(str(machine.cores_allowed) if machine else figures.NONE, "fb-num"),
                 Cell(figures.size(machine.ram_bytes if machine else None), "fb-num"),
                 Cell(_noise_short(host_id, evidence), "fb-num"),
-                Cell(str(len(found)), "fb-num"),
-                Cell(str(sum(result.ranked for result in found)), "fb-num"),
+                Cell(str(len(results)), "fb-num"),
+                Cell(str(sum(result.ranked for result in results)), "fb-num"),
             ]
         )
     head = [
@@ -58,7 +58,7 @@ def index(evidence: Evidence) -> dict[str, Any]:
 
 def view(host_id: str, evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``host.md.j2`` needs."""
-    found = _results(host_id, evidence)
+    results = _results(host_id, evidence)
     noise = evidence.dataset.noises.get(host_id)
     if noise is None:
         text = _(
@@ -77,13 +77,13 @@ def view(host_id: str, evidence: Evidence) -> dict[str, Any]:
     return {
         "title": host_id,
         "name": host_id,
-        "facts": facts.hardware(_hardware(found)) if found else [],
+        "facts": facts.hardware(_hardware(results)) if results else [],
         "noise": text,
         "observer": _observer(host_id, evidence),
         "ceilings": _ceilings(host_id, evidence),
-        "quiet": any(result.ranked for result in found),
+        "quiet": any(result.ranked for result in results),
         "quiet_note": _("No result of this host is ranked: the remarks below say why."),
-        "results": results_table(found, "../../"),
+        "results": results_table(results, "../../"),
         "selftest": selftest.view(host_id, evidence),
     }
 
@@ -99,36 +99,37 @@ def _hardware(results: list[Result]) -> Hardware | None:
 
 def _observer(host_id: str, evidence: Evidence) -> str:
     """What the sampler costs the trials of this host; empty where none measured it."""
-    found = evidence.dataset.observers.get(host_id)
-    if found is None:
+    ratio = evidence.dataset.observers.get(host_id)
+    if ratio is None:
         return ""
-    value, interval = figures.with_interval(*found[:3])
+    value, interval = figures.with_interval(*ratio[:3])
     return _(
         "With the sampler at work a step takes {ratio} times as long as without it ({interval}{count} trials)."
     ).format(
         ratio=value,
         interval=_("95 % interval {interval}, ").format(interval=interval) if interval else "",
-        count=found.n,
+        count=ratio.n,
     )
 
 
 def _ceilings(host_id: str, evidence: Evidence) -> Table:
     """What was measured as the most this machine can do, by device and precision."""
     rows = []
-    for place, found in sorted(evidence.dataset.ceilings.items()):
+    for place, ceiling in sorted(evidence.dataset.ceilings.items()):
         if place.host_id != host_id:
             continue
-        copied = figures.bytes_rate(found.copy)
-        for precision, rate in found.matmul.items() or [(figures.NONE, None)]:
+        copied = figures.bytes_rate(ceiling.copy)
+        for precision, rate in ceiling.matmul.items() or [(figures.NONE, None)]:
             rows.append(
                 [
                     Cell(_device(place)),
                     Cell(precision),
                     Cell(figures.flops_rate(rate), "fb-num"),
                     Cell(copied, "fb-num"),
-                    Cell(str(found.trials), "fb-num"),
+                    Cell(str(ceiling.trials), "fb-num"),
                     Cell(
-                        "; ".join(f"{name}: {reason}" for name, reason in found.reasons.items()), "fb-reason"
+                        "; ".join(f"{name}: {reason}" for name, reason in ceiling.reasons.items()),
+                        "fb-reason",
                     ),
                 ]
             )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from framebench.dataset import Result
-from framebench.images.check import Rebuild, load_rebuilds
-from framebench.images.describe import Package, describe
-from framebench.images.lock import is_locked, lock_path
+from framebench.images.audit.description import Package, describe
+from framebench.images.audit.two_builds import Rebuild, load_rebuilds
+from framebench.images.locks import is_locked, lock_path
 from framebench.images.matrix import ImageRow, load_matrix
 from framebench.images.published import Published, load_published
 from framebench.pages import figures
@@ -77,7 +77,7 @@ def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``image.md.j2`` needs for a row of the matrix."""
     lock = lock_path(evidence.root, row)
     described = describe(evidence.root, row)
-    found = _results(row.name, evidence)
+    results = _results(row.name, evidence)
     return {
         "title": row.name,
         "name": row.name,
@@ -105,15 +105,15 @@ def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
         "packages": _packages(described.packages),
         "rebuild": _rebuild_facts(described.rebuild) if described.rebuild else [],
         "layers": _other_layers(described.rebuild) if described.rebuild else Table([], []),
-        "digests": _digests(found, evidence),
-        "libraries": _libraries(found),
-        "results": results_table(found, "../../"),
+        "digests": _digests(results, evidence),
+        "libraries": _libraries(results),
+        "results": results_table(results, "../../"),
     }
 
 
 def view_gone(name: str, evidence: Evidence) -> dict[str, Any]:
     """The same for an image that only results know."""
-    found = _results(name, evidence)
+    results = _results(name, evidence)
     return {
         "title": name,
         "name": name,
@@ -122,9 +122,9 @@ def view_gone(name: str, evidence: Evidence) -> dict[str, Any]:
         "facts": [Fact(_("In the matrix"), _("no longer; the results' commits have its recipe"))],
         "lock": "",
         "packages": Table([], []),
-        "digests": _digests(found, evidence),
-        "libraries": _libraries(found),
-        "results": results_table(found, "../../"),
+        "digests": _digests(results, evidence),
+        "libraries": _libraries(results),
+        "results": results_table(results, "../../"),
     }
 
 

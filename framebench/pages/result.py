@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from framebench.dataset import Result
+from framebench.dataset.quiet import too_busy
 from framebench.pages import facts, figures, flags, telemetry, trials
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
@@ -140,23 +141,29 @@ def _identity(result: Result) -> str:
 
 def _reproductions(result: Result, evidence: Evidence) -> Table:
     rows = []
-    for found in evidence.dataset.reproductions.get(result.id, []):
-        value, interval = figures.with_interval(found.ratio_of_ratios, found.low, found.high)
-        word = _(found.verdict)
-        if found.verdict == "undecided" and found.rounds_needed is not None:
-            word += _(", {n} more rounds would decide").format(n=found.rounds_needed)
-        css = {"reproduced": "fb-yes", "not reproduced": "fb-no"}.get(found.verdict, "")
-        hardware = _("the same hardware") if found.same_hardware else _("other hardware: only the ratio")
+    for reproduction in evidence.dataset.reproductions.get(result.id, []):
+        value, interval = figures.with_interval(
+            reproduction.ratio_of_ratios, reproduction.low, reproduction.high
+        )
+        word = _(reproduction.verdict)
+        if too_busy(reproduction.busy_rounds or 0, reproduction.rounds):
+            word += _(": the machine was too busy to judge")
+        elif reproduction.verdict == "undecided" and reproduction.rounds_needed is not None:
+            word += _(", {n} more rounds would decide").format(n=reproduction.rounds_needed)
+        css = {"reproduced": "fb-yes", "not reproduced": "fb-no"}.get(reproduction.verdict, "")
+        hardware = (
+            _("the same hardware") if reproduction.same_hardware else _("other hardware: only the ratio")
+        )
         rows.append(
             [
-                Cell(found.reproduced_utc.replace("T", " ")[:16]),
+                Cell(reproduction.reproduced_utc.replace("T", " ")[:16]),
                 Cell(word, css),
                 Cell(value, "fb-num"),
                 Cell(interval or figures.NONE, "fb-num"),
-                Cell(figures.percent(found.bound), "fb-num"),
-                Cell(str(found.rounds), "fb-num"),
-                Cell(f"{found.host_id}, {hardware}"),
-                Cell(_("image {source}").format(source=_(found.image_source))),
+                Cell(figures.percent(reproduction.bound), "fb-num"),
+                Cell(str(reproduction.rounds), "fb-num"),
+                Cell(f"{reproduction.host_id}, {hardware}"),
+                Cell(_("image {source}").format(source=_(reproduction.image_source))),
             ]
         )
     head = [
@@ -177,9 +184,9 @@ def _latencies(result: Result) -> Table | None:
     latency = result.latency
     if latency is None:
         return None
-    found = [("p50", latency.p50), ("p90", latency.p90), ("p95", latency.p95), ("p99", latency.p99)]
+    quantiles = [("p50", latency.p50), ("p90", latency.p90), ("p95", latency.p95), ("p99", latency.p99)]
     rows = []
-    for name, estimate in found:
+    for name, estimate in quantiles:
         if estimate is None:
             continue
         low, high = figures.duration(estimate.low), figures.duration(estimate.high)
@@ -195,7 +202,7 @@ def _latencies(result: Result) -> Table | None:
 
 
 def _failures(result: Result) -> list[dict[str, str]]:
-    found = []
+    cells = []
     short = trials.names(result.records)
     for record in result.records:
         outcome = record.outcome
@@ -211,8 +218,8 @@ def _failures(result: Result) -> list[dict[str, str]]:
         text = f"{short[record.trial_id]}: {', '.join(words)}."
         if outcome.mend:
             text += " " + _("What would help: {mend}.").format(mend=outcome.mend.rstrip("."))
-        found.append({"text": text, "stderr": "\n".join(outcome.stderr_tail)})
-    return found
+        cells.append({"text": text, "stderr": "\n".join(outcome.stderr_tail)})
+    return cells
 
 
 def _parity_lead(result: Result) -> str:
@@ -228,6 +235,6 @@ def _parity_lead(result: Result) -> str:
 
 def _packages(result: Result) -> Table:
     software = next((record.software for record in reversed(result.records) if record.software), None)
-    found = sorted(software.packages.items()) if software else []
-    rows = [[Cell(name, code=True), Cell(version, code=True)] for name, version in found]
+    packages = sorted(software.packages.items()) if software else []
+    rows = [[Cell(name, code=True), Cell(version, code=True)] for name, version in packages]
     return Table([_("Package"), _("Version")], rows)

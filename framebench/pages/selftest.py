@@ -9,7 +9,7 @@ from framebench.pages import figures
 from framebench.pages.evidence import Evidence
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _
-from framebench.selftest.document import Check, Planted, Ratio, SelfTest
+from framebench.records.selftest_document import Check, Planted, Ratio, SelfTest
 
 NUM = "fb-num"
 

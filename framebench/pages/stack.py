@@ -43,22 +43,22 @@ ABOUT = {
 
 def names() -> list[str]:
     """Every stack that is compared, the plain frameworks first."""
-    found = set(frameworks.stacks()) - {frameworks.SELF_TEST} | set(ABOUT)
+    stacks = set(frameworks.stacks()) - {frameworks.SELF_TEST} | set(ABOUT)
     order = list(ABOUT)
-    return sorted(found, key=lambda name: (order.index(name) if name in order else len(order), name))
+    return sorted(stacks, key=lambda name: (order.index(name) if name in order else len(order), name))
 
 
 def index(evidence: Evidence) -> dict[str, Any]:
     """The list of stacks."""
     rows = []
     for name in names():
-        found = [r for r in evidence.dataset.results if r.contender.stack == name and not r.superseded]
-        modes = sorted({result.contender.slug.removeprefix(name + "-") for result in found})
+        results = [r for r in evidence.dataset.results if r.contender.stack == name and not r.superseded]
+        modes = sorted({result.contender.slug.removeprefix(name + "-") for result in results})
         rows.append(
             [
                 Cell(stack_name(name), href=f"{name}/", stack=name),
                 Cell(", ".join(modes) or figures.NONE, "fb-reason"),
-                Cell(str(len(found)), "fb-num"),
+                Cell(str(len(results)), "fb-num"),
             ]
         )
     return {
@@ -71,7 +71,7 @@ def index(evidence: Evidence) -> dict[str, Any]:
 
 def view(name: str, evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``stack.md.j2`` needs."""
-    found = [result for result in evidence.dataset.results if result.contender.stack == name]
+    results = [result for result in evidence.dataset.results if result.contender.stack == name]
     compiling = []
     for group in evidence.groups:
         table = compiling_table(group, "../../", stack=name)
@@ -82,5 +82,5 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "title": stack_name(name),
         "about": ABOUT.get(name, ""),
         "compiling": compiling,
-        "results": results_table(found, "../../"),
+        "results": results_table(results, "../../"),
     }

@@ -47,10 +47,10 @@ WORDS = {
 def process_table(records: Sequence[Record]) -> Table | None:
     """Each metric that could be read, over the timed window, one column per trial."""
     sampled = [record for record in records if record.telemetry and record.telemetry.metrics][-MAX_SHOWN:]
-    found = [record.telemetry.metrics for record in sampled if record.telemetry]
+    metrics = [record.telemetry.metrics for record in sampled if record.telemetry]
     head = [names([record])[record.trial_id] for record in sampled]
     return _metrics_table(
-        head, found, _("Mean over the timed window, the counter's difference, or the peak.")
+        head, metrics, _("Mean over the timed window, the counter's difference, or the peak.")
     )
 
 
@@ -61,7 +61,7 @@ def gpu_table(records: Sequence[Record]) -> Table | None:
         "Mean over the timed window or the counter's difference. That a kernel was running says little about how "
         "much of the GPU it used: GPM's shares do, on GPUs that have it (Hopper and newer)."
     )
-    return _metrics_table([head for head, _all in columns], [found for _head, found in columns], caption)
+    return _metrics_table([head for head, _all in columns], [metrics for _head, metrics in columns], caption)
 
 
 def energy_table(records: Sequence[Record]) -> Table | None:
@@ -96,20 +96,20 @@ def energy_table(records: Sequence[Record]) -> Table | None:
 
 def missing(records: Sequence[Record]) -> list[Fact]:
     """What this machine could not report, with the reason."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for record in records:
         if record.telemetry is None:
             continue
         if record.telemetry.reason:
-            found[_("all of it")] = record.telemetry.reason
-        found |= _refused(record.telemetry.metrics)
+            reasons[_("all of it")] = record.telemetry.reason
+        reasons |= _refused(record.telemetry.metrics)
         if not record.telemetry.gpus and record.telemetry.gpu_reason:
-            found[_("GPUs")] = record.telemetry.gpu_reason
+            reasons[_("GPUs")] = record.telemetry.gpu_reason
         for gpu in record.telemetry.gpus:
             for refusal in gpu.refused:
                 names_of = ", ".join(_name(name) for name in refusal.metrics)
-                found[names_of] = f"{_(refusal.support)}: {refusal.reason}"
-    return [Fact(name, reason) for name, reason in found.items()]
+                reasons[names_of] = f"{_(refusal.support)}: {refusal.reason}"
+    return [Fact(name, reason) for name, reason in reasons.items()]
 
 
 def _gpus(records: Sequence[Record]) -> list[tuple[str, GpuTelemetry]]:
@@ -138,22 +138,22 @@ def _all(gpu: GpuTelemetry) -> dict[str, Metric]:
     return gpu.metrics | gpm | limited | held_back
 
 
-def _metrics_table(head: list[str], found: list[dict[str, Metric]], caption: str) -> Table | None:
-    order = dict.fromkeys(name for metrics in found for name, m in metrics.items() if m.support == "ok")
+def _metrics_table(head: list[str], columns: list[dict[str, Metric]], caption: str) -> Table | None:
+    order = dict.fromkeys(name for metrics in columns for name, m in metrics.items() if m.support == "ok")
     rows = []
     for name in order:
-        cells = [Cell(_metric(metrics.get(name)), NUM) for metrics in found]
+        cells = [Cell(_metric(metrics.get(name)), NUM) for metrics in columns]
         rows.append([Cell(_name(name)), *cells])
     return Table([_("Metric"), *head], rows, caption) if rows else None
 
 
 def _refused(metrics: dict[str, Metric]) -> dict[str, str]:
-    found = {}
+    refused = {}
     for name, metric in metrics.items():
         if metric.support != "ok":
             words = [_(metric.support), metric.reason or ""]
-            found[_name(name)] = ": ".join(word for word in words if word)
-    return found
+            refused[_name(name)] = ": ".join(word for word in words if word)
+    return refused
 
 
 def _name(metric: str) -> str:

@@ -22,11 +22,11 @@ OTHER_KINDS = {
 
 def names(records: Sequence[Record]) -> dict[str, str]:
     """Short names of trials: ``round 3``, or the kind for the others."""
-    found = {}
+    names = {}
     for record in records:
         name = _("round {n}").format(n=record.round) if record.kind == "timing" else OTHER_KINDS[record.kind]
-        found[record.trial_id] = name
-    return found
+        names[record.trial_id] = name
+    return names
 
 
 def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Table:
@@ -258,15 +258,20 @@ def calibration_table(records: Sequence[Record]) -> Table | None:
     """The fixed kernel before and after each trial, one row per trial."""
     rows = []
     for record in records:
-        found = record.calibration
-        if found is None:
+        measured = record.calibration
+        if measured is None:
             continue
-        times = [found.matmul_before_ns, found.matmul_after_ns, found.copy_before_ns, found.copy_after_ns]
+        times = [
+            measured.matmul_before_ns,
+            measured.matmul_after_ns,
+            measured.copy_before_ns,
+            measured.copy_after_ns,
+        ]
         rows.append(
             [
                 Cell(names([record])[record.trial_id]),
                 *(Cell(figures.duration(time), NUM) for time in times),
-                Cell(f"{100 * found.drift:+.1f} %".replace("-", "−"), NUM),
+                Cell(f"{100 * measured.drift:+.1f} %".replace("-", "−"), NUM),
             ]
         )
     if not rows:

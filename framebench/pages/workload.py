@@ -17,7 +17,7 @@ from harness import workloads
 FAMILIES = ("torch", "tensorflow", "keras")
 
 
-class Source(NamedTuple):
+class SourceFile(NamedTuple):
     """One implementation, as it lies in the repository."""
 
     name: str
@@ -98,14 +98,14 @@ def _summary(text: str) -> str:
     return line[:1].upper() + line[1:]
 
 
-def _sources(folder: Path) -> list[Source]:
-    found = []
+def _sources(folder: Path) -> list[SourceFile]:
+    sources = []
     for family in FAMILIES:
         code = _read(folder / f"{family}.py")
         if code:
             path = f"harness/workloads/{folder.name}/{family}.py"
-            found.append(Source(framework(family), path, code))
-    return found
+            sources.append(SourceFile(framework(family), path, code))
+    return sources
 
 
 def _specification(name: str) -> Table:
@@ -126,18 +126,18 @@ def _specification(name: str) -> Table:
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
+    flat: dict[str, str] = {}
     for key, value in config.items():
         label = f"{prefix}{key.replace('_', ' ')}"
         if isinstance(value, dict):
-            found |= _flat(value, f"{label}: ")
+            flat |= _flat(value, f"{label}: ")
         elif isinstance(value, list):
-            found[label] = ", ".join(str(item) for item in value)
+            flat[label] = ", ".join(str(item) for item in value)
         elif isinstance(value, bool) or value is None:
-            found[label] = _("none") if value is None else _("yes") if value else _("no")
+            flat[label] = _("none") if value is None else _("yes") if value else _("no")
         else:
-            found[label] = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return found
+            flat[label] = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return flat
 
 
 def _case(group: Group) -> CaseView:
@@ -158,17 +158,17 @@ def _utilization(group: Group, up: str) -> Table:
     """How much of the machine each contender used; no rows where neither a peak nor a ceiling is known."""
     rows = []
     for result in group.timed:
-        found = result.utilization
-        if found is None or (found.mfu is None and found.ceiling_share is None):
+        share = result.utilization
+        if share is None or (share.mfu is None and share.ceiling_share is None):
             continue
         name = result_name(result)
         rows.append(
             [
                 Cell(name, href=f"{up}results/{result.id}/", stack=result.contender.stack),
-                Cell(figures.flops_rate(found.flops_per_s), "fb-num"),
-                Cell(figures.percent(found.mfu), "fb-num"),
-                Cell(figures.percent(found.ceiling_share), "fb-num"),
-                Cell(found.precision or figures.NONE),
+                Cell(figures.flops_rate(share.flops_per_s), "fb-num"),
+                Cell(figures.percent(share.mfu), "fb-num"),
+                Cell(figures.percent(share.ceiling_share), "fb-num"),
+                Cell(share.precision or figures.NONE),
             ]
         )
     head = [_("Contender"), _("Model FLOP/s"), "MFU", _("of the measured ceiling"), _("Precision")]

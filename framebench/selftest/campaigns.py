@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from framebench import suites
-from framebench.campaign import Campaign, Source
+from framebench.campaign import suites
+from framebench.campaign.campaign import Campaign
+from framebench.campaign.here import this_checkout
+from framebench.campaign.plan import Planned
+from framebench.campaign.runner import Runner
+from framebench.campaign.suites import Suite
 from framebench.executors import Executor, Unavailable
 from framebench.executors.choose import choose
+from framebench.executors.machine import cores_allowed
 from framebench.executors.system import SystemExecutor
-from framebench.host import cores_allowed
-from framebench.plan import Planned
-from framebench.selftest.progress import SelfTestProgress
-from framebench.suites import Suite
 from harness.frameworks import SELF_TEST
-from harness.record import Case, Contender, ImageRef, Record, TrialKind
+from harness.record import Contender, ImageRef, Record, TrialKind
 
 FAULTS = {"nowait": "sync", "tf32": "precision", "bf16": "precision", "oversubscribed": "threads"}
 """Variant of the NumPy stack -> the canary that has to refuse it."""
 
 REAL_CONTENDER = "torch-eager"
 CORES = 1  # of a trial: NumPy's step uses one, and the host keeps the others
+
+
+class Progress(Protocol):
+    """What the self-test tells the terminal."""
+
+    def stage(self, name: str, trials: int) -> AbstractContextManager[None]: ...
+
+    def advance(self) -> None: ...
+
+    def say(self, line: str) -> None: ...
 
 
 class Form(NamedTuple):
@@ -67,12 +77,12 @@ class Trials(NamedTuple):
         return [self.sound, self.ceiling, *self.faulty.values(), *chain.from_iterable(several)]
 
 
-class Runner:
+class SelfTestCampaigns:
     """Runs the trials of one self-test; every record goes to ``folder`` the moment its trial ends."""
 
-    def __init__(self, root: Path, folder: Path, progress: SelfTestProgress) -> None:
+    def __init__(self, root: Path, folder: Path, progress: Progress) -> None:
         self.root, self.folder, self.progress = root, folder, progress
-        self.source = Source.of(root)
+        self.source = this_checkout(root)
         self.suite = suites.load_self_test(root, "planted")
         self.observer_suite = suites.load_self_test(root, "observer")
         self.executor: Executor = SystemExecutor(root)
@@ -101,24 +111,13 @@ class Runner:
 
     def _campaign(self, suite: Suite, rounds: int) -> list[Record]:
         """Timing trials of all of the suite's contenders, its twin too, in its only case."""
-        campaign = self._open(suite, self.executor, self.images)
-        return self._rounds(campaign, suite.expand(CORES)[0], suite.entrants(), rounds)
-
-    def _rounds(
-        self, campaign: Campaign, case: Case, entrants: Sequence[Contender], rounds: int
-    ) -> list[Record]:
-        """Every contender once per round, the order drawn anew for each."""
-        records = []
-        for number in range(1, rounds + 1):
-            batch = [Planned("timing", case, entrant, number) for entrant in entrants]
-            random.Random(f"{campaign.campaign_id} {number}").shuffle(batch)
-            records += [self._run(campaign, trial) for trial in batch]
-        return records
+        runner = self._open(suite, self.executor, self.images)
+        return runner.rounds(suite.expand(CORES)[0], suite.entrants(), rounds, self._id)
 
     def _one(self, kind: TrialKind, variant: str) -> Record:
-        campaign = self._open(self.suite, self.executor, self.images)
+        runner = self._open(self.suite, self.executor, self.images)
         contender = Contender(stack=SELF_TEST, mode="eager", variant=variant)
-        return self._run(campaign, Planned(kind, self.suite.expand(CORES)[0], contender, 1))
+        return runner.run(Planned(kind, self.suite.expand(CORES)[0], contender, 1))
 
     def _real(self, rounds: int) -> tuple[list[Record], str | None]:
         """A/A of a real stack in the smoke suite's smallest case, where its trials run otherwise."""
@@ -129,17 +128,18 @@ class Runner:
         prepared = executor.prepare([original.stack], self.progress.say)[original.stack]
         if isinstance(prepared, Unavailable):
             return [], prepared.reason
-        campaign = self._open(suite, executor, {original.stack: prepared})
+        runner = self._open(suite, executor, {original.stack: prepared})
         case = next(case for case in suite.expand(cores_allowed()) if case.workload == "mlp")
         with self.progress.stage(f"A/A of {REAL_CONTENDER}", 1 + 2 * rounds):
-            gate = self._run(campaign, Planned("parity", case, original, 0))
-            return [gate, *self._rounds(campaign, case, [original, twin], rounds)], None
+            gate = runner.run(Planned("parity", case, original, 0))
+            return [gate, *runner.rounds(case, [original, twin], rounds, self._id)], None
 
-    def _open(self, suite: Suite, executor: Executor, images: dict[str, ImageRef]) -> Campaign:
+    @property
+    def _id(self) -> str:
+        """Of the campaign that was opened last; each has its own."""
+        return f"{self._campaigns:012x}"
+
+    def _open(self, suite: Suite, executor: Executor, images: dict[str, ImageRef]) -> Runner:
         self._campaigns += 1
-        return Campaign(suite, executor, images, self.source, self.folder, f"{self._campaigns:012x}")
-
-    def _run(self, campaign: Campaign, trial: Planned) -> Record:
-        record = campaign.run_trial(trial, lambda line: None)
-        self.progress.advance()
-        return record
+        campaign = Campaign(suite, executor, images, self.source, self.folder, self._id)
+        return Runner(executor, self.folder, campaign.spec, lambda trial, record: self.progress.advance())

@@ -26,14 +26,14 @@ def judge_case(
     The family is the baseline against each other contender; the columns ``apart`` (A/A twins) are compared
     but take no part in it. ``equal_within`` is the margin (ln). Null where there is no comparison.
     """
-    found = compare_case(log_times, baseline)
+    compared = compare_case(log_times, baseline)
     adjusted = holm(
         [
             None if comparison is None or column in apart else p_value(comparison, equal_within)
-            for column, comparison in enumerate(found)
+            for column, comparison in enumerate(compared)
         ]
     )
     return [
         None if comparison is None else Judged(comparison, p, verdict(comparison, equal_within, p))
-        for comparison, p in zip(found, adjusted, strict=True)
+        for comparison, p in zip(compared, adjusted, strict=True)
     ]

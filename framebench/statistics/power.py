@@ -45,14 +45,14 @@ def power(
     """
     random = np.random.default_rng(seed)
     right, opposite = ("slower", "faster") if delta_ln > 0 else ("faster", "slower")
-    found = wrong = 0
+    called_right = wrong = 0
     for _ in range(simulations):
         table = random.normal(0.0, spread_ln, (rounds, contenders))
         table[:, 1] += delta_ln
         judged = judge_case(table, 0, equal_within)[1]
-        found += judged is not None and judged.verdict == right
+        called_right += judged is not None and judged.verdict == right
         wrong += judged is not None and judged.verdict == opposite
-    return Power(_share(found, simulations), _share(wrong, simulations))
+    return Power(_share(called_right, simulations), _share(wrong, simulations))
 
 
 def rounds_needed(

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from framebench import dataset, store
+from framebench import dataset
 from framebench.pages import build_site
+from framebench.records import store
 from harness.record import Case
 from tests.record_factory import CASE, CONTENDERS, MLP_CASE, make_trials
 from tests.requirement import require

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from framebench.errors import UserError
-from framebench.images import engine
+from framebench.images.make import engine
 from tests.requirement import require
 
 HOST = "127.0.0.1"

@@ -15,9 +15,10 @@ import pytest
 
 from framebench import images
 from framebench.errors import UserError
-from framebench.images import LocalImage, engine
-from framebench.images.assemble import assemble
-from framebench.images.check import compare_builds, copy_inputs, load_rebuilds
+from framebench.images import LocalImage
+from framebench.images.audit.two_builds import compare_builds, copy_inputs, load_rebuilds
+from framebench.images.make import engine
+from framebench.images.make.assembly import assemble
 from harness.record import SPEC_VERSION
 from tests.ctrl_c import heed_ctrl_c
 from tests.requirement import require

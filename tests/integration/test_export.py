@@ -17,10 +17,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from framebench import images, store, suites
+from framebench import images
+from framebench.campaign import suites
 from framebench.errors import UserError
-from framebench.images import engine
-from framebench.images.export import Exported
+from framebench.images.make import engine
+from framebench.images.ship.image_file import Exported
+from framebench.records import store
 from harness.record import Contender, ImageRef, Record, TrialSpec, encode_spec
 from tests.ctrl_c import heed_ctrl_c
 from tests.record_factory import make_record

@@ -17,17 +17,22 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from framebench import bench, dataset, images, reproduce, store
+from framebench import dataset, images
+from framebench.campaign import same_image
+from framebench.campaign.request import Request
+from framebench.commands import reproduce
+from framebench.commands import run as run_command
 from framebench.errors import UserError
 from framebench.executors.docker import DockerExecutor
-from framebench.images import archive, engine
-from framebench.images.canonical import canonical_json, digest_of
-from framebench.images.check import copy_inputs
-from framebench.images.deb_set import deb_manifest
-from framebench.images.debs import BaseUnavailable, fetch_debs, load_base_lock
+from framebench.images.audit.two_builds import copy_inputs
+from framebench.images.fetch.debs import BaseUnavailable, fetch_debs, load_base_lock
+from framebench.images.make import archive, engine
+from framebench.images.make.canonical import canonical_json, digest_of
 from framebench.images.matrix import ImageRow
 from framebench.images.published import Published, load_published, note_published
-from framebench.images.registry import push_debs
+from framebench.images.ship.deb_set import deb_manifest
+from framebench.images.ship.registry import push_debs
+from framebench.records import store
 from harness.record import ImageRef
 from tests.integration.registry_server import HOST, Answer, Registry, free_port, proxy, require_registry
 
@@ -110,7 +115,7 @@ def absent(pushed: Pushed) -> Pushed:
 @pytest.fixture(scope="module")
 def measured(pushed: Pushed) -> Path:
     """Results of two contenders, measured in the image after it was pushed."""
-    request = bench.Request(
+    request = Request(
         root=pushed.root,
         suite="smoke",
         budget="none",
@@ -121,7 +126,7 @@ def measured(pushed: Pushed) -> Path:
         rounds=2,
     )
     said = io.StringIO()
-    assert bench.run(request, Console(file=said)) == 0, said.getvalue()
+    assert run_command.run(request, Console(file=said)) == 0, said.getvalue()
     return request.results
 
 
@@ -147,7 +152,7 @@ def test_an_image_that_was_pushed_after_its_record_is_found_by_its_identity(
 ) -> None:
     _, record = store.load([measured]).records[0]
     older = msgspec.structs.replace(record, image=msgspec.structs.replace(record.image, repo_digest=None))
-    assert reproduce._image(absent.root, older, print) == ("pulled", absent.address)
+    assert same_image.obtain(absent.root, older, print) == ("pulled", absent.address)
 
 
 def test_the_published_address_is_what_docker_pull_accepts(absent: Pushed) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from framebench import store
 from framebench.errors import UserError
 from framebench.executors.connection import connect
+from framebench.records import store
 from tests.requirement import require
 
 ROOT = Path(__file__).resolve().parents[2]

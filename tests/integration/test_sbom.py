@@ -8,9 +8,9 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from framebench import images
-from framebench.images.debs import load_base_lock
-from framebench.images.lock import check_lock
-from framebench.images.sbom import image_sbom, licences
+from framebench.images.audit.materials import image_sbom, licences
+from framebench.images.fetch.debs import load_base_lock
+from framebench.images.locks import check_lock
 from tests.requirement import require
 
 pytestmark = pytest.mark.docker

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from framebench import store
-from framebench.selftest import run as proof
+from framebench.commands import selftest as proof
+from framebench.records import store
 from framebench.selftest.campaigns import Form
 
 ROOT = Path(__file__).parents[2]

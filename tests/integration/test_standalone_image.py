@@ -10,7 +10,8 @@ import pytest
 
 from framebench import images
 from framebench.errors import UserError
-from framebench.images import LocalImage, engine
+from framebench.images import LocalImage
+from framebench.images.make import engine
 from harness.record import decode_record
 from tests.requirement import require
 

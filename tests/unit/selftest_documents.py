@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from framebench.selftest.document import Check, FalseWinners, Planted, Ratio, SelfTest
+from framebench.records.selftest_document import Check, FalseWinners, Planted, Ratio, SelfTest
 
 
 def selftest(**changes: Any) -> SelfTest:

@@ -10,12 +10,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from framebench import plan as planning
-from framebench import store, suites
-from framebench.campaign import Campaign, Source
-from framebench.estimate import Estimator
+from framebench.campaign import plan as planning
+from framebench.campaign import suites
+from framebench.campaign.campaign import Campaign
+from framebench.campaign.estimate import Estimator
+from framebench.campaign.plan import Plan, Planned
 from framebench.executors import Failure, Progress, Unavailable
-from framebench.plan import Plan, Planned
+from framebench.records import store
+from framebench.records.provenance import Checkout
 from harness.record import Case, ImageRef, Outcome, Record, TrialSpec
 from tests import record_factory
 
@@ -97,10 +99,10 @@ def campaign(executor: InstantExecutor, results: Path, rounds: int = 2) -> Campa
     suite = suites.load(ROOT, "smoke")
     suite = msgspec.structs.replace(suite, contenders=SLUGS, rounds=rounds, kinds=["parity", "timing"])
     images = executor.prepare(["torch", "tensorflow", "keras-jax"], lambda line: None)
-    source = Source(ROOT, "0" * 40, False, record_factory.sha("tree"), "some-host")
+    source = Checkout(ROOT, "0" * 40, False, record_factory.sha("tree"), "some-host")
     made = Campaign(suite, executor, images, source, results, "campaign0000")  # type: ignore[arg-type]
     if results.exists():
-        made.remember([record for _, record in store.load([results]).records])
+        made.ledger.remember([record for _, record in store.load([results]).records])
     return made
 
 
@@ -110,8 +112,8 @@ def plan_of(made: Campaign) -> Plan:
         made.suite.expand(2),
         made.suite.entrants(),
         seconds=lambda trial: 1.0,
-        done=made.done,
-        settled=made.settled,
+        done=made.ledger.done,
+        settled=made.ledger.settled,
         budget_s=None,
         seed=1,
     )
@@ -279,11 +281,11 @@ def test_a_look_sees_nothing_of_later_rounds(tmp_path: Path) -> None:
     go(whole)
     again = campaign(executor, tmp_path, rounds=20)
     contenders = plan_of(again).contenders
-    before = {case.path: again.settled(case, contenders) for case in again.suite.expand(2)}
+    before = {case.path: again.ledger.settled(case, contenders) for case in again.suite.expand(2)}
     assert sorted(before.values(), key=str) == [5, None]
     executor.step_ns = lambda spec: 80e6 * spec.round  # whatever comes later
     go(again)
-    after = {case.path: again.settled(case, contenders) for case in again.suite.expand(2)}
+    after = {case.path: again.ledger.settled(case, contenders) for case in again.suite.expand(2)}
     assert [after[path] for path, look in before.items() if look] == [5]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from framebench import checkout
+from framebench.records import provenance
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def clone(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", ["rebuilds.json", "licences.json", "published.json"])
 def test_what_a_check_or_a_push_writes_makes_no_other_image(clone: Path, name: str) -> None:
     (clone / "containers" / name).write_text("two")
-    assert checkout.dirty(clone) is False
+    assert provenance.dirty(clone) is False
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "images.toml"])
 def test_a_changed_or_new_part_of_the_recipe_counts(clone: Path, name: str) -> None:
     (clone / "containers" / name).write_text("two")
-    assert checkout.dirty(clone) is True
+    assert provenance.dirty(clone) is True

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from framebench import store
+from framebench.records import store
 from tests import record_factory
 
 ROOT = Path(__file__).resolve().parents[2]

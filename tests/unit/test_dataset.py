@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from framebench import dataset, store
+from framebench import dataset
 from framebench.errors import UserError
+from framebench.records import store
 from harness.flags import EMULATED, NOISY, NOT_STEADY, UNRANKED
 from harness.record import Contender, Metric, Outcome, Record, Telemetry, result_id
 from tests.record_factory import (

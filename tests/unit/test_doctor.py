@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from framebench import doctor, host, store
+from framebench.commands import doctor
+from framebench.executors import machine
+from framebench.records import store
 from harness.telemetry import proc
 from tests.unit.selftest_documents import selftest
 
@@ -27,7 +29,7 @@ def line(lines: list[str], *words: str) -> str:
 
 def test_every_part_is_answered(tmp_path: Path) -> None:
     lines = examine(tmp_path / "nothing")
-    assert lines[0].startswith(host.host_id())
+    assert lines[0].startswith(machine.host_id())
     for title in ("where trials can run", "processor", "GPU", "trust"):
         assert title in lines
     for finding in lines[1:]:
@@ -49,7 +51,7 @@ def test_no_engine_is_said_with_the_mend(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_newest_self_test_of_this_host_is_said(tmp_path: Path) -> None:
-    store.write_selftest(selftest(host_id=host.host_id()), tmp_path)
+    store.write_selftest(selftest(host_id=machine.host_id()), tmp_path)
     lines = examine(tmp_path)
     assert line(lines, "self-test of 2026-11-24").startswith("  no")  # one of its checks failed
     assert line(lines, "observer effect")

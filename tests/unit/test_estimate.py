@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from framebench.estimate import Estimator
+from framebench.campaign.estimate import Estimator
 from harness.record import Contender, Protocol, Record
 from tests import record_factory
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from framebench import suites
+from framebench.campaign import suites
 from harness import environment, flags, frameworks
 from harness.record import Contender, ImageRef, Provenance, decode_record, encode_spec
 from harness.standalone import default_spec

@@ -6,8 +6,8 @@ import random
 import tarfile
 from pathlib import Path
 
-from framebench.images.archive import write_for_engine
-from framebench.images.canonical import Layer, config, digest_of, write_layer
+from framebench.images.make.archive import write_for_engine
+from framebench.images.make.canonical import Layer, config, digest_of, write_layer
 
 EPOCH = 1780272000
 FILES = {

@@ -7,9 +7,9 @@ import pytest
 
 from framebench.errors import UserError
 from framebench.images import load_matrix
-from framebench.images.assemble import Assembled, Part
-from framebench.images.canonical import Entry, Layer, config, write_entries
-from framebench.images.check import first_difference, load_rebuilds
+from framebench.images.audit.two_builds import first_difference, load_rebuilds
+from framebench.images.make.assembly import Assembled, Part
+from framebench.images.make.canonical import Entry, Layer, config, write_entries
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCH = 1780272000

@@ -4,8 +4,9 @@ import copy
 
 import pytest
 
-from framebench.images import canonical, identity
-from framebench.images.engine import explain
+from framebench.images import identity
+from framebench.images.make import canonical
+from framebench.images.make.engine import explain
 
 SOCKET = "dial unix /var/run/docker.sock: connect: permission denied"
 DETAILS = {

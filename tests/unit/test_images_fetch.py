@@ -14,10 +14,10 @@ import pytest
 
 from framebench.errors import UserError
 from framebench.images import ImageRow, fetch_wheels, missing_wheels
-from framebench.images import download as download_module
-from framebench.images import indexes as indexes_module
-from framebench.images import meter as meter_module
-from framebench.images.fetch import require_space
+from framebench.images.fetch import download as download_module
+from framebench.images.fetch import indexes as indexes_module
+from framebench.images.fetch import meter as meter_module
+from framebench.images.fetch.wheels import require_space
 from tests.ctrl_c import heed_ctrl_c
 from tests.wheel_index import WheelIndex, make_wheel, sha256
 
@@ -56,9 +56,11 @@ SIZE = 300_000
 CHILD = """
 import sys
 from pathlib import Path
+from rich.console import Console
+from framebench.commands.saying import Sayer
 from framebench.images import fetch_wheels, load_matrix
 root = Path(sys.argv[1])
-fetch_wheels(root, load_matrix(root).find("torch-cpu"), lambda line: print(line, flush=True))
+fetch_wheels(root, load_matrix(root).find("torch-cpu"), Sayer(Console(highlight=False, soft_wrap=True)))
 """
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from framebench.errors import UserError
-from framebench.images.canonical import write_entries
-from framebench.images.harness_layer import (
+from framebench.images.make.canonical import write_entries
+from framebench.images.make.harness_layer import (
     harness_files,
     harness_layer,
     harness_tree_sha256,

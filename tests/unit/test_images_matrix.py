@@ -6,9 +6,9 @@ import pytest
 
 from framebench.errors import UserError
 from framebench.images import load_matrix, lock_sha256
-from framebench.images.assemble import assemble
-from framebench.images.debs import load_base_lock
-from framebench.images.lock import check_lock, is_locked
+from framebench.images.fetch.debs import load_base_lock
+from framebench.images.locks import check_lock, is_locked
+from framebench.images.make.assembly import assemble
 
 ROOT = Path(__file__).parents[2]
 ROW = """

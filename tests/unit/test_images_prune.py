@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from framebench.images import engine, prune
+from framebench.images import prune
+from framebench.images.make import engine
 
 
 def test_stored_files_go_and_results_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

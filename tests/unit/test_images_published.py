@@ -8,10 +8,10 @@ import pytest
 
 from framebench import images
 from framebench.errors import UserError
-from framebench.images import web
-from framebench.images.deb_set import KIND, deb_manifest
-from framebench.images.debs import load_base_lock
+from framebench.images.fetch import web
+from framebench.images.fetch.debs import load_base_lock
 from framebench.images.published import Published, load_published, note_published, repositories
+from framebench.images.ship.deb_set import KIND, deb_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE, TWO = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from framebench.cli import cli
 from framebench.errors import UserError
-from framebench.images.lock import check_lock, lock_path
+from framebench.images.locks import check_lock, lock_path
 from framebench.images.matrix import ImageRow, load_matrix
-from framebench.images.redistribution import load_terms, publishable, refuse_unchecked
+from framebench.images.ship.redistribution import load_terms, publishable, refuse_unchecked
 
 ROOT = Path(__file__).parents[2]
 ROW = ImageRow(

@@ -9,8 +9,8 @@ import pytest
 
 from framebench.errors import UserError
 from framebench.images import ImageRow
-from framebench.images.resolve import compile_lock
-from framebench.images.tags import best_wheel
+from framebench.images.fetch.resolve import compile_lock
+from framebench.images.fetch.wheel_tags import best_wheel
 from tests.wheel_index import WheelIndex, make_wheel, sha256
 
 ROW = ImageRow(

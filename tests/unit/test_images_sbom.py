@@ -11,10 +11,10 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from framebench.errors import UserError
-from framebench.images.licences import deb_licences, wheel_licence
-from framebench.images.lock import lock_path
+from framebench.images.audit.licences import deb_licences, wheel_licence
+from framebench.images.audit.materials import Licensed, licences, sbom
+from framebench.images.locks import lock_path
 from framebench.images.matrix import ImageRow, load_matrix
-from framebench.images.sbom import Licensed, licences, sbom
 
 ROOT = Path(__file__).parents[2]
 DEP5 = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/

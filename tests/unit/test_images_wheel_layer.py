@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from framebench.errors import UserError
-from framebench.images.canonical import write_entries
-from framebench.images.wheel_layer import environment_layer, write_wheel_layer
+from framebench.images.make.canonical import write_entries
+from framebench.images.make.wheel_layer import environment_layer, write_wheel_layer
 
 EPOCH = 1780272000
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from framebench import dataset, store
+from framebench import dataset
 from framebench.pages import home
 from framebench.pages.evidence import gather
+from framebench.records import store
 from harness.flags import UNRANKED
 from harness.record import Case, Contender
 from tests.record_factory import CONTENDERS, make_trials

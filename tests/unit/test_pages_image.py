@@ -9,7 +9,7 @@ import pytest
 
 from framebench import dataset
 from framebench.images import load_matrix
-from framebench.images.check import load_rebuilds
+from framebench.images.audit.two_builds import load_rebuilds
 from framebench.images.published import Published, note_published
 from framebench.pages import image
 from framebench.pages.evidence import Evidence, gather

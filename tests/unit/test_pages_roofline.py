@@ -6,9 +6,10 @@ import html
 import re
 from pathlib import Path
 
-from framebench import dataset, store
-from framebench.pages.build import render
+from framebench import dataset
 from framebench.pages.evidence import gather
+from framebench.pages.site import render
+from framebench.records import store
 from harness import roofline
 from tests.record_factory import CONTENDERS, make_record, make_trials
 from tests.unit.test_plan import ROOT

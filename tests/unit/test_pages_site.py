@@ -14,14 +14,15 @@ import jinja2
 import msgspec
 import pytest
 
-from framebench import dataset, store
+from framebench import dataset
 from framebench.errors import UserError
 from framebench.pages import build_site
-from framebench.pages.build import render
 from framebench.pages.evidence import gather
 from framebench.pages.render import page
+from framebench.pages.site import render
 from framebench.pages.write import write_tree
-from framebench.reproduction import Reproduction
+from framebench.records import store
+from framebench.records.reproduction_document import Reproduction
 from harness.record import Contender
 from tests.record_factory import CASE, CONTENDERS, MLP_CASE, make_failed, make_trials
 from tests.unit.selftest_documents import selftest

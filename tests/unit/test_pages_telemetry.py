@@ -6,11 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from framebench import dataset, store
+from framebench import dataset
 from framebench.pages import telemetry
-from framebench.pages.build import render
 from framebench.pages.evidence import gather
+from framebench.pages.site import render
 from framebench.pages.views import Table
+from framebench.records import store
 from harness import flags
 from harness.record import Energy, Record
 from tests import record_factory

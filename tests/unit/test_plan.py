@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from framebench import plan, suites
-from framebench.bench import parse_budget
+from framebench.campaign import plan, suites
+from framebench.campaign.plan import Planned
+from framebench.campaign.request import parse_budget
 from framebench.errors import UserError
-from framebench.plan import Planned
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from framebench import roofline as shares
+from framebench.dataset import device_share as shares
 from framebench.dataset import results
-from framebench.frames import results_frame
-from framebench.images.harness_layer import harness_files
+from framebench.dataset.frames import results_frame
+from framebench.images.make.harness_layer import harness_files
 from harness import roofline
 from harness.record import (
     Ceiling,

@@ -10,12 +10,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from framebench import store, suites
-from framebench.selftest import evidence
+from framebench.campaign import suites
+from framebench.campaign.slower_sampler import slowed
+from framebench.commands.selftest import report, summary
+from framebench.records import store
+from framebench.records.selftest_document import Check
+from framebench.selftest import judging
 from framebench.selftest.campaigns import FAULTS, Trials
-from framebench.selftest.consequence import slowed
-from framebench.selftest.document import Check
-from framebench.selftest.run import report, summary
 from harness.record import Block, Case, Contender, Metric, ObserverEffect, Outcome, Record
 from tests.record_factory import make_failed, make_record, make_trials, telemetry
 from tests.unit.selftest_documents import selftest
@@ -42,7 +43,7 @@ def answers(checks: Sequence[Check]) -> dict[str, str]:
 
 
 def test_equals_are_called_equal() -> None:
-    found, check = evidence.false_winners(campaigns(100, (BASE, TWIN), 3, spread=0.01))
+    found, check = judging.false_winners(campaigns(100, (BASE, TWIN), 3, spread=0.01))
     assert (found.comparisons, found.rounds) == (100, 3)
     assert found.false_winners <= 5
     assert check.answer in ("pass", "undecided")  # a hundred comparisons pass 5 % only without a single one
@@ -56,10 +57,10 @@ def test_a_twin_that_is_slower_every_time_fails() -> None:
         [slower(record, 1.05) if record.contender.twin else record for record in records]
         for records in campaigns(60, (BASE, TWIN), 3, spread=0.0005)
     ]
-    _, check = evidence.false_winners([*honest, *biased[:3]])
+    _, check = judging.false_winners([*honest, *biased[:3]])
     assert check.answer in ("pass", "undecided")
-    noise = evidence._noise(honest)
-    judged = [case for records in biased for case in evidence._judged(records, noise)]
+    noise = judging._noise(honest)
+    judged = [case for records in biased for case in judging._judged(records, noise)]
     verdicts = [row.verdict for case in judged for row in case.rows if row.result.contender.twin]
     assert set(verdicts) == {"slower"}
 
@@ -75,8 +76,8 @@ def slower(record: Record, factor: float) -> Record:
 def test_planted_slow_downs_on_a_quiet_host_are_found_as_predicted() -> None:
     times = {BASE.slug: 2e6} | {entrant.slug: 2e6 * (1 + int(entrant.variant[4:]) / 100) for entrant in PLUS}
     runs = campaigns(20, (BASE, TWIN, *PLUS), 10, spread=0.004, step_ns=times)
-    spread = evidence.residuals(campaigns(50, (BASE, TWIN), 3, spread=0.004, step_ns=times))
-    rows, checks = evidence.planted(runs, spread)
+    spread = judging.residuals(campaigns(50, (BASE, TWIN), 3, spread=0.004, step_ns=times))
+    rows, checks = judging.planted(runs, spread)
     found = {(row.percent, row.rounds): row for row in rows}
     assert set(found) == {(percent, rounds) for percent in (1, 2, 3, 5) for rounds in (5, 10)}
     assert found[1, 10].found <= 2  # 1 % is what counts as equal
@@ -91,8 +92,8 @@ def test_a_contender_that_hides_its_extra_work_fails() -> None:
     """Five per cent were declared and none are there: the share found is not the predicted one."""
     times = {BASE.slug: 2e6} | {entrant.slug: 2e6 for entrant in PLUS}
     runs = campaigns(20, (BASE, TWIN, *PLUS), 10, spread=0.004, step_ns=times)
-    spread = evidence.residuals(campaigns(50, (BASE, TWIN), 3, spread=0.004, step_ns=times))
-    _, checks = evidence.planted(runs, spread)
+    spread = judging.residuals(campaigns(50, (BASE, TWIN), 3, spread=0.004, step_ns=times))
+    _, checks = judging.planted(runs, spread)
     assert answers(checks)["planted 5 %, 10 rounds: found as often as predicted"] == "fail"
     assert answers(checks)["planted 3 % is found in 10 rounds"] == "fail"
 
@@ -100,8 +101,8 @@ def test_a_contender_that_hides_its_extra_work_fails() -> None:
 def test_on_a_noisy_host_the_three_per_cent_are_not_asked_for() -> None:
     times = {BASE.slug: 2e6} | {entrant.slug: 2e6 * (1 + int(entrant.variant[4:]) / 100) for entrant in PLUS}
     runs = campaigns(6, (BASE, TWIN, *PLUS), 10, spread=0.05, step_ns=times)
-    spread = evidence.residuals(campaigns(50, (BASE, TWIN), 3, spread=0.05, step_ns=times))
-    rows, checks = evidence.planted(runs, spread)
+    spread = judging.residuals(campaigns(50, (BASE, TWIN), 3, spread=0.05, step_ns=times))
+    rows, checks = judging.planted(runs, spread)
     three = next(check for check in checks if check.name == "planted 3 % is found in 10 rounds")
     assert three.answer == "undecided"
     assert "trials spread 5" in three.found
@@ -127,14 +128,14 @@ def observed(ratio: float, spread: float, seed: int) -> Record:
     [(1.0, 0.003, "pass"), (1.05, 0.003, "fail"), (1.0, 0.2, "undecided"), (1.011, 0.02, "undecided")],
 )
 def test_the_observer_effect_is_judged_by_its_interval(ratio: float, spread: float, answer: str) -> None:
-    found, check = evidence.observer([observed(ratio, spread, seed) for seed in range(30)])
+    found, check = judging.observer([observed(ratio, spread, seed) for seed in range(30)])
     assert found is not None and found.pairs == 30
     assert found.low is not None and found.high is not None and found.low < ratio < found.high
     assert check.answer == answer
 
 
 def test_no_observer_pair_is_a_failure_and_no_ratio() -> None:
-    found, check = evidence.observer([make_record(executor="system", contender=BASE, case=CASE)])
+    found, check = judging.observer([make_record(executor="system", contender=BASE, case=CASE)])
     assert found is None and check.answer == "fail"
 
 
@@ -149,9 +150,9 @@ def test_the_samplers_cost_is_judged_by_its_interval() -> None:
             for n in range(6)
         ]
 
-    assert evidence.sampler_cost(costing(0.002))[1].answer == "pass"
-    assert evidence.sampler_cost(costing(0.02))[1].answer == "fail"
-    assert evidence.sampler_cost([make_record()])[1].answer == "undecided"
+    assert judging.sampler_cost(costing(0.002))[1].answer == "pass"
+    assert judging.sampler_cost(costing(0.02))[1].answer == "fail"
+    assert judging.sampler_cost([make_record()])[1].answer == "undecided"
 
 
 def test_a_fault_that_no_canary_noticed_fails() -> None:
@@ -161,18 +162,18 @@ def test_a_fault_that_no_canary_noticed_fails() -> None:
         for variant, canary in FAULTS.items()
     }
     trials = Trials(sound, refused, sound, [], [], [], [], None)
-    assert set(answers(evidence.canaries(trials)).values()) == {"pass"}
+    assert set(answers(judging.canaries(trials)).values()) == {"pass"}
     unnoticed = trials._replace(faulty=refused | {"tf32": sound})
-    assert answers(evidence.canaries(unnoticed))["precision canary refuses tf32"] == "fail"
+    assert answers(judging.canaries(unnoticed))["precision canary refuses tf32"] == "fail"
     wrong = make_failed("invalid", "canary failed: threads", contender=BASE, case=CASE)
     assert (
-        answers(evidence.canaries(trials._replace(faulty=refused | {"nowait": wrong})))[
+        answers(judging.canaries(trials._replace(faulty=refused | {"nowait": wrong})))[
             "sync canary refuses nowait"
         ]
         == "fail"
     )
     broken = trials._replace(sound=msgspec.structs.replace(sound, outcome=Outcome(status="crashed")))
-    assert answers(evidence.canaries(broken))["canaries pass a sound stack"] == "fail"
+    assert answers(judging.canaries(broken))["canaries pass a sound stack"] == "fail"
 
 
 def test_the_document_is_stored_read_and_said(tmp_path: Path) -> None:
@@ -198,7 +199,7 @@ def test_trials_that_others_disturbed_are_counted() -> None:
         "cpu_time": Metric(unit="ns", delta=5.4e9),
     }
     busy = msgspec.structs.replace(quiet, telemetry=msgspec.structs.replace(quiet.telemetry, metrics=metrics))
-    assert evidence.disturbed([quiet, busy, quiet]) == 1
+    assert judging.disturbed([quiet, busy, quiet]) == 1
 
 
 def test_a_document_in_the_wrong_place_is_named(tmp_path: Path) -> None:
@@ -216,7 +217,7 @@ def test_a_host_that_watching_disturbs_is_watched_less_often(tmp_path: Path) -> 
     assert slower_suite.protocol == msgspec.structs.replace(suite.protocol, telemetry_hz=2.0)
     assert why is not None and "2 Hz" in why and "1.001" in why
     assert slowed(suite, tmp_path, "another host") == (suite, None)
-    quiet = [Check(name=evidence.OBSERVER_CHECK, answer="undecided", bound="", found="")]
+    quiet = [Check(name=judging.OBSERVER_CHECK, answer="undecided", bound="", found="")]
     store.write_selftest(selftest(host_id="h", selftest_id="z" * 26, checks=quiet), tmp_path)
     assert slowed(suite, tmp_path, "h") == (suite, None)  # the newest decides
 

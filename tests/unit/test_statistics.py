@@ -17,7 +17,7 @@ from framebench.statistics.geomean import LogRatio, geometric_mean
 from framebench.statistics.holm import holm
 from framebench.statistics.interval import mean_interval, throughput_interval, time_interval
 from framebench.statistics.noise import aa_noise
-from framebench.statistics.reproduction import bound, reproduced
+from framebench.statistics.ratio_of_ratios import bound, reproduced
 from framebench.statistics.verdict import margin, p_value, verdict
 
 NAN = float("nan")

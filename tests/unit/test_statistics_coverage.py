@@ -11,7 +11,7 @@ import pytest
 from benchmarks import coverage
 from framebench.statistics.comparison import compare_case
 from framebench.statistics.interval import time_interval
-from framebench.statistics.reproduction import reproduced
+from framebench.statistics.ratio_of_ratios import reproduced
 
 SIMULATIONS = 800
 TRUTH = math.log(1.05)  # a 5 % effect

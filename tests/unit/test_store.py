@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from framebench import store
 from framebench.errors import UserError
-from framebench.reproduction import Reproduction
+from framebench.records import store
+from framebench.records.reproduction_document import Reproduction
 from harness.record import ImageRef, Outcome, Record, result_id
 from tests.record_factory import (
     MLP_CASE,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framebench import suites
+from framebench.campaign import suites
 from framebench.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]

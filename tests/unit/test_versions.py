@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from framebench import dataset, store, terminal
+from framebench import dataset
+from framebench.commands import show
 from framebench.pages import compare, home
 from framebench.pages.compiling import compiling_table
 from framebench.pages.evidence import Evidence, gather
+from framebench.records import store
 from harness.record import ImageRef, Record
 from tests.record_factory import CONTENDERS, make_trials, sha
 
@@ -84,7 +86,7 @@ def test_compiled_stands_beside_eager_of_the_same_version(evidence: Evidence) ->
 def test_overall_and_the_terminal_name_the_version(evidence: Evidence, records: Path) -> None:
     assert {(item.label, item.baseline) for item in evidence.dataset.overall} >= {(NEW, NEW), (OLD, NEW)}
     said = io.StringIO()
-    terminal.show(records, None, Console(file=said, width=200))
+    show.run(records, None, Console(file=said, width=200))
     assert OLD in said.getvalue() and NEW in said.getvalue()
 
 

@@ -1,0 +1,84 @@
+"""A campaign with its plan, its estimates and its budget, ready to run."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from framebench.campaign import plan as planning
+from framebench.campaign.campaign import Campaign
+from framebench.campaign.estimate import Estimator
+from framebench.campaign.plan import Plan, Planned
+from framebench.campaign.request import Request, Resolved, Say, parse_budget
+from framebench.campaign.suites import Suite
+from framebench.executors import Executor
+from framebench.records import store
+from framebench.records.identity import campaign_id
+from framebench.records.provenance import Checkout
+from harness.record import ImageRef, Record
+
+
+class Bench(NamedTuple):
+    """Everything a campaign needs, ready."""
+
+    suite: Suite
+    campaign: Campaign
+    plan: Plan
+    estimator: Estimator
+    budget_s: float | None
+
+    def seconds(self, trial: Planned) -> float:
+        """Estimated seconds of a trial."""
+        return self.estimator.seconds(trial.kind, trial.case, trial.contender, self.suite.protocol)
+
+
+def open_campaign(request: Request, resolved: Resolved, images: dict[str, ImageRef], say: Say) -> Bench:
+    """Campaign and plan in these environments; stacks without one take no part."""
+    budget_s = parse_budget(request.budget)
+    source = resolved.checkout
+    campaign = Campaign(
+        resolved.suite,
+        resolved.executor,
+        images,
+        source,
+        request.results,
+        campaign_id(
+            resolved.suite,
+            [request.budget, repr(request.case_globs), repr(request.contender_globs), *request.image_names],
+            resolved.executor.name,
+            source.host_id,
+            source.harness_tree,
+            once=store.new_trial_id() if request.force else "",
+        ),
+    )
+    records: list[Record] = []
+    if request.results.exists():
+        loaded = store.load([request.results])
+        records = [record for _, record in loaded.records]
+        for fault in loaded.broken:
+            say(f"warning: skipped {fault}")
+    if not request.force:
+        campaign.ledger.remember(records)
+    estimator = Estimator(_like_this(records, source, resolved.executor))
+    bench = Bench(resolved.suite, campaign, Plan([], [], 0, [], 0.0), estimator, budget_s)
+    plan = planning.make(
+        resolved.suite,
+        resolved.cases,
+        [entrant for entrant in resolved.contenders if entrant.stack in campaign.images],
+        seconds=bench.seconds,
+        done=campaign.ledger.done,
+        settled=campaign.ledger.settled,
+        budget_s=budget_s,
+        seed=int(hashlib.sha256(campaign.campaign_id.encode()).hexdigest()[:8], 16),
+    )
+    return bench._replace(plan=plan)
+
+
+def _like_this(records: list[Record], source: Checkout, executor: Executor) -> list[Record]:
+    """Records of this host and executor if there are any, else all of them: the best guess there is."""
+    same = [
+        record
+        for record in records
+        if record.provenance.host_id == source.host_id and record.provenance.executor == executor.name
+    ]
+    return same or records

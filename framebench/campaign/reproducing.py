@@ -1,0 +1,109 @@
+"""A recorded pair measured again, and what follows: gates, rounds, and the verdict where the machine allows one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from framebench.campaign.plan import Planned
+from framebench.campaign.recorded_pair import Pair
+from framebench.campaign.runner import Runner
+from framebench.dataset.quiet import disturbed, set_aside, too_busy
+from framebench.errors import UserError
+from framebench.executors import Executor
+from framebench.records import store
+from framebench.statistics.ratio_of_ratios import Reproduced, reproduced
+from harness.record import Contender, ImageRef, Record, TrialSpec
+
+Ended = Callable[[Planned, Record], None]
+
+
+class Again(NamedTuple):
+    """What was measured anew: the rounds of both that ended well, and the ids of all timing trials."""
+
+    pair: Pair
+    trial_ids: list[str]
+
+
+class Judged(NamedTuple):
+    """The verdict on the rounds that count. ``busy`` of them were disturbed; ``left_out`` others do not count."""
+
+    verdict: Reproduced
+    rounds: int
+    busy: int
+    left_out: int
+    new_ratio_ln: float
+
+
+def measure_again(
+    executor: Executor, pair: Pair, rounds: int, folder: Path, wanted_id: str, host_id: str, ended: Ended
+) -> Again:
+    """Gates first (they also fill the compile caches), then rounds of both in shuffled order."""
+    recorded = pair.any()
+    runner = Runner(executor, folder, _as_recorded(recorded, host_id), ended)
+    contenders = [trial.contender for trial in recorded]
+    case = recorded[0].case
+    for contender in contenders:
+        gate = runner.run(Planned("parity", case, contender, 0))
+        if gate.outcome.status != "ok":
+            raise UserError(
+                f"the parity gate of {contender.slug} ended {gate.outcome.status}: "
+                f"{gate.outcome.reason or 'see its record'}; nothing was timed"
+            )
+    records = runner.rounds(case, contenders, rounds, wanted_id)
+    of_each = (
+        {
+            record.round: record
+            for record in records
+            if record.contender == who and record.outcome.status == "ok"
+        }
+        for who in contenders
+    )
+    return Again(Pair(*of_each), [record.trial_id for record in records])
+
+
+def judge_again(recorded: np.ndarray, new: Pair, noise: float | None) -> Judged:
+    """Whether the recorded ratio holds; never a verdict, nor a promise of one, where others kept the cores busy.
+
+    ``recorded``: ln ratios (rounds,). ``new`` has at least one round.
+    """
+
+    def busy(number: int) -> bool:
+        return any(disturbed(record) for record in (new.contender[number], new.baseline[number]))
+
+    measured = new.shared()
+    counted = set_aside(measured, busy)
+    pair = new.only(counted)
+    ratios = pair.log_ratios()
+    verdict = reproduced(recorded, ratios, noise)
+    count = sum(map(busy, counted))
+    if too_busy(count, len(counted)):
+        verdict = verdict._replace(verdict="undecided", rounds_needed=None)
+    return Judged(verdict, len(counted), count, len(measured) - len(counted), float(ratios.mean()))
+
+
+def _as_recorded(recorded: Sequence[Record], host_id: str) -> Callable[[Planned], TrialSpec]:
+    """The recorded trials' own specs, but for their ids, rounds and the machine."""
+    campaign_id = store.new_trial_id()[:12]
+    of_contender: dict[Contender, Record] = {trial.contender: trial for trial in recorded}
+
+    def spec(planned: Planned) -> TrialSpec:
+        trial = of_contender[planned.contender]
+        return TrialSpec(
+            kind=planned.kind,
+            trial_id=store.new_trial_id(),
+            campaign_id=campaign_id,
+            round=planned.round,
+            seed=planned.round,
+            case=trial.case,
+            contender=trial.contender,
+            protocol=trial.protocol,
+            image=ImageRef(**msgspec.structs.asdict(trial.image)),
+            provenance=msgspec.structs.replace(trial.provenance, host_id=host_id),
+        )
+
+    return spec

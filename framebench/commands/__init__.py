@@ -1,0 +1,1 @@
+"""One file per command of the command line. They print; nothing else does."""

@@ -1,0 +1,24 @@
+"""``framebench answers``: which one, for which work, and by how much; the home page's sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from framebench import dataset
+from framebench.commands.saying import Sayer
+from framebench.pages.answer_words import plain, title
+
+
+def run(results: Path, console: Console) -> None:
+    """One paragraph per kind of work."""
+    say = Sayer(console)
+    for answer in dataset.load([results] if results.exists() else []).answers:
+        say(f"{title(answer.question)}: {plain(answer)}")
+        for result in answer.best:
+            rate = f"{result.throughput.value:,.0f} samples/s" if result.throughput else result.status
+            say(f"  {result.id}  {result.label:<40} {rate:>21}")
+        if answer.case:
+            case = answer.case
+            say(f"  {case.case.path} on {case.host_id}, executor {case.executor}, suite {case.protocol.name}")

@@ -1,0 +1,154 @@
+"""``framebench doctor``: what this machine can and cannot measure, and why, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from framebench import dataset
+from framebench.errors import UserError
+from framebench.executors import capabilities, machine
+from framebench.executors.capabilities import Capability
+from framebench.executors.docker import DockerExecutor
+from framebench.executors.process import compiler_version
+from framebench.executors.venv import find_interpreter
+from framebench.images import load_matrix
+from framebench.images.make import engine
+from framebench.records.selftest_document import SelfTest
+from harness.record import Hardware
+
+WORDS = {
+    "run_queue_wait": "how long threads wait for a core",
+    "on_cpu": "how long threads run",
+    "psi_cpu_some": "pressure on the processor (PSI)",
+    "steal": "time stolen by other virtual machines",
+    "cgroup_throttled": "throttling by a CPU quota",
+    "rapl_energy": "energy of the processor package (RAPL)",
+    "involuntary_switches": "switches forced by the scheduler",
+    "voluntary_switches": "switches by waiting",
+    "minor_faults": "minor page faults",
+    "major_faults": "major page faults",
+    "rss_peak": "peak of resident memory",
+    "rss": "resident memory",
+    "cpu_time": "CPU time",
+    "host_busy": "CPU time of everybody together",
+}
+
+
+class Finding(NamedTuple):
+    """One thing that can be measured or done here, or why not."""
+
+    possible: bool
+    text: str
+
+
+def run(root: Path, results: Path, console: Console) -> int:
+    """Print the findings; exit code 0, since a machine that lacks a part is no mistake."""
+    hardware = capabilities.hardware()
+    console.print(f"{machine.host_id()}: {_machine(hardware)}", markup=False)
+    for title, findings in (
+        ("where trials can run", [*_executors(root)]),
+        ("processor", [*_frequency(hardware), *_metrics(capabilities.processor())]),
+        ("GPU", [*_gpus()]),
+        ("trust", [*_trust(results)]),
+    ):
+        console.print(f"\n{title}", markup=False)
+        for finding in findings:
+            console.print(f"  {'yes' if finding.possible else 'no ':<4}{finding.text}", markup=False)
+    return 0
+
+
+def _machine(hardware: Hardware) -> str:
+    memory = f"{hardware.ram_bytes / 2**30:.0f} GiB" if hardware.ram_bytes else "memory unknown"
+    kind = {None: "", "none": ", bare metal"}.get(hardware.virtualisation, ", a virtual machine")
+    return (
+        f"{hardware.cpu_model or hardware.architecture}, {hardware.cores_allowed} of {hardware.cores_online} cores, "
+        f"{memory}{kind}"
+    )
+
+
+def _executors(root: Path) -> Iterator[Finding]:
+    try:
+        DockerExecutor(root)
+        engine.client()
+        yield Finding(True, "in containers: a Docker engine answers, and its client can build")
+    except UserError as obstacle:
+        yield Finding(False, f"in containers: {obstacle}")
+    try:
+        pythons = {row.python for row in load_matrix(root).rows if row.default}
+        interpreters = ", ".join(str(find_interpreter(python)) for python in sorted(pythons))
+        yield Finding(True, f"in hash-locked virtual environments of {interpreters}")
+    except UserError as obstacle:
+        yield Finding(False, f"in virtual environments: {obstacle}")
+    compiler = compiler_version()
+    yield Finding(
+        compiler is not None,
+        f"torch.compile outside containers: {compiler or 'no C++ compiler (apt install g++); images have their own'}",
+    )
+
+
+def _frequency(hardware: Hardware) -> Iterator[Finding]:
+    if hardware.governor is None:
+        yield Finding(
+            False, "clock and governor: the kernel does not offer them (usual in a virtual machine)"
+        )
+    else:
+        steady = hardware.governor == "performance"
+        advice = "" if steady else "; `performance` would be steadier"
+        yield Finding(steady, f"a steady clock: the governor is {hardware.governor}{advice}")
+
+
+def _metrics(metrics: dict[str, Capability]) -> Iterator[Finding]:
+    for name, capability in metrics.items():
+        what = WORDS.get(name, name.replace("_", " "))
+        possible = capability.support == "ok"
+        yield Finding(possible, what if possible else f"{what}: {capability.reason or capability.support}")
+
+
+def _gpus() -> Iterator[Finding]:
+    watched = capabilities.gpus()
+    if isinstance(watched, str):
+        yield Finding(False, f"telemetry of a GPU: {watched}")
+        return
+    for name, metrics in watched.items():
+        yield Finding(True, name)
+        yield from _metrics(metrics)
+
+
+def _trust(results: Path) -> Iterator[Finding]:
+    here = machine.host_id()
+    data = dataset.load([results]) if results.exists() else None
+    noise = data.noises.get(here) if data else None
+    if noise is None:
+        yield Finding(
+            False, "A/A noise: no pair has been measured on this host yet (`make bench-all` does it)"
+        )
+    else:
+        yield Finding(
+            True,
+            f"differences above {math.expm1(noise.limit):.1%} can be told from none "
+            f"({noise.pairs} A/A pairs, {noise.rounds} rounds)",
+        )
+    yield from _selftests(data.selftests.get(here, []) if data else [])
+
+
+def _selftests(selftests: Iterable[SelfTest]) -> Iterator[Finding]:
+    newest = max(selftests, key=lambda selftest: selftest.selftest_id, default=None)
+    if newest is None:
+        yield Finding(False, "self-test: not run on this host yet (`framebench selftest`)")
+        return
+    failed = [check.name for check in newest.checks if check.answer == "fail"]
+    yield Finding(
+        not failed,
+        f"self-test of {newest.tested_utc[:10]} ({newest.form}): "
+        + (f"failed: {'; '.join(failed)}" if failed else f"none of {len(newest.checks)} checks failed"),
+    )
+    spread = newest.false_winners.spread_ln
+    yield Finding(True, f"trials of one contender spread {spread:.1%} (standard deviation)")
+    for row in newest.planted:
+        if row.rounds_needed and row.rounds == max(other.rounds for other in newest.planted):
+            yield Finding(True, f"to find a difference of {row.percent} % takes {row.rounds_needed} rounds")

@@ -1,0 +1,162 @@
+"""Which one, for my work, and by how much? One answer per kind of work, or the plain state that there is none.
+
+An answer says no more than the method does. Verdicts belong to one family, the declared baseline against the other
+contenders of a case; so the fastest is called so only where it follows from those verdicts: the first is faster than
+the baseline and the second is not, or the first is no slower and the second is. Both tied with the baseline are level.
+Where nothing follows, as when both are faster than the baseline, the ratio between the two is shown with its interval:
+too close to call if that holds 1, else without a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from framebench.dataset.case_comparisons import CaseComparison
+from framebench.dataset.every_baseline import Against, Compared, Group, against_baseline
+from framebench.dataset.result import Result
+from framebench.records.identity import group_key
+
+State = Literal["answered", "too few rounds", "no quiet host", "not measured"]
+Relation = Literal["fastest", "level", "too close to call", "no verdict"]
+PRESETS = ("gpu", "cpu", "smoke")  # the first that was measured answers
+STANDING = {"faster": 1, "tied": 0, "slower": -1}
+
+
+class Question(NamedTuple):
+    """A kind of work, and the case that stands for it."""
+
+    workload: str
+    task: str
+
+
+QUESTIONS = (
+    Question("convstack", "train"),
+    Question("convstack", "infer"),
+    Question("mlp", "train"),
+    Question("mlp", "infer"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one question, from the case that answers it best (null when nothing was tried).
+
+    ``best`` is the best result of each framework, best first: ranked ones, or those with a time where the state is
+    "no quiet host". ``ratios`` is the first's speed over each other's, by the other's id. ``relation`` is that of the
+    first two. ``not_ranked`` are frameworks of the dataset without a place here; ``faster_unranked`` are results with
+    a better figure that may not be ranked. ``reasons`` say why nothing is ranked; empty where one framework alone is.
+    """
+
+    question: Question
+    state: State
+    case: CaseComparison | None
+    best: list[Result]
+    ratios: dict[str, Compared]
+    relation: Relation | None
+    not_ranked: list[str]
+    faster_unranked: list[Result]
+    reasons: list[str]
+
+
+def answers(
+    cases: Sequence[CaseComparison],
+    baselines: Mapping[Group, Against],
+    questions: Sequence[Question] = QUESTIONS,
+) -> list[Answer]:
+    """One answer per question; ``baselines`` is what ``every_baseline`` gives for the same results."""
+    families = {family(result) for case in cases for result in [*timed(case), *case.absent]}
+    return [_answer(question, _best_case(question, cases), baselines, families) for question in questions]
+
+
+def family(result: Result) -> str:
+    """The framework that a stack is: ``keras`` for ``keras-jax``."""
+    return result.contender.stack.split("-")[0]
+
+
+def timed(case: CaseComparison) -> list[Result]:
+    """The results with a time, fastest first, A/A twins left out."""
+    return [row.result for row in case.rows if not row.result.contender.twin]
+
+
+def _answer(
+    question: Question,
+    case: CaseComparison | None,
+    baselines: Mapping[Group, Against],
+    families: set[str],
+) -> Answer:
+    measured = timed(case) if case else []
+    best = _best_of_each(result for result in measured if result.ranked)
+    answer = Answer(question, "not measured", case, [], {}, None, [], [], [])
+    if case is None or not measured:
+        return answer
+    if len(best) < 2:
+        reasons = [] if best else sorted({result.unranked_because or "" for result in measured})
+        return replace(answer, state="no quiet host", best=_best_of_each(measured), reasons=reasons)
+    first, *others = best
+    over_first = baselines[group_key(first)].get(first.label, {})
+    pairs = {other.id: _reversed(over_first[other.id]) for other in others if other.id in over_first}
+    if len(pairs) < len(others) or any(pair.low is None for pair in pairs.values()):
+        return replace(answer, state="too few rounds", best=best)
+    placed = {family(result) for result in best}
+    rate = _rate(first)
+    return replace(
+        answer,
+        state="answered",
+        best=best,
+        ratios=pairs,
+        relation=_relation(first, others[0], pairs[others[0].id], case),
+        not_ranked=sorted(families - placed),
+        faster_unranked=[r for r in _best_of_each(measured) if not r.ranked and _rate(r) > rate],
+    )
+
+
+def _relation(first: Result, second: Result, pair: Compared, case: CaseComparison) -> Relation:
+    """What follows for two results, ``pair`` apart, from their verdicts against the declared baseline."""
+    standings = against_baseline(case)
+
+    def verdict(result: Result) -> str:
+        return "tied" if result is case.baseline else standings[result.id].verdict
+
+    one, other = verdict(first), verdict(second)
+    if one in STANDING and other in STANDING:
+        if STANDING[one] > STANDING[other]:
+            return "fastest"
+        if one == other == "tied":
+            return "level"
+    assert pair.low is not None
+    return "too close to call" if pair.low <= 1 else "no verdict"
+
+
+def _best_case(question: Question, cases: Sequence[CaseComparison]) -> CaseComparison | None:
+    """The case that answers best: with ranks before without, larger preset, in a container, more results."""
+    candidates = [one for one in cases if (one.case.workload, one.case.task) == question]
+
+    def merit(case: CaseComparison) -> tuple[bool, bool, int, bool, int]:
+        preset, results = case.case.preset, timed(case)
+        order = PRESETS.index(preset) if preset in PRESETS else len(PRESETS)
+        ranked = _best_of_each(result for result in results if result.ranked)
+        return len(ranked) >= 2, bool(results), -order, case.executor == "docker", len(results)
+
+    return max(candidates, key=merit, default=None)
+
+
+def _best_of_each(results: Iterable[Result]) -> list[Result]:
+    """The first result of each framework, in the order given (best first)."""
+    best: dict[str, Result] = {}
+    for result in results:
+        best.setdefault(family(result), result)
+    return [*best.values()]
+
+
+def _reversed(compared: Compared) -> Compared:
+    """Speed of the baseline over the contender's."""
+    low, high = compared.low, compared.high
+    return Compared(
+        1 / compared.ratio, 1 / high if high else None, 1 / low if low else None, compared.verdict
+    )
+
+
+def _rate(result: Result) -> float:
+    return result.throughput.value if result.throughput else 0.0

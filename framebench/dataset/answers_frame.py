@@ -1,0 +1,45 @@
+"""The answers as a table: one row per kind of work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from framebench.dataset.answers import Answer
+from framebench.dataset.file_formats import table
+
+
+def answers_frame(answers: Iterable[Answer], sentences: Iterable[str]) -> pd.DataFrame:
+    """Speeds are ratios of samples/s, the first's over the second's; ``sentence`` is what the home page says."""
+    return table([_row(answer, sentence) for answer, sentence in zip(answers, sentences, strict=True)])
+
+
+def _row(answer: Answer, sentence: str) -> dict[str, Any]:
+    case = answer.case
+    first, second = [*answer.best, None, None][:2]
+    ratio = answer.ratios.get(second.id) if second else None
+    return {
+        "workload": answer.question.workload,
+        "task": answer.question.task,
+        "state": answer.state,
+        "relation": answer.relation,
+        "case": case.case.path if case else None,
+        "host_id": case.host_id if case else None,
+        "executor": case.executor if case else None,
+        "protocol": case.protocol.name if case else None,
+        "baseline": case.baseline.label if case and case.baseline else None,
+        "first": first.label if first else None,
+        "first_result_id": first.id if first else None,
+        "first_samples_per_s": first.throughput.value if first and first.throughput else None,
+        "second": second.label if second else None,
+        "second_result_id": second.id if second else None,
+        "speed_ratio": ratio.ratio if ratio else None,
+        "speed_ratio_low": ratio.low if ratio else None,
+        "speed_ratio_high": ratio.high if ratio else None,
+        "not_ranked": "; ".join(answer.not_ranked),
+        "faster_unranked": "; ".join(result.label for result in answer.faster_unranked),
+        "reasons": "; ".join(answer.reasons),
+        "sentence": sentence,
+    }

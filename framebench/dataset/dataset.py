@@ -1,0 +1,119 @@
+"""The dataset: all that site and terminal read, from one call. Nothing after it computes a statistic."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from framebench.dataset.aa_pairs import host_noises
+from framebench.dataset.answers import Answer, answers
+from framebench.dataset.case_comparisons import BASELINE, CaseComparison, comparisons
+from framebench.dataset.device_share import MeasuredCeiling, Place, ceilings
+from framebench.dataset.every_baseline import Against, Group, every_baseline
+from framebench.dataset.file_formats import as_files
+from framebench.dataset.frames import comparisons_frame, results_frame, trials_frame
+from framebench.dataset.grouping import results
+from framebench.dataset.observer_effect import observer_ratio
+from framebench.dataset.overall_ratios import Overall, overall
+from framebench.dataset.result import Result
+from framebench.errors import UserError
+from framebench.records import store
+from framebench.records.reproduction_document import Reproduction
+from framebench.records.selftest_document import SelfTest
+from framebench.statistics.interval import Estimate
+from framebench.statistics.noise import Noise
+from harness.record import Record
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Records with their files and everything that follows from them.
+
+    ``paths`` maps trial ids to files, ``reproductions`` result ids to reproductions, oldest first;
+    ``broken`` are files that could not be used, which a page must show. ``selftests``: by host, oldest
+    first. ``observers``: by host, the time of a step with the sampler over without it, where trials measured it.
+    """
+
+    records: list[Record]
+    paths: dict[str, Path]
+    results: list[Result]
+    comparisons: list[CaseComparison]
+    overall: list[Overall]
+    noises: dict[str, Noise]
+    ceilings: dict[Place, MeasuredCeiling]
+    observers: dict[str, Estimate]
+    reproductions: dict[str, list[Reproduction]]
+    broken: list[store.Broken]
+    selftests: dict[str, list[SelfTest]]
+
+    @functools.cached_property
+    def baselines(self) -> dict[Group, Against]:
+        """Each group of results against every baseline that a reader may choose."""
+        return every_baseline(self.results, self.noises, self.comparisons)
+
+    @functools.cached_property
+    def answers(self) -> list[Answer]:
+        """What to use for which work, one answer per question."""
+        return answers(self.comparisons, self.baselines)
+
+    def result(self, result_id: str) -> Result:
+        """The result with exactly this id; ``UserError`` if there is none."""
+        for result in self.results:
+            if result.id == result_id:
+                return result
+        raise UserError(f"no result has the id {result_id!r}; `framebench show` lists them")
+
+    def find(self, text: str) -> tuple[Result, Record | None]:
+        """The result that an id, a unique prefix or a trial id names, and the trial in the last case."""
+        named = store.find([(self.paths[record.trial_id], record) for record in self.records], text)
+        return self.result(named.result_id), named.trial[1] if named.trial else None
+
+    def frames(self) -> dict[str, bytes]:
+        """``{file name: bytes}`` of all downloads: trials, results, comparisons as CSV, Parquet, JSON."""
+        tables = {
+            "trials": trials_frame(self.records),
+            "results": results_frame(self.results),
+            "comparisons": comparisons_frame(self.comparisons),
+        }
+        return {
+            file: content for name, table in tables.items() for file, content in as_files(name, table).items()
+        }
+
+
+def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
+    """Read records below ``paths`` and compute everything; broken files are reported, never fatal."""
+    loaded = store.load(paths)
+    records = [record for _, record in loaded.records]
+    every_result = results(records)
+    noises = host_noises(every_result)
+    cases = comparisons(every_result, baseline, noises)
+    reproductions: dict[str, list[Reproduction]] = defaultdict(list)
+    for _, reproduction in sorted(loaded.reproductions, key=lambda pair: pair[1].reproduction_id):
+        reproductions[reproduction.result_id].append(reproduction)
+    selftests: dict[str, list[SelfTest]] = defaultdict(list)
+    for selftest in sorted(loaded.selftests, key=lambda selftest: selftest.selftest_id):
+        selftests[selftest.host_id].append(selftest)
+    return Dataset(
+        records=records,
+        paths={record.trial_id: path for path, record in loaded.records},
+        results=every_result,
+        comparisons=cases,
+        overall=overall(cases),
+        noises=noises,
+        ceilings=ceilings(records),
+        observers=_observers(records),
+        reproductions=dict(reproductions),
+        broken=[*loaded.broken, *loaded.leftovers],
+        selftests=dict(selftests),
+    )
+
+
+def _observers(records: Iterable[Record]) -> dict[str, Estimate]:
+    of_host: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        of_host[record.provenance.host_id].append(record)
+    ratios = {host_id: observer_ratio(trials) for host_id, trials in of_host.items()}
+    return {host_id: ratio for host_id, ratio in ratios.items() if ratio is not None}

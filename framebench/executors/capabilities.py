@@ -1,0 +1,44 @@
+"""What this machine is, and what its telemetry can watch, or why not."""
+
+from __future__ import annotations
+
+import os
+
+from harness import environment
+from harness.record import Hardware
+from harness.telemetry.cpu import CpuSource
+from harness.telemetry.devices import nvml_starts
+from harness.telemetry.nvml import NvmlSource
+from harness.telemetry.source import Capability
+
+__all__ = ["Capability", "gpus", "hardware", "processor"]
+
+
+def hardware() -> Hardware:
+    """Processor, memory, governor and virtualisation, as a trial would record them."""
+    return environment.hardware()
+
+
+def processor() -> dict[str, Capability]:
+    """Each metric of the processor, and whether it can be read."""
+    return CpuSource(os.getpid()).probe()
+
+
+def gpus() -> dict[str, dict[str, Capability]] | str:
+    """Each metric of each GPU by the GPU's name; why none can be read, in words, where none can."""
+    nvml, reason = nvml_starts()
+    if nvml is None:
+        return f"{reason}; timing is not affected"
+    try:
+        watched = {}
+        for number in range(nvml.nvmlDeviceGetCount()):
+            device = nvml.nvmlDeviceGetHandleByIndex(number)
+            name = nvml.nvmlDeviceGetName(device)
+            watched[name if name not in watched else f"{name}, number {number}"] = NvmlSource(
+                nvml, device
+            ).probe()
+        return watched
+    except nvml.NVMLError as error:
+        return str(error)
+    finally:
+        nvml.nvmlShutdown()

@@ -1,0 +1,118 @@
+"""An answer in words: the same sentence on the home page, in the download and in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from markupsafe import Markup, escape
+
+from framebench.dataset import Result
+from framebench.dataset.answers import Answer, Question, family
+from framebench.pages import figures
+from framebench.pages.words import _, framework, result_name
+
+TITLES = {
+    ("convstack", "train"): _("Train a network on images"),
+    ("convstack", "infer"): _("Classify images"),
+    ("mlp", "train"): _("Train a small network on real data"),
+    ("mlp", "infer"): _("Predict with a small network"),
+}
+
+
+def title(question: Question) -> str:
+    """The kind of work as a reader would name it."""
+    return TITLES.get(question, f"{question.workload}, {question.task}")
+
+
+def plain(answer: Answer) -> str:
+    """The whole sentence without markup."""
+    return str(marked(answer).striptags())
+
+
+def marked(answer: Answer) -> Markup:
+    """The whole sentence, its names and ratios in <strong>."""
+    return Markup(" ").join(_sentences(answer))
+
+
+def _sentences(answer: Answer) -> Iterator[Markup]:
+    if answer.state == "not measured" and answer.case is None:
+        yield Markup(_("Nobody has measured this yet."))
+    elif answer.state == "not measured":
+        yield Markup(
+            _("Nobody has measured this yet: every attempt ended with a reason instead of a figure.")
+        )
+    elif answer.state == "no quiet host":
+        yield Markup(
+            _("<strong>No quiet host has measured this yet.</strong> {why} Measured, not ranked:")
+        ).format(why=_why(answer.reasons))
+    elif answer.state == "too few rounds":
+        yield Markup(_("Measured in too few rounds for an answer with an uncertainty. So far:"))
+    else:
+        yield _lead(answer)
+        yield from _speeds(answer)
+        if answer.not_ranked:
+            names = ", ".join(map(framework, answer.not_ranked))
+            yield escape(_("Not ranked here: {names}.").format(names=names))
+        if answer.faster_unranked:
+            names = ", ".join(f"{result_name(one)} ({_rate(one)[0]})" for one in answer.faster_unranked)
+            yield escape(
+                _("Measured faster, but on a host too busy to rank it: {names}.").format(names=names)
+            )
+
+
+def _lead(answer: Answer) -> Markup:
+    first, second = answer.best[:2]
+    forms = {
+        "fastest": _("<strong>{name}</strong> is the fastest: {rate} samples/s{interval}."),
+        "level": _(
+            "<strong>{name}</strong> and <strong>{other}</strong> are level: {rate} samples/s{interval}."
+        ),
+        "too close to call": _(
+            "<strong>{name}</strong> and <strong>{other}</strong> are too close to call: "
+            "{rate} samples/s{interval} for the former."
+        ),
+        "no verdict": _(
+            "<strong>{name}</strong> has the best figure: {rate} samples/s{interval}. Between it and "
+            "<strong>{other}</strong> there is no verdict; verdicts are on the declared baseline, {baseline}."
+        ),
+    }
+    assert answer.relation is not None and answer.case is not None and answer.case.baseline is not None
+    rate, interval = _rate(first)
+    return Markup(forms[answer.relation]).format(
+        name=result_name(first),
+        other=result_name(second),
+        rate=rate,
+        interval=interval,
+        baseline=result_name(answer.case.baseline),
+    )
+
+
+def _speeds(answer: Answer) -> Iterator[Markup]:
+    """How many times the others' speed the first one has."""
+    for other in answer.best[1:]:
+        compared = answer.ratios[other.id]
+        times, span = figures.with_interval(compared.ratio, compared.low, compared.high)
+        yield Markup(_("<strong>{times}×</strong> ({span}) the speed of {name} at its best, {form}.")).format(
+            times=times, span=span, name=framework(family(other)), form=best_form(other)
+        )
+
+
+def best_form(result: Result) -> str:
+    """How a framework was at its best: the backend too where it has one."""
+    name = result_name(result)
+    return name.removeprefix(f"{framework(result.contender.stack)}, ").removeprefix("Keras ")
+
+
+def _why(reasons: list[str]) -> str:
+    """Why nothing is ranked, or one framework alone, in a few words."""
+    if not reasons:
+        return _("Only one framework could be ranked.")
+    if all(reason.startswith("noisy") for reason in reasons):
+        return _("The machine was busy with other work while it measured.")
+    return _("Reasons: {reasons}.").format(reasons=", ".join(reasons))
+
+
+def _rate(result: Result) -> tuple[str, str]:
+    assert result.throughput is not None
+    rate, interval = figures.with_interval(*result.throughput[:3])
+    return rate, _(" (95 % interval {span})").format(span=interval) if interval else ""

@@ -1,0 +1,164 @@
+"""The site: dataset → pages → build/docs → MkDocs → build/site."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from framebench import dataset
+from framebench.errors import UserError
+from framebench.pages import compare, data, gpus, home, host, image, result, selftest, stack, workload
+from framebench.pages.evidence import Evidence, gather, record_file
+from framebench.pages.render import page
+from framebench.pages.write import write_tree
+
+BASELINES = "data/baselines.json"
+
+
+class SiteReport(NamedTuple):
+    """What was built, for the command line."""
+
+    folder: Path
+    results: int
+    trials: int
+    pages: int
+    written: int
+    broken: list[str]
+
+    def describe(self) -> str:
+        """One paragraph: how much, where, and what was skipped."""
+        lines = [
+            f"{self.results} results from {self.trials} trials: {self.pages} pages "
+            f"({self.written} files changed) in {self.folder}"
+        ]
+        if self.broken:
+            lines.append(f"{len(self.broken)} record files could not be used; the site lists them:")
+            lines += [f"  {line}" for line in self.broken]
+        return "\n".join(lines)
+
+
+def build_site(root: Path, results_dirs: Sequence[Path], out: Path, strict: bool = True) -> SiteReport:
+    """Render the records below ``results_dirs`` into the folder ``out``, by way of its sibling ``docs``.
+
+    A folder that does not exist holds no records. ``UserError`` when MkDocs finds a fault (``strict``: any
+    warning is one).
+    """
+    data = dataset.load([folder for folder in results_dirs if folder.exists()])
+    evidence = gather(root, data)
+    files = render(evidence)
+    docs = out.parent / "docs"
+    written = write_tree(docs, files)
+    _mkdocs(root, docs, out, strict)
+    return SiteReport(
+        folder=out,
+        results=len(data.results),
+        trials=len(data.records),
+        pages=sum(name.endswith(".md") for name in files),
+        written=written,
+        broken=[str(fault) for fault in data.broken],
+    )
+
+
+def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
+    """Every file of the site's sources: relative path → text, bytes, or the file to copy."""
+    root = evidence.root
+    text = functools.partial(page, root / "site" / "templates")
+    downloads = data.files(evidence)
+    files: dict[str, str | bytes | Path] = {
+        "index.md": text("home.md.j2", **home.view(evidence)),
+        "compare.md": text("compare.md.j2", **compare.view(evidence)),
+        "data.md": text("data.md.j2", **data.view(downloads)),
+        "gpus.md": text("gpus.md.j2", **gpus.view()),
+        "method.md": text("method.md.j2", selftests=selftest.summary(evidence, "../")),
+        "problems.md": text("problems.md.j2", **data.problems(evidence)),
+        "workloads/index.md": text("index.md.j2", **workload.index(evidence)),
+        "stacks/index.md": text("index.md.j2", **stack.index(evidence)),
+        "images/index.md": text("index.md.j2", **image.index(evidence)),
+        "hosts/index.md": text("index.md.j2", **host.index(evidence)),
+        BASELINES: compare.baselines_json(evidence),
+        **downloads,
+    }
+    for name in workload.names():
+        files[f"workloads/{name}.md"] = text("workload.md.j2", **workload.view(name, evidence))
+    for name in stack.names():
+        files[f"stacks/{name}.md"] = text("stack.md.j2", **stack.view(name, evidence))
+    for row in image.rows(evidence):
+        files[f"images/{row.name}.md"] = text("image.md.j2", **image.view(row, evidence))
+    for name in image.gone(evidence):
+        files[f"images/{name}.md"] = text("image.md.j2", **image.view_gone(name, evidence))
+    for host_id in host.ids(evidence):
+        files[f"hosts/{host_id}.md"] = text("host.md.j2", **host.view(host_id, evidence))
+    for one in evidence.dataset.results:
+        files[f"results/{one.id}.md"] = text("result.md.j2", **result.view(one, evidence))
+    for trial_id, path in evidence.dataset.paths.items():
+        files[record_file(trial_id)] = path
+    files.update(_by_hand(root))
+    return files
+
+
+def serve(root: Path, port: int) -> None:
+    """Serve ``build/site`` of the checkout on this machine only, until Ctrl-C."""
+    site = root / "build" / "site"
+    if not (site / "index.html").is_file():
+        raise UserError(f"{site} holds no site; run `make site` first")
+    handler = functools.partial(_Handler, directory=str(site))
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise UserError(f"port {port} cannot be served ({error.strerror}); choose another one") from error
+    with server:
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """Without a log line per request."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+def _by_hand(root: Path) -> dict[str, Path]:
+    """The pages and assets that people write."""
+    files = {}
+    for folder, prefix in ((root / "site" / "docs", ""), (root / "site" / "assets", "assets/")):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                files[prefix + path.relative_to(folder).as_posix()] = path
+    return files
+
+
+def _mkdocs(root: Path, docs: Path, out: Path, strict: bool) -> None:
+    """Run MkDocs in this process: the last step, to be replaced by whatever builds an mkdocs.yml."""
+    from mkdocs.commands.build import build
+    from mkdocs.config import load_config
+    from mkdocs.exceptions import Abort, ConfigurationError
+
+    complaints = _Complaints(level=logging.WARNING)
+    logger = logging.getLogger("mkdocs")
+    logger.addHandler(complaints)
+    try:
+        config = load_config(str(root / "mkdocs.yml"), docs_dir=str(docs), site_dir=str(out), strict=strict)
+        build(config)
+    except (Abort, ConfigurationError) as error:
+        why = "; ".join(complaints.lines[:5]) or str(error)
+        raise UserError(f"MkDocs refused the pages in {docs}: {why}") from error
+    finally:
+        logger.removeHandler(complaints)
+
+
+class _Complaints(logging.Handler):
+    """Collects what MkDocs warns about."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())

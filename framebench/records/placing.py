@@ -1,0 +1,58 @@
+"""Where a record belongs below ``results/``; its path repeats what it says.
+
+``<host>/<workload>/<case slug>/<contender slug>--<where>/<trial-id>.json``, where ``where`` is the image's
+name for a container, ``venv-<image>`` for a virtual environment and ``system`` for this interpreter, so
+that results made in a container never share a folder with others. The sidecar (time series) lies beside
+its record. Reproductions lie in ``reproductions/<result-id>/<reproduction-id>.json``, their trials in
+``reproductions/<result-id>/trials/`` below the same five names. What self-tests found lies in
+``selftests/<host>/<selftest-id>.json``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from framebench.errors import UserError
+from harness.record import Record
+
+REPRODUCTIONS = "reproductions"
+SELFTESTS = "selftests"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+
+
+def relative_path(record: Record) -> Path:
+    """Where the record belongs below ``results``. ``UserError`` if a part is no safe folder name."""
+    names = [part for _, part in parts(record)]
+    return Path(*names[:-1], f"{names[-1]}.json")
+
+
+def parts(record: Record) -> list[tuple[str, str]]:
+    """``(field, folder or file name)`` of each part of a record's path below ``results``."""
+    executor, image = record.provenance.executor, record.image.name
+    if executor == "system" or image is None:
+        where: str = executor
+    else:
+        where = image if executor == "docker" else f"{executor}-{image}"
+    parts = [
+        ("provenance.host_id", record.provenance.host_id),
+        ("case.workload", record.case.workload),
+        ("case", record.case.slug),
+        ("contender and image", f"{record.contender.slug}--{where}"),
+        ("trial_id", record.trial_id),
+    ]
+    for name, part in parts:
+        if not _NAME.fullmatch(part) or part in (REPRODUCTIONS, SELFTESTS):
+            raise UserError(
+                f"record {record.trial_id}: {name} is {part!r}, which cannot name a folder;"
+                " use letters, digits, '.', '_' and '-'"
+            )
+    return parts
+
+
+def sidecar_path(record_path: Path) -> Path:
+    return record_path.with_suffix(".sidecar.json.gz")
+
+
+def record_of_sidecar(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".sidecar.json.gz") + ".json")

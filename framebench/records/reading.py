@@ -1,0 +1,72 @@
+"""One file of the store, read strictly: it decodes, and it lies where it says that it belongs."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from framebench.errors import UserError
+from framebench.records.placing import parts, relative_path, sidecar_path
+from framebench.records.reproduction_document import Reproduction, decode_reproduction
+from framebench.records.selftest_document import SelfTest, decode_selftest
+from harness.record import Record, decode_record
+
+
+class Fault(Exception):
+    """Why one file cannot be used."""
+
+
+def read(path: Path) -> Record:
+    record: Record = _decode(path, decode_record)
+    # The last five parts of the path repeat what the record says; a record elsewhere was moved or edited.
+    try:
+        expected = parts(record)
+    except UserError as error:
+        raise Fault(str(error)) from error
+    actual = ("", "", "", "", *path.absolute().parts[:-1], path.stem)[-5:]
+    for (name, part), folder in zip(expected, actual, strict=True):
+        if part != folder:
+            raise Fault(f"{name} says {part!r}, the path says {folder!r}; move it to {relative_path(record)}")
+    if record.sidecar is not None:
+        sidecar = sidecar_path(path)
+        if not sidecar.exists():
+            raise Fault(f"sidecar: {sidecar.name} is missing; restore it, or delete the record too")
+        if hashlib.sha256(sidecar.read_bytes()).hexdigest() != record.sidecar.sha256:
+            raise Fault(f"sidecar.sha256: {sidecar.name} has another hash; restore it, or delete both")
+    return record
+
+
+def read_reproduction(path: Path) -> Reproduction:
+    reproduction: Reproduction = _decode(path, decode_reproduction)
+    _check_place(path, result_id=reproduction.result_id, reproduction_id=reproduction.reproduction_id)
+    return reproduction
+
+
+def read_selftest(path: Path) -> SelfTest:
+    selftest: SelfTest = _decode(path, decode_selftest)
+    _check_place(path, host_id=selftest.host_id, selftest_id=selftest.selftest_id)
+    return selftest
+
+
+def _check_place(path: Path, **names: str) -> None:
+    """The two names in the document are the folder and the file that it lies in."""
+    for (name, value), part in zip(names.items(), (path.parent.name, path.stem), strict=True):
+        if value != part:
+            raise Fault(f"{name} says {value!r}, the path says {part!r}; move it")
+
+
+def _decode(path: Path, decode: Any) -> Any:
+    try:
+        return decode(path.read_bytes())
+    except msgspec.ValidationError as error:
+        newer = "_version is" in str(error)
+        mend = "update framebench" if newer else "records are never edited; restore the file or delete it"
+        raise Fault(f"{error}; {mend}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        detail = str(error).rstrip(".")
+        raise Fault(f"not a whole JSON document ({detail}); restore the file or delete it") from error
+    except OSError as error:
+        raise Fault(f"cannot be read ({error.strerror}); check its permissions") from error

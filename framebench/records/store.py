@@ -1,0 +1,191 @@
+"""The store: one JSON file per trial below ``results/``, written once, atomically, and read strictly.
+
+``placing`` says where each file lies.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from framebench.errors import UserError
+from framebench.records.lookup import Found, find
+from framebench.records.placing import (
+    REPRODUCTIONS,
+    SELFTESTS,
+    record_of_sidecar,
+    relative_path,
+    sidecar_path,
+)
+from framebench.records.reading import Fault, read, read_reproduction, read_selftest
+from framebench.records.reproduction_document import Reproduction
+from framebench.records.selftest_document import SelfTest
+from framebench.records.trial_ids import new_trial_id
+from framebench.records.writing import MAX_RECORD_BYTES, disk_error, record_bytes, sidecar_bytes, write_file
+from harness.record import Record, TrialSpec
+
+__all__ = [
+    "MAX_RECORD_BYTES",
+    "REPRODUCTIONS",
+    "SELFTESTS",
+    "Broken",
+    "Found",
+    "Loaded",
+    "check",
+    "find",
+    "json_schema",
+    "load",
+    "new_trial_id",
+    "relative_path",
+    "write",
+    "write_reproduction",
+    "write_selftest",
+]
+
+
+class Broken(NamedTuple):
+    """A file that cannot be used: ``reason`` is one clause naming the field and the mend."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass
+class Loaded:
+    """Everything found, sorted by path.
+
+    ``leftovers`` are remains of an interrupted write. ``reproduction_trials`` were measured to check a
+    result and are no part of it: they may come from the same host and image and have the same result id.
+    """
+
+    records: list[tuple[Path, Record]] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
+    reproductions: list[tuple[Path, Reproduction]] = field(default_factory=list)
+    reproduction_trials: list[tuple[Path, Record]] = field(default_factory=list)
+    leftovers: list[Broken] = field(default_factory=list)
+    selftests: list[SelfTest] = field(default_factory=list)
+
+
+def write(record: Record, results: Path) -> Path:
+    """Store a record (and its sidecar) atomically; returns the record's path.
+
+    The sidecar's inline bytes go to ``<trial-id>.sidecar.json.gz`` first, so that a record never lacks it.
+    ``UserError`` if the trial is already stored, a sidecar does not match its hash, or the disk refuses.
+    """
+    path = results / relative_path(record)
+    if path.exists():
+        raise UserError(
+            f"{path}: trial {record.trial_id} is already stored and records are never overwritten"
+        )
+    try:
+        if record.sidecar is not None and record.sidecar.inline is not None:
+            write_file(sidecar_path(path), sidecar_bytes(record))
+            record = msgspec.structs.replace(
+                record, sidecar=msgspec.structs.replace(record.sidecar, inline=None)
+            )
+        write_file(path, record_bytes(record))
+    except OSError as error:
+        raise disk_error(path, error) from error
+    return path
+
+
+def write_reproduction(reproduction: Reproduction, results: Path) -> Path:
+    """Store a reproduction atomically below ``results/reproductions``; returns its path."""
+    name = f"{reproduction.reproduction_id}.json"
+    path = results / REPRODUCTIONS / reproduction.result_id / name
+    if path.exists():
+        raise UserError(f"{path}: this reproduction is already stored and is never overwritten")
+    return _write_document(reproduction, path)
+
+
+def write_selftest(selftest: SelfTest, results: Path) -> Path:
+    """Store what a self-test found, atomically, below ``results/selftests``; returns its path."""
+    path = results / SELFTESTS / selftest.host_id / f"{selftest.selftest_id}.json"
+    return _write_document(selftest, path)
+
+
+def _write_document(document: Reproduction | SelfTest, path: Path) -> Path:
+    try:
+        write_file(path, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+    except OSError as error:
+        raise disk_error(path, error) from error
+    return path
+
+
+def load(paths: Iterable[Path]) -> Loaded:
+    """Read records and reproductions from files and, recursively, folders.
+
+    Strict per file and tolerant of files: what cannot be used is in ``broken`` and never stops the rest.
+    ``UserError`` if a path does not exist.
+    """
+    loaded = Loaded()
+    places: dict[str, Path] = {}  # trial id -> first file that has it
+    for path in sorted(_files(paths)):
+        if path.name.endswith(".tmp"):
+            loaded.leftovers.append(Broken(path, "left over from an interrupted write; delete it"))
+        elif path.name.endswith(".sidecar.json.gz"):
+            if not record_of_sidecar(path).exists():
+                loaded.leftovers.append(Broken(path, "a sidecar without its record; delete it"))
+        elif path.suffix == ".json":
+            try:
+                if path.parent.parent.name == REPRODUCTIONS:
+                    loaded.reproductions.append((path, read_reproduction(path)))
+                    continue
+                if path.parent.parent.name == SELFTESTS:
+                    loaded.selftests.append(read_selftest(path))
+                    continue
+                record = read(path)
+                first = places.setdefault(record.trial_id, path)
+                if first != path:
+                    raise Fault(f"trial_id {record.trial_id} is also in {first}; delete one of the two")
+                # results/reproductions/<result-id>/trials/<host>/<workload>/<case>/<contender>/<trial>.json
+                again = path.parts[-8:-5:2] == (REPRODUCTIONS, "trials")
+                (loaded.reproduction_trials if again else loaded.records).append((path, record))
+            except Fault as fault:
+                loaded.broken.append(Broken(path, str(fault)))
+    return loaded
+
+
+def check(paths: Iterable[Path]) -> list[str]:
+    """One line per fault in the files below ``paths``; empty when all is well."""
+    loaded = load(paths)
+    too_large = [
+        Broken(
+            path, f"{path.stat().st_size} bytes, a record has at most {MAX_RECORD_BYTES} without its sidecar"
+        )
+        for path, _ in (*loaded.records, *loaded.reproduction_trials)
+        if path.stat().st_size > MAX_RECORD_BYTES
+    ]
+    return [str(fault) for fault in sorted([*loaded.broken, *loaded.leftovers, *too_large])]
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schemas (2020-12) of the documents: ``record``, ``trial-spec``, ``reproduction``, ``selftest``."""
+    documents = {
+        "record": Record,
+        "trial-spec": TrialSpec,
+        "reproduction": Reproduction,
+        "selftest": SelfTest,
+    }
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {name: dialect | msgspec.json.schema(document) for name, document in documents.items()}
+
+
+def _files(paths: Iterable[Path]) -> set[Path]:
+    files: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            files.update(Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+        elif path.exists():
+            files.add(path)
+        else:
+            raise UserError(f"{path}: no such file or folder; name a record or a folder of records")
+    return files
