@@ -7,18 +7,17 @@ bytes, energy is joules, power is watts, unless a field's name says otherwise.
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b32encode
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-SPEC_VERSION = 2
-RECORD_VERSION = 2
-PROTOCOL_VERSION = 1  # raised when the measuring protocol itself changes; part of the work hash
+SPEC_VERSION = 3
+RECORD_VERSION = 3
 
 TrialKind = Literal["parity", "timing", "memory", "cold-start", "ceiling"]
-Task = Literal["train", "infer"]
+Task = Literal["train", "infer", "prefill", "decode", "load", "call"]
+Precision = Literal["fp32", "tf32", "bf16"]
 Mode = Literal["eager", "compiled"]
 Status = Literal[
     "ok",
@@ -31,6 +30,18 @@ Status = Literal[
     "interrupted",
 ]
 SteadyClass = Literal["steady", "slowdown", "no-steady-state"]
+
+# Ranges: a record that cannot be true does not decode.
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+Ns = Annotated[int, Meta(ge=0)]  # nanoseconds
+WallNs = Annotated[int, Meta(ge=1)]  # of something that took time
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+NonNegative = Annotated[float, Meta(ge=0.0)]
+AboveZero = Annotated[float, Meta(gt=0.0)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+UtcTime = Annotated[str, Meta(pattern=r"^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d(\.\d+)?(Z|\+00:00)$")]
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -46,11 +57,11 @@ class Case(_Strict, frozen=True, kw_only=True):
     workload: str
     preset: str
     task: Task
-    batch: int
-    precision: Literal["fp32"] = "fp32"
+    batch: Positive
+    precision: Precision = "fp32"
     device: Literal["cpu", "gpu"] = "cpu"
-    device_count: int = 1
-    cores: int
+    device_count: Positive = 1
+    cores: Positive
 
     @property
     def slug(self) -> str:
@@ -96,42 +107,48 @@ class Protocol(_Strict, frozen=True, kw_only=True):
     """
 
     name: str
-    warmup_block_ms: float = 25.0
-    warmup_window: int = 20
-    warmup_tolerance: float = 0.01
-    warmup_agreements: int = 2
-    warmup_min_s: float = 3.0
-    warmup_max_blocks: int = 300
-    warmup_max_s: float = 120.0
-    block_ms: float = 100.0
-    block_max_ms: float = 1000.0
-    measure_blocks: int = 10
-    measure_s: float = 3.0
-    measure_max_s: float = 60.0
-    latency_steps: int = 0
-    telemetry_hz: float = 10.0
-    learning_epochs: int = 0
-    observer_blocks: int = 0
-    idle_s: float = 0.0
-    calibration_ms: float = 0.0
+    warmup_block_ms: AboveZero = 25.0
+    warmup_window: Annotated[int, Meta(ge=2, le=1000)] = 20
+    warmup_tolerance: AboveZero = 0.01
+    warmup_agreements: Positive = 2
+    warmup_min_s: NonNegative = 3.0
+    warmup_max_blocks: Positive = 300
+    warmup_max_s: AboveZero = 120.0
+    block_ms: AboveZero = 100.0
+    block_max_ms: AboveZero = 1000.0
+    measure_blocks: Annotated[int, Meta(ge=1, le=1000)] = 10
+    measure_s: NonNegative = 3.0
+    measure_max_s: AboveZero = 60.0
+    latency_steps: Count = 0
+    telemetry_hz: Annotated[float, Meta(gt=0.0, le=1000.0)] = 10.0
+    learning_epochs: Count = 0
+    observer_blocks: Count = 0
+    idle_s: NonNegative = 0.0
+    calibration_ms: NonNegative = 0.0
 
 
 class ImageRef(_Strict, frozen=True, kw_only=True):
     """The image a trial runs in; every field but ``name`` is null outside a container.
 
     ``config_digest`` is the identity (digest of the canonical image's config), ``repo_digest`` the
-    address. ``lock_sha256`` is the hash of the lock file; a virtual environment has it too.
+    address. ``lock_sha256`` is the hash of the lock file; a virtual environment has it too. ``base_sha256`` is
+    the hash of the base's lock of Debian packages.
     """
 
     name: str | None
-    config_digest: str | None = None
+    config_digest: Digest | None = None
     repo_digest: str | None = None
-    lock_sha256: str | None = None
+    lock_sha256: Sha256 | None = None
+    base_sha256: Sha256 | None = None
     compiler: str | None = None
 
 
 class Provenance(_Strict, frozen=True, kw_only=True):
-    """What the host knows about the harness it starts."""
+    """What the host knows about the harness it starts.
+
+    ``work_hash``: over the code that decides what the trial does, and its preset's config. ``protocol_hash``:
+    over the protocol's parameters. Both empty where an image runs by itself.
+    """
 
     executor: Literal["docker", "venv", "system", "slurm"]
     host_id: str
@@ -139,6 +156,7 @@ class Provenance(_Strict, frozen=True, kw_only=True):
     dirty: bool | None
     harness_tree_sha256: str
     work_hash: str
+    protocol_hash: str = ""
 
 
 class TrialSpec(_Strict, frozen=True, kw_only=True):
@@ -182,33 +200,52 @@ class ParityDiff(_Strict, frozen=True, kw_only=True):
 
     what: str
     metric: Literal["rel-l2", "abs"]
-    value: float | None
-    tolerance: float
+    value: NonNegative | None
+    tolerance: NonNegative
     passed: bool
+
+
+class GatePart(_Strict, frozen=True, kw_only=True):
+    """One part of the gate: how many comparisons, how many failed, the one nearest to its tolerance (or farthest
+    above).
+
+    ``skipped`` says why it did not take place; ``left_out`` comparisons had no tolerance that would check anything.
+    """
+
+    name: Literal["data", "logic", "precision", "optimizer", "state", "shape", "outputs"]
+    checks: Count
+    failed: Count
+    worst: ParityDiff | None = None
+    skipped: str | None = None
+    left_out: Count = 0
 
 
 class Parity(_Strict, frozen=True, kw_only=True):
+    """The gate's answer. ``diffs`` holds what failed, a dozen at most; all comparisons are in the sidecar
+    (``gate``)."""
+
     reference: str
     preset: str
-    batch: int
-    steps: int
+    batch: Positive
+    steps: Count
     diffs: list[ParityDiff]
     passed: bool
+    parts: list[GatePart] = []
 
 
 class Phase(_Strict, frozen=True, kw_only=True, array_like=True):
     """One named phase: wall time and this process's CPU time; in JSON ``[name, wall_ns, cpu_ns]``."""
 
     name: str
-    wall_ns: int
-    cpu_ns: int
+    wall_ns: Ns
+    cpu_ns: Ns
 
 
 class WarmUp(_Strict, frozen=True, kw_only=True):
-    blocks: int
-    wall_ns: int
-    steps_per_block: int
-    compile_events: int | None
+    blocks: Positive
+    wall_ns: WallNs
+    steps_per_block: Positive
+    compile_events: Count | None
     steady: bool
     reason: str
 
@@ -219,20 +256,20 @@ class Block(_Strict, frozen=True, kw_only=True, array_like=True):
     In JSON ``[steps, wall_ns, cpu_ns, wait_ns]``: with names, 30 blocks would be a third of a record's 8 kB.
     """
 
-    steps: int
-    wall_ns: int
-    cpu_ns: int
-    wait_ns: int | None
+    steps: Positive
+    wall_ns: WallNs
+    cpu_ns: Ns
+    wait_ns: Ns | None
 
 
 class Latency(_Strict, frozen=True, kw_only=True):
     """Barrier after every step. p99 only with at least 500 steps."""
 
-    steps: int
-    p50_ns: int
-    p90_ns: int
-    p95_ns: int
-    p99_ns: int | None
+    steps: Positive
+    p50_ns: WallNs
+    p90_ns: WallNs
+    p95_ns: WallNs
+    p99_ns: WallNs | None
 
 
 class ObserverEffect(_Strict, frozen=True, kw_only=True):
@@ -246,6 +283,8 @@ class ObserverEffect(_Strict, frozen=True, kw_only=True):
 class Timing(_Strict, frozen=True, kw_only=True):
     """Blocks of the timed window and what follows from their protocol.
 
+    A step does ``units_per_step`` of ``unit``. ``flops_causal_per_step`` counts only what a causal mask leaves of
+    attention; null where there is none.
     ``call_overhead_ns`` is the intercept of time against n over ``run(n)``;
     ``call_overhead_share`` is that intercept over the block's median duration.
     """
@@ -253,40 +292,48 @@ class Timing(_Strict, frozen=True, kw_only=True):
     warmup: WarmUp
     blocks: list[Block]
     steady_class: SteadyClass
-    samples_per_step: int
-    flops_per_step: int
-    barrier_ns: int
-    call_overhead_ns: int | None
-    call_overhead_share: float | None
+    units_per_step: Positive
+    unit: Literal["samples", "images", "tokens", "calls"]
+    flops_per_step: Count
+    flops_causal_per_step: Count | None = None
+    barrier_ns: Ns
+    call_overhead_ns: Ns | None
+    call_overhead_share: NonNegative | None
     latency: Latency | None = None
     observer: ObserverEffect | None = None
 
 
 class LearningPoint(_Strict, frozen=True, kw_only=True, array_like=True):
-    """One epoch; in JSON ``[epoch, train_wall_ns, test_accuracy]``."""
+    """One look at a training; in JSON ``[epoch, train_wall_ns, score]``. An epoch of a text is a declared
+    number of steps."""
 
-    epoch: int
-    train_wall_ns: int
-    test_accuracy: float
+    epoch: Positive
+    train_wall_ns: WallNs
+    score: float
 
 
 class Learning(_Strict, frozen=True, kw_only=True):
-    """Accuracy after each epoch; training time only, evaluation is outside the clock."""
+    """The score after each epoch; training time only, evaluation is outside the clock.
 
-    target_accuracy: float
-    curve: list[LearningPoint]
-    epochs_to_target: int | None
-    wall_ns_to_target: int | None
-    final_accuracy: float
+    The target is reached at or above it where ``higher``, else at or below it.
+    """
+
+    measure: Literal["test accuracy", "validation loss"]
+    target: float
+    higher: bool
+    curve: Annotated[list[LearningPoint], Meta(min_length=1)]
+    epochs_to_target: Positive | None
+    wall_ns_to_target: WallNs | None
+    final_score: float
 
 
 class Memory(_Strict, frozen=True, kw_only=True):
     """From a separate pass. Each figure is bytes, or null with its reason in ``reasons``."""
 
-    allocator_peak: int | None
-    device_delta: int | None
-    host_rss_peak: int | None
-    host_rss_after_import: int | None
+    allocator_peak: Count | None
+    device_delta: Count | None
+    host_rss_peak: Count | None
+    host_rss_after_import: Count | None
     reasons: dict[str, str] = {}
 
 
@@ -390,18 +437,18 @@ class Calibration(_Strict, frozen=True, kw_only=True):
     ns per repetition. ``drift`` is the larger of the two relative changes, signed: positive is slower.
     """
 
-    matmul_before_ns: int
-    matmul_after_ns: int
-    copy_before_ns: int
-    copy_after_ns: int
+    matmul_before_ns: WallNs
+    matmul_after_ns: WallNs
+    copy_before_ns: WallNs
+    copy_after_ns: WallNs
     drift: float
 
 
 class Ceiling(_Strict, frozen=True, kw_only=True):
     """What this very device reaches: the best of large matrix products, by precision, and of large copies."""
 
-    matmul_flops_per_s: dict[str, float]
-    copy_bytes_per_s: float | None
+    matmul_flops_per_s: dict[str, AboveZero]
+    copy_bytes_per_s: AboveZero | None
     reasons: dict[str, str] = {}
 
 
@@ -415,7 +462,8 @@ class Canary(_Strict, frozen=True, kw_only=True):
 
 
 class LoadedLibrary(_Strict, frozen=True, kw_only=True, array_like=True):
-    """A shared library of CUDA in the trial's memory, and the package it is from; in JSON ``[file, package, version]``.
+    """A shared library of CUDA in the trial's memory, and the package it is from; in JSON ``[file, package,
+    version]``.
 
     One that no installed package owns has its whole path for ``file``, and null for the rest.
     """
@@ -443,29 +491,53 @@ class Software(_Strict, frozen=True, kw_only=True):
     libraries: list[LoadedLibrary] = []
 
 
+class Gpu(_Strict, frozen=True, kw_only=True):
+    """One NVIDIA GPU of the machine; null what its driver does not tell. A UUID identifies a machine: only its
+    hash is kept.
+
+    ``pci_device_id`` is device and vendor, ``0x233510de`` for an H200. A GPU cut into instances (``mig``) has their
+    hashes.
+    """
+
+    name: str | None
+    uuid_sha256: Sha256
+    pci_device_id: str | None = None
+    memory_bytes: Count | None = None
+    power_limit_w: NonNegative | None = None
+    max_sm_clock_mhz: Count | None = None
+    max_memory_clock_mhz: Count | None = None
+    mig: bool | None = None
+    mig_uuid_sha256: list[Sha256] | None = None
+
+
 class Hardware(_Strict, frozen=True, kw_only=True):
     """The machine as the trial saw it; null = unknown."""
 
     cpu_model: str | None
     architecture: str
     emulated: bool | None
-    cores_allowed: int
-    cores_online: int | None
-    ram_bytes: int | None
+    cores_allowed: Positive
+    cores_online: Positive | None
+    ram_bytes: Positive | None
     governor: str | None
     turbo: bool | None
     smt: bool | None
     virtualisation: str | None
     kernel: str | None
     cgroup: str | None
-    gpus: list[dict[str, Any]] = []
+    gpus: list[Gpu] = []
 
 
 class Settings(_Strict, frozen=True, kw_only=True):
-    """What was set explicitly and read back (DESIGN section 6.3)."""
+    """What was set explicitly and read back; threads that a framework chose by itself, as far as it tells.
+
+    ``device`` as the framework names it; ``gpus_visible`` is how many it could see (none in a CPU case).
+    """
 
     layout: str | None
-    threads: dict[str, int | None]
+    device: str | None = None
+    gpus_visible: Count | None = None
+    threads: dict[str, Count | None]
     precision: dict[str, str | bool | None]
     compile: dict[str, str | bool | int | None]
 
@@ -489,10 +561,10 @@ class Record(_Strict, frozen=True, kw_only=True):
     kind: TrialKind
     trial_id: str
     campaign_id: str
-    round: int
-    seed: int
-    started_utc: str
-    duration_ns: int
+    round: Count
+    seed: Count
+    started_utc: UtcTime
+    duration_ns: Ns
     case: Case
     contender: Contender
     protocol: Protocol
@@ -500,14 +572,16 @@ class Record(_Strict, frozen=True, kw_only=True):
     provenance: Provenance
     outcome: Outcome
     cache_state: Literal["cold", "warm"]
-    workload_config_sha256: str | None = None
+    workload_config_sha256: Sha256 | None = None
     software: Software | None = None
     hardware: Hardware | None = None
     settings: Settings | None = None
     canaries: list[Canary] = []
     parity: Parity | None = None
     phases: list[Phase] = []
-    first_output_check: ParityDiff | None = None
+    shape_before: GatePart | None = None
+    shape_after: GatePart | None = None
+    kernels: dict[str, str] = {}
     timing: Timing | None = None
     learning: Learning | None = None
     memory: Memory | None = None
@@ -523,70 +597,6 @@ def encode(record: Record) -> bytes:
     return msgspec.json.encode(record)
 
 
-def encode_spec(spec: TrialSpec, version: int = SPEC_VERSION) -> bytes:
-    """JSON bytes of a spec as a harness of that spec version reads it (an image's label names it)."""
-    if version == SPEC_VERSION:
-        return msgspec.json.encode(spec)
-    if version != 1:
-        raise ValueError(f"spec version {version} is unknown; this framebench writes 1 to {SPEC_VERSION}")
-    document = msgspec.to_builtins(spec)
-    document["spec_version"] = 1
-    for name in _PROTOCOL_SINCE_2:  # such a harness does none of it
-        del document["protocol"][name]
-    return msgspec.json.encode(document)
-
-
 def decode_spec(data: bytes) -> TrialSpec:
     """Strict decoding; raises ``msgspec.ValidationError`` naming the field, or ``DecodeError``."""
     return msgspec.json.decode(data, type=TrialSpec)
-
-
-def decode_record(data: bytes) -> Record:
-    """Strict decoding of any record version ever published (one ``vN -> vN+1`` function each)."""
-    version = msgspec.json.decode(data, type=_Version).record_version
-    if version == RECORD_VERSION:
-        return msgspec.json.decode(data, type=Record)
-    if version != 1:
-        raise msgspec.ValidationError(
-            f"record_version is {version}, this framebench reads 1 to {RECORD_VERSION} - at `$.record_version`"
-        )
-    return msgspec.convert(_record_1_to_2(msgspec.json.decode(data)), type=Record)
-
-
-_PROTOCOL_SINCE_2 = ("observer_blocks", "idle_s", "calibration_ms")
-
-
-def _record_1_to_2(document: dict[str, Any]) -> dict[str, Any]:
-    """Phases became arrays, and each GPU's metrics stand apart; in version 1 no GPU was ever read."""
-    document["record_version"] = 2
-    document["phases"] = [[one["name"], one["wall_ns"], one["cpu_ns"]] for one in document.get("phases", [])]
-    telemetry = document.get("telemetry")
-    if telemetry is not None:
-        metrics = telemetry["metrics"]
-        of_gpus = [metrics.pop(name) for name in list(metrics) if name.startswith("gpu_")]
-        if of_gpus:
-            telemetry["gpu_reason"] = of_gpus[0]["reason"]
-    return document
-
-
-class _Version(msgspec.Struct):
-    record_version: int
-
-
-def result_key(record: Record) -> tuple[str, ...]:
-    """What makes trials one result: host, executor, case, contender, image, work hash, protocol."""
-    return (
-        record.provenance.host_id,
-        record.provenance.executor,
-        record.case.path,
-        record.contender.slug,
-        record.image.config_digest or record.image.lock_sha256 or "no image",
-        record.provenance.work_hash,
-        record.protocol.name,
-    )
-
-
-def result_id(record: Record) -> str:
-    """Ten base32 characters of the hash of the result's key."""
-    digest = hashlib.sha256("\n".join(result_key(record)).encode()).digest()
-    return b32encode(digest).decode().lower()[:10]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b32encode
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from harness.record import PROTOCOL_VERSION, Case, Contender, ImageRef, Record, result_id, result_key
+from harness.record import Case, Contender, ImageRef, Record
 from harness.record import Protocol as MeasuringProtocol
 
 __all__ = [
@@ -17,19 +17,18 @@ __all__ = [
     "campaign_id",
     "gate_key",
     "group_key",
-    "image_identity",
     "pair_key",
     "place",
+    "protocol_hash",
     "record_key",
     "result_id",
     "result_key",
     "trial_key",
-    "work_hash",
 ]
 
 
 class Keyed(Protocol):
-    """What a result's keys are made of."""
+    """What a result's place is made of."""
 
     @property
     def host_id(self) -> str: ...
@@ -42,34 +41,50 @@ class Keyed(Protocol):
     @property
     def image(self) -> ImageRef: ...
     @property
-    def work_hash(self) -> str: ...
-    @property
     def protocol(self) -> MeasuringProtocol: ...
 
 
-def work_hash(source: Path, stack: str, workload: str) -> str:
-    """What makes two trials the same work: SHA-256 over the files that decide what this stack does in it.
+def protocol_hash(protocol: MeasuringProtocol) -> str:
+    """SHA-256 over every parameter: an edited protocol under an old name is another one."""
+    return hashlib.sha256(msgspec.json.encode(protocol)).hexdigest()
 
-    Protocol version, the stack's adapter, the workload's files. A change elsewhere in ``harness/`` orphans no result
-    (DESIGN section 1); the harness tree's hash is provenance only. ``source`` holds ``harness/``.
-    """
-    family = stack.split("-")[0]
-    folder = source / "harness" / "workloads" / workload
-    adapters = {path.parent.name: path for path in sorted((source / "harness" / "frameworks").glob("*/stack.py"))}
-    files = [adapters[part] for part in stack.split("-")]  # keras-jax: Keras and its backend
-    files.append(source / "harness" / "workloads" / "philox.py")
-    if family == "keras":
-        files.append(source / "harness" / "workloads" / "keras_steps.py")
-    files += [
-        path
-        for path in sorted(folder.iterdir())
-        if path.is_file() and (path.stem == family or path.stem not in adapters)
-    ]
-    digest = hashlib.sha256(f"protocol {PROTOCOL_VERSION}\n".encode())
-    for path in files:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(source).as_posix()} {content}\n".encode())
-    return digest.hexdigest()
+
+def environment(image: ImageRef) -> str:
+    """What a trial's packages were: lock and base, the image without the harness."""
+    if image.lock_sha256 is None:
+        return "no image"
+    return f"{image.lock_sha256} {image.base_sha256 or 'no base'}"
+
+
+def _protocol(record: Record) -> str:
+    """Before version 3 a protocol was known by its name."""
+    return record.provenance.protocol_hash or record.protocol.name
+
+
+def _surroundings(record: Record) -> str:
+    """Before version 3 an image counted as a whole, harness and all."""
+    if record.provenance.protocol_hash:
+        return environment(record.image)
+    return record.image.config_digest or record.image.lock_sha256 or "no image"
+
+
+def result_key(record: Record) -> tuple[str, ...]:
+    """What makes trials one result: host, executor, case, contender, environment, work, protocol."""
+    return (
+        record.provenance.host_id,
+        record.provenance.executor,
+        record.case.path,
+        record.contender.slug,
+        _surroundings(record),
+        record.provenance.work_hash,
+        _protocol(record),
+    )
+
+
+def result_id(record: Record) -> str:
+    """Ten base32 characters of the hash of the result's key."""
+    digest = hashlib.sha256("\n".join(result_key(record)).encode()).digest()
+    return b32encode(digest).decode().lower()[:10]
 
 
 def trial_key(
@@ -80,13 +95,22 @@ def trial_key(
     *,
     host_id: str,
     executor: str,
-    image: str,
+    environment: str,
     work_hash: str,
     protocol: str,
 ) -> tuple[str, ...]:
-    """What makes a trial the same trial. The gate is reused whatever the protocol: it never looks at a clock."""
-    scope = () if kind == "parity" else (protocol,)
-    return (kind, case.path, contender.slug, str(round_number), host_id, executor, image, work_hash, *scope)
+    """What makes a trial the same trial. The gate's ``protocol`` is its own hash: it never looks at a clock."""
+    return (
+        kind,
+        case.path,
+        contender.slug,
+        str(round_number),
+        host_id,
+        executor,
+        environment,
+        work_hash,
+        protocol,
+    )
 
 
 def record_key(record: Record) -> tuple[str, ...]:
@@ -98,39 +122,28 @@ def record_key(record: Record) -> tuple[str, ...]:
         record.round,
         host_id=record.provenance.host_id,
         executor=record.provenance.executor,
-        image=image_identity(record.image),
+        environment=_surroundings(record),
         work_hash=record.provenance.work_hash,
-        protocol=record.protocol.name,
+        protocol=_protocol(record),
     )
 
 
-def image_identity(image: ImageRef) -> str:
-    """Config digest of a container, lock of an environment; none for this interpreter."""
-    return image.config_digest or image.lock_sha256 or "no image"
-
-
 def gate_key(record: Record) -> tuple[str, ...]:
+    """What a gate and the trials behind it have in common."""
     return (
         record.provenance.host_id,
         record.provenance.executor,
         record.case.path,
         record.contender.slug.removesuffix("-twin"),
-        image_identity(record.image),
+        _surroundings(record),
         record.provenance.work_hash,
     )
 
 
-def pair_key(result: Keyed) -> tuple[str, ...]:
-    """Equal for a contender and its twin, and for nothing else."""
-    return (
-        result.host_id,
-        result.executor,
-        result.case.path,
-        result.contender.slug.removesuffix("-twin"),
-        image_identity(result.image),
-        result.work_hash,
-        result.protocol.name,
-    )
+def pair_key(record: Record) -> tuple[str, ...]:
+    """Equal for the results of a contender and its twin, and for nothing else."""
+    key = result_key(record)
+    return (*key[:3], key[3].removesuffix("-twin"), *key[4:])
 
 
 def place(result: Keyed) -> tuple[str, ...]:

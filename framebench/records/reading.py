@@ -12,7 +12,8 @@ from framebench.errors import UserError
 from framebench.records.placing import parts, relative_path, sidecar_path
 from framebench.records.reproduction_document import Reproduction, decode_reproduction
 from framebench.records.selftest_document import SelfTest, decode_selftest
-from harness.record import Record, decode_record
+from framebench.records.versions import decode_record
+from harness.record import Record
 
 
 class Fault(Exception):

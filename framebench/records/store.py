@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,6 +179,21 @@ def json_schema() -> dict[str, Any]:
     }
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {name: dialect | msgspec.json.schema(document) for name, document in documents.items()}
+
+
+def series(record_path: Path) -> dict[str, Any]:
+    """What the sidecar of a stored record holds; empty where it is not at hand or not readable."""
+    try:
+        held = msgspec.json.decode(gzip.decompress(sidecar_path(record_path).read_bytes()))
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError):
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def sidecar_of(record_path: Path) -> Path | None:
+    """The sidecar of a stored record, if it is at hand."""
+    path = sidecar_path(record_path)
+    return path if path.is_file() else None
 
 
 def _files(paths: Iterable[Path]) -> set[Path]:
