@@ -1,8 +1,9 @@
 """Checks before the clock: does the machine do what was declared?
 
 ``sync``: a known product takes at least the time its FLOPs need, and longer than one of an eighth of its
-work: otherwise the barrier does not wait. ``precision``: the product's error has the signature of fp32, not
-of TF32, bf16 or fp16. ``threads``: what was asked for is what is read back, and no more threads want to run.
+work: otherwise the barrier does not wait. ``precision``: the product's error has the signature of the
+precision that was declared, and of no other. ``threads``: what was asked for is what is read back, and no more
+threads want to run.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from harness import environment, roofline
+from harness.cores import cores_allowed
 from harness.frameworks import Stack
-from harness.record import Canary, Case, Settings
+from harness.operands import operands
+from harness.record import Canary, Case, Precision, Settings
 from harness.telemetry.proc import task_times
 from harness.thread_pools import TEAMS
 
@@ -38,16 +41,10 @@ FALLBACK_CLOCK_HZ = 6.5e9
 # Cards run above the boost clock of their data sheet (an RTX 4090 reaches 2.8 GHz, its sheet says 2.52).
 HEADROOM = 1.25
 
-# Operands are uniform in +-2^-20 and +-2^15. With the 8 bits of exponent of fp32, TF32 and bf16 that changes
-# nothing; fp16 keeps numbers below 2^-14 to 2^-24 only, so that its error differs from that of TF32, whose
-# 10 bits of mantissa it shares. Neither overflows fp16's 65504.
-SCALES = (2.0**-20, 2.0**15)
-
 # Relative l2 error of the product against float64, emulated by rounding the operands, to nearest and by cutting off
 # (tests/unit/test_canaries.py): fp32 3.5e-7; TF32 2.6e-4, 6.9e-4; bf16 2.1e-3, 5.5e-3; fp16 3.1e-2, 6.3e-2,
 # whatever the size. The bounds between two formats are the geometric means of their nearest figures.
-FP32_ERROR = 1e-5
-SIGNATURES = ((1e-4, 1.2e-3, "TF32"), (1.2e-3, 1.3e-2, "bf16"), (1.3e-2, 0.25, "fp16"))
+SIGNATURES = {"fp32": (0.0, 1e-5), "tf32": (1e-4, 1.2e-3), "bf16": (1.2e-3, 1.3e-2), "fp16": (1.3e-2, 0.25)}
 
 # Eight times the work takes at least twice the time; calls that do not wait take the same time. Far from
 # eight on purpose: on a busy host every parallel region may cost a time slice of some ms, which must not look
@@ -59,40 +56,31 @@ LOOKS = 4
 PARALLEL = 1.2  # mean number of threads that want to run: more than one
 
 
-def operands(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two (size, size) fp32 arrays, uniform in [-2^-20, 2^-20) and [-2^15, 2^15), the same on every machine."""
-    words = np.random.Philox(key=size).random_raw(size * size)  # 64 bits: two numbers
-    values = (words.view(np.uint32) >> np.uint32(8)).astype(np.float32)
-    values *= np.float32(2.0**-23)
-    values -= np.float32(1)
-    a, b = values.reshape(2, size, size)
-    a *= np.float32(SCALES[0])
-    b *= np.float32(SCALES[1])
-    return a, b
-
-
 def check(stack: Stack, settings: Settings, case: Case) -> list[Canary]:
     """All canaries, in about half a second (a GPU: some seconds, to make and send its operands)."""
     return [
-        precision(stack, case.device),
+        precision(stack, case.precision, case.device),
         sync(stack, case.device, flops_bound(settings, case.device)),
         threads(stack, settings, case.cores, case.device),
     ]
 
 
-def precision(stack: Stack, device: Device) -> Canary:
-    """The error of one product against float64, and the format that gives such an error."""
+def precision(stack: Stack, declared: Precision, device: Device) -> Canary:
+    """The error of one product against float64, and the format that gives such an error: is it the declared one?"""
     size = SIZES[device].precision
     a, b = operands(size)
     exact = a.astype(np.float64) @ b.astype(np.float64)
     observed = stack.to_host(stack.barrier(stack.matmul(size)()))
     error = float(np.linalg.norm(observed - exact) / np.linalg.norm(exact))
-    signature = next((f", as {name} gives" for low, high, name in SIGNATURES if low <= error < high), "")
+    low, high = SIGNATURES[declared]
+    as_of = next(
+        (f", as {name} gives" for name, (low, high) in SIGNATURES.items() if low <= error < high), ""
+    )
     return Canary(
         name="precision",
-        passed=error <= FP32_ERROR,
-        expected=f"fp32: relative error of a product <= {FP32_ERROR:.0e}",
-        observed=f"{error:.1e}{signature}",
+        passed=low <= error < high,
+        expected=f"{declared}: relative error of a product from {low:.0e} to {high:.0e}",
+        observed=f"{error:.1e}{as_of}",
     )
 
 
@@ -104,7 +92,7 @@ def flops_bound(settings: Settings, device: Device) -> float:
     """
     if device == "cpu":
         clock = environment.max_clock_hz() or FALLBACK_CLOCK_HZ
-        return environment.cores_allowed() * FLOPS_PER_CYCLE * clock
+        return cores_allowed() * FLOPS_PER_CYCLE * clock
     ran, _ = roofline.precision_ran(settings.precision, device)
     rows = [roofline.find(gpu) for gpu in environment.gpus()]
     peaks = [row.peak(ran) if row is not None and ran is not None else None for row in rows]

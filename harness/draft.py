@@ -16,12 +16,12 @@ from harness.record import (
     Calibration,
     Canary,
     Ceiling,
+    GatePart,
     Hardware,
     Learning,
     Memory,
     Outcome,
     Parity,
-    ParityDiff,
     Phase,
     Record,
     Settings,
@@ -47,7 +47,9 @@ class Draft:
         self.canaries: list[Canary] = []
         self.parity: Parity | None = None
         self.phases: list[Phase] = []
-        self.first_output_check: ParityDiff | None = None
+        self.shape_before: GatePart | None = None
+        self.shape_after: GatePart | None = None
+        self.kernels: dict[str, str] = {}
         self.timing: Timing | None = None
         self.learning: Learning | None = None
         self.memory: Memory | None = None
@@ -93,7 +95,9 @@ class Draft:
             canaries=self.canaries,
             parity=self.parity,
             phases=self.phases,
-            first_output_check=self.first_output_check,
+            shape_before=self.shape_before,
+            shape_after=self.shape_after,
+            kernels=self.kernels,
             timing=self.timing,
             learning=self.learning,
             memory=self.memory,

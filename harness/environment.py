@@ -15,8 +15,9 @@ import msgspec
 import numpy as np
 import psutil
 
+from harness.cores import cores_allowed
 from harness.frameworks import Stack
-from harness.record import Hardware, ImageRef, Software
+from harness.record import Gpu, Hardware, ImageRef, Software
 from harness.telemetry.devices import nvml_starts
 from harness.telemetry.proc import read
 
@@ -26,7 +27,7 @@ EMULATED_VARIABLE = "FRAMEBENCH_EMULATED"
 def software(stack: Stack, image: ImageRef) -> Software:
     """Versions read at run time inside this process."""
     packages = stack.versions()
-    family, _, backend = stack.name.partition("-")
+    family, backend = stack.info.framework, stack.info.backend
     return Software(
         python=platform.python_version(),
         numpy=np.__version__,
@@ -100,22 +101,6 @@ def cores_online() -> int:
     return os.cpu_count() or 1
 
 
-def cores_allowed() -> int:
-    """Cores this process may use: its affinity, cut by the control group's quota (rounded up)."""
-    affinity = len(os.sched_getaffinity(0))
-    quota = _quota()
-    return affinity if quota is None else max(1, min(affinity, -(-quota[0] // quota[1])))
-
-
-def _quota() -> tuple[int, int] | None:
-    """(quota, period) of the control group; ``None`` without a limit."""
-    if fields := (_line("/sys/fs/cgroup/cpu.max") or "").split():  # v2
-        return None if fields[0] == "max" else (int(fields[0]), int(fields[1]))
-    quota = _line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")  # v1: -1 is no limit
-    period = _line("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
-    return (int(quota), int(period)) if quota and period and int(quota) > 0 else None
-
-
 def turbo() -> bool | None:
     no_turbo = _line("/sys/devices/system/cpu/intel_pstate/no_turbo")
     if no_turbo is not None:
@@ -167,12 +152,8 @@ def driver() -> str | None:
         nvml.nvmlShutdown()
 
 
-def gpus() -> list[dict[str, Any]]:
-    """Every NVIDIA GPU of the machine, in the order of their PCI addresses; null what its driver does not tell.
-
-    A UUID identifies a machine, so only its hash is kept; those of MIG instances too. ``pci_device_id`` is device
-    and vendor, ``0x233510de`` for an H200.
-    """
+def gpus() -> list[Gpu]:
+    """Every NVIDIA GPU of the machine, in the order of their PCI addresses."""
     nvml, _ = nvml_starts()
     if nvml is None:
         return []
@@ -185,33 +166,31 @@ def gpus() -> list[dict[str, Any]]:
         nvml.nvmlShutdown()
 
 
-def _gpu(nvml: Any, handle: Any) -> dict[str, Any]:
+def _gpu(nvml: Any, handle: Any) -> Gpu:
     def told(ask: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return ask(handle, *arguments)
         except nvml.NVMLError:
             return None
 
+    def hashed(device: Any) -> str:
+        return hashlib.sha256(nvml.nvmlDeviceGetUUID(device).encode()).hexdigest()
+
     memory, pci = told(nvml.nvmlDeviceGetMemoryInfo), told(nvml.nvmlDeviceGetPciInfo)
     limit, mig = told(nvml.nvmlDeviceGetEnforcedPowerLimit), told(nvml.nvmlDeviceGetMigMode)
-    facts = {
-        "name": told(nvml.nvmlDeviceGetName),
-        "uuid_sha256": hashlib.sha256(nvml.nvmlDeviceGetUUID(handle).encode()).hexdigest(),
-        "pci_device_id": None if pci is None else f"0x{pci.pciDeviceId:08x}",
-        "memory_bytes": None if memory is None else int(memory.total),
-        "power_limit_w": None if limit is None else limit / 1000,
-        "max_sm_clock_mhz": told(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_SM),
-        "max_memory_clock_mhz": told(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_MEM),
-        "mig": None if mig is None else bool(mig[0]),
-    }
-    if facts["mig"]:
-        instances = (
-            told(nvml.nvmlDeviceGetMigDeviceHandleByIndex, number)
-            for number in range(told(nvml.nvmlDeviceGetMaxMigDeviceCount) or 0)
-        )
-        facts["mig_uuid_sha256"] = [
-            hashlib.sha256(nvml.nvmlDeviceGetUUID(instance).encode()).hexdigest()
-            for instance in instances
-            if instance is not None
-        ]
-    return facts
+    cut = None if mig is None else bool(mig[0])
+    instances = (
+        told(nvml.nvmlDeviceGetMigDeviceHandleByIndex, number)
+        for number in range((told(nvml.nvmlDeviceGetMaxMigDeviceCount) or 0) if cut else 0)
+    )
+    return Gpu(
+        name=told(nvml.nvmlDeviceGetName),
+        uuid_sha256=hashed(handle),
+        pci_device_id=None if pci is None else f"0x{pci.pciDeviceId:08x}",
+        memory_bytes=None if memory is None else int(memory.total),
+        power_limit_w=None if limit is None else limit / 1000,
+        max_sm_clock_mhz=told(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_SM),
+        max_memory_clock_mhz=told(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_MEM),
+        mig=cut,
+        mig_uuid_sha256=[hashed(instance) for instance in instances if instance is not None] if cut else None,
+    )

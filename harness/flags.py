@@ -1,4 +1,4 @@
-"""Sentences that a record may carry in ``flags``; the site words its explanations by them."""
+"""Codes that a record may carry in ``flags``; the words are the pages' business."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Sequence
 
 from harness.record import Calibration, GpuTelemetry, Hardware, SteadyClass, Telemetry, WarmUp
 
-NOISY = "noisy host"
-UNRANKED = "noisy host: unranked"
-NOISE_UNKNOWN = "host noise unknown"
-NOT_STEADY = "not steady"
-SLOWDOWN = "slowdown while timed"
-NO_STEADY_STATE = "no steady state while timed"
-DRIFTED = "machine drifted"
-CALL_OVERHEAD = "call overhead above 1 %"
-BARRIER_OVERHEAD = "barrier above 1 % of a block"
-NO_TELEMETRY = "no telemetry"
-SLOW_SAMPLER = "observer effect: sampler slowed"
-GPU_LIMITED = "GPU thermally or externally limited"
-GPU_POWER_LIMITED = "GPU power-limited"
-GPU_SHARED = "GPU shared"
-EMULATED = "emulated: unranked"
+NOISY = "noisy_host"
+UNRANKED = "noisy_host_unranked"
+NOISE_UNKNOWN = "noise_unknown"
+NOT_STEADY = "not_steady"
+SLOWDOWN = "slowdown"
+NO_STEADY_STATE = "no_steady_state"
+DRIFTED = "machine_drifted"
+CALL_OVERHEAD = "call_overhead"
+BARRIER_OVERHEAD = "barrier_overhead"
+NO_TELEMETRY = "no_telemetry"
+SLOW_SAMPLER = "sampler_slowed"
+GPU_LIMITED = "gpu_limited"
+GPU_POWER_LIMITED = "gpu_power_limited"
+GPU_SHARED = "gpu_shared"
+EMULATED = "emulated"
+SHAPE_UNCHECKED = "shape_unchecked"  # nobody computed what float64 says of this batch size
 
 NOISY_ABOVE = 0.02
 UNRANKED_ABOVE = 0.10

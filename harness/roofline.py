@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
+
+from harness import record
 
 TABLE = Path(__file__).with_name("gpus.toml")
 
@@ -30,6 +32,7 @@ READ_BACK: dict[str, dict[str | bool, Precision]] = {
         "tensorfloat32": "tf32",
         "bfloat16": "bf16",
     },
+    "compute": {"float32": "fp32", "bfloat16": "bf16"},
     "keras_dtype_policy": {
         "float32": "fp32",
         "bfloat16": "bf16",
@@ -84,24 +87,24 @@ def table() -> tuple[Gpu, ...]:
     return tuple(msgspec.toml.decode(TABLE.read_bytes(), type=_Table).gpu)
 
 
-def find(gpu: Mapping[str, Any]) -> Gpu | None:
+def find(gpu: record.Gpu) -> Gpu | None:
     """The row of an entry of ``hardware.gpus``, by exact ``name`` and ``pci_device_id``.
 
     Where either side does not know the id, the name alone decides. A GPU cut into instances (``mig``) has none:
     an instance is a part of it.
     """
-    if gpu.get("mig"):
+    if gpu.mig:
         return None
     pci = pci_id(gpu)
     for row in table():
-        if row.name == gpu.get("name") and (pci is None or not row.pci or pci in row.pci):
+        if row.name == gpu.name and (pci is None or not row.pci or pci in row.pci):
             return row
     return None
 
 
-def pci_id(gpu: Mapping[str, Any]) -> str | None:
+def pci_id(gpu: record.Gpu) -> str | None:
     """``vendor:device`` of an entry of ``hardware.gpus``: ``10de:2335`` for ``0x233510de``; null if unknown."""
-    told = gpu.get("pci_device_id")
+    told = gpu.pci_device_id
     if told is None:
         return None
     number = int(told, 16)

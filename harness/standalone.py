@@ -10,21 +10,15 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness import environment
+from harness import frameworks
+from harness.cores import cores_allowed
 from harness.manifest import LOCK_VARIABLE
-from harness.record import Case, Contender, ImageRef, Mode, Protocol, Provenance, Record, TrialSpec
+from harness.record import Case, Contender, ImageRef, Protocol, Provenance, Record, TrialSpec
 
 EXPECTED = (
     "standard input is empty: expected a trial spec as JSON there, or, in an image of framebench, the variables"
     " FRAMEBENCH_IMAGE and FRAMEBENCH_STACK, from which the harness makes a small trial by itself"
 )
-
-# Keras has its own loop, and no eager mode that is fair on TensorFlow; every other stack is plain when eager.
-_PLAINEST: dict[str, tuple[Mode, str]] = {
-    "keras-tensorflow": ("compiled", "graph-loop"),
-    "keras-torch": ("eager", "loop"),
-    "keras-jax": ("eager", "loop"),
-}
 
 _PROTOCOL = Protocol(
     name="standalone",
@@ -50,14 +44,15 @@ def default_spec(variables: Mapping[str, str] = os.environ) -> TrialSpec | None:
     image, stack = variables.get("FRAMEBENCH_IMAGE"), variables.get("FRAMEBENCH_STACK")
     if not image or not stack:
         return None
-    mode, variant = _PLAINEST.get(stack, ("eager", ""))
+    known = frameworks.stacks()
+    mode, variant = known[stack].plainest if stack in known else ("eager", "")
     return TrialSpec(
         kind="timing",
         trial_id=f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(8)}",
         campaign_id="standalone",
         round=1,
         seed=1,
-        case=Case(workload="mlp", preset="smoke", task="train", batch=32, cores=environment.cores_allowed()),
+        case=Case(workload="mlp", preset="smoke", task="train", batch=32, cores=cores_allowed()),
         contender=Contender(stack=stack, mode=mode, variant=variant),
         protocol=_PROTOCOL,
         image=ImageRef(name=image, lock_sha256=_sha256(variables.get(LOCK_VARIABLE))),
@@ -78,7 +73,7 @@ def sentence(record: Record, where: str) -> str:
     ended = f"{outcome.status}: {outcome.reason}" if outcome.reason else outcome.status
     if outcome.status == "ok" and timing is not None:
         step_ms = statistics.median(block.wall_ns / block.steps for block in timing.blocks) / 1e6
-        ended = f"{step_ms:.3g} ms per step of {record.case.batch} samples"
+        ended = f"{step_ms:.3g} ms per step of {timing.units_per_step} {timing.unit}"
     return (
         f"harness: ran {record.contender.slug} on {record.case.path} in {record.image.name}, {ended};"
         f" the record is {where}"

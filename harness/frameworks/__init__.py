@@ -1,23 +1,48 @@
-"""A stack knows one framework, never a workload: configure, barrier, compile, memory, versions.
+"""A stack knows one framework, a driver steps any model of it; neither knows a workload.
 
-Discovery is by folder: ``frameworks/<name>/stack.py`` serves the stacks it lists in ``STACKS`` and offers
-``load(stack) -> Stack`` and ``environment(stack, cores, cache_dir) -> dict[str, str]``, the variables the
-framework reads when it is imported. Importing such a file must not import the framework; ``load`` does.
+Discovery is by folder. ``frameworks/<name>/__init__.py`` declares the stacks it serves in ``STACKS`` and offers
+``environment(stack, cores, cache_dir)``, the variables that the framework reads when it is imported; importing it
+must not import the framework. ``stack.py`` beside it offers ``load(info) -> Stack``, ``driver.py`` offers
+``build(job, stack) -> Driver``. Nobody else keeps a list of stacks.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
+import msgspec
 import numpy as np
 
-from harness.record import Contender, Settings
+from harness.record import Case, Contender, Mode, Settings
+from harness.workloads import Job
 
 SELF_TEST = "numpy"  # the stack of the self-test; nobody compares it
+
+
+class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stack says of itself.
+
+    ``framework`` is the name of the file in a workload's folder, ``backend`` what runs it where that is another
+    (``keras-jax``: ``keras``, ``jax``). ``modes`` holds each mode's variants; the first is its plain form.
+    ``plainest`` names the contender that an image runs by itself. ``modules`` must be importable. ``words`` names
+    modes and variants as its community does. ``about`` is a paragraph for readers, Markdown.
+    """
+
+    name: str
+    title: str
+    framework: str
+    backend: str = ""
+    modes: Mapping[Mode, tuple[str, ...]]
+    plainest: tuple[Mode, str] = ("eager", "")
+    modules: tuple[str, ...]
+    words: Mapping[str, str] = {}
+    about: str = ""
+    adam_epsilon: Literal["corrected", "uncorrected"] = "corrected"
+    float64_floor: float = 1e-9
 
 
 class Unsupported(Exception):
@@ -32,16 +57,16 @@ class Unsupported(Exception):
 class Stack(Protocol):
     """One framework (or Keras with its backend), as the protocol sees it."""
 
-    name: str
+    info: StackInfo
 
-    def configure(self, contender: Contender, cores: int, seed: int) -> Settings:
-        """Set threads, precision and layout explicitly, read them back; raise ``Unsupported``."""
+    def configure(self, case: Case, contender: Contender, seed: int) -> Settings:
+        """Set device, precision and layout explicitly, read them back; raise ``Unsupported``."""
 
     def barrier(self, output: Any) -> Any:
         """Wait until ``output`` and all work it depends on is finished; return ``output``."""
 
     def to_host(self, tensor: Any) -> np.ndarray:
-        """The tensor as a NumPy array, waiting for it."""
+        """The tensor as a NumPy array, waiting for it; bf16 as fp32."""
 
     def to_device(self, array: np.ndarray) -> Any:
         """A device-resident tensor with the array's values."""
@@ -59,6 +84,9 @@ class Stack(Protocol):
     def compile_facts(self) -> dict[str, str | bool | int | None]:
         """What compiling turned out to be (graph breaks, traces ...), asked after the clock."""
 
+    def kernels(self) -> dict[str, str]:
+        """Which path really ran, where the framework tells: ``{"attention": "flash"}``; asked after the clock."""
+
     def allocator_peak(self) -> tuple[int | None, str | None]:
         """Peak bytes of the framework's allocator, or null and the reason."""
 
@@ -66,30 +94,118 @@ class Stack(Protocol):
         """Framework, backend and compiler versions read at run time, by distribution name."""
 
     def matmul(self, size: int) -> Callable[[], Any]:
-        """A ready (size, size) x (size, size) fp32 product of ``canaries.operands``, for canaries and ceiling."""
+        """A ready (size, size) x (size, size) product of ``canaries.operands`` in the declared precision."""
 
 
-def stacks() -> dict[str, str]:
-    """``{stack: module}`` of every framework file; a broken file is skipped, ``broken()`` names it."""
-    found: dict[str, str] = {}
-    for info in pkgutil.iter_modules(__path__):
-        try:
-            module = importlib.import_module(f"{__name__}.{info.name}.stack")
-            found.update(dict.fromkeys(module.STACKS, info.name))
-        except Exception:  # a broken plug-in must not stop the others; broken() names it
-            continue
-    return found
+class State(NamedTuple):
+    """All that steps change, on the host.
+
+    ``tensors``: weights and buffers by canonical name and layout. ``slots``: the optimizer's, by kind and tensor,
+    in the declared form (``velocity`` of SGD, ``first`` and ``second`` moment of AdamW), whatever the framework
+    keeps. ``steps``: by the framework's own counter; null where it has none.
+    """
+
+    tensors: dict[str, np.ndarray]
+    slots: dict[str, dict[str, np.ndarray]]
+    steps: int | None
+
+
+class Driver(Protocol):
+    """One model in one framework, ready to step: ``job.file`` says what the model is, the driver how it is
+    stepped."""
+
+    def run(self, n: int) -> Any:
+        """Do n steps; the last step's output, unwaited: the loss (train), else what the task gives back."""
+
+    def outputs(self, output: Any) -> dict[str, np.ndarray]:
+        """What ``run`` gave back, on the host, by the names of the task's outputs; bf16 as fp32."""
+
+    def penalty(self) -> float:
+        """What the next reported loss holds beyond the declared one: the L2 penalty, where the framework adds it."""
+
+    def state(self) -> State:
+        """Weights, buffers, slots and step counter, waited for."""
+
+    def reset(self, tensors: Mapping[str, np.ndarray]) -> None:
+        """Load weights and buffers bit-exactly, zero slots and counters, start again at the first batch."""
+
+    def feed(self, batches: Mapping[str, np.ndarray]) -> None:
+        """Put other batches of the same shape in place of the job's, and start at the first."""
+
+    def steps_done(self) -> int:
+        """Steps since the last reset, by the framework's own count where it has one, else by batches taken."""
+
+
+class Stream:
+    """Ready batches, over and over; ``taken`` counts them, whatever asked for them."""
+
+    def __init__(self, batches: Sequence[Any]) -> None:
+        self.batches = batches
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        batch = self.batches[self.taken % len(self.batches)]
+        self.taken += 1
+        return batch
+
+
+def stacks() -> dict[str, StackInfo]:
+    """Every stack by name; a broken folder is skipped, ``broken()`` names it."""
+    return {
+        info.name: info
+        for folder in _folders()
+        if (module := _import(folder)) is not None
+        for info in module.STACKS
+    }
 
 
 def broken() -> dict[str, str]:
-    """``{file: error}`` of framework files that cannot be imported."""
+    """``{folder: error}`` of frameworks that cannot be imported."""
     errors: dict[str, str] = {}
-    for info in pkgutil.iter_modules(__path__):
+    for folder in _folders():
         try:
-            importlib.import_module(f"{__name__}.{info.name}.stack")
+            importlib.import_module(f"{__name__}.{folder}")
         except Exception as error:
-            errors[info.name] = f"{type(error).__name__}: {error}"
+            errors[folder] = f"{type(error).__name__}: {error}"
     return errors
+
+
+def _folders() -> list[str]:
+    return [info.name for info in pkgutil.iter_modules(__path__) if info.ispkg]
+
+
+def _import(folder: str) -> Any:
+    try:
+        return importlib.import_module(f"{__name__}.{folder}")
+    except Exception:  # a broken plug-in must not stop the others; broken() names it
+        return None
+
+
+def info(stack: str) -> StackInfo:
+    """What a stack declares; ``Unsupported`` names those that are known."""
+    known = stacks()
+    if stack not in known:
+        raise Unsupported(f"unknown stack {stack!r}", f"known stacks: {', '.join(sorted(known))}")
+    return known[stack]
+
+
+def refuse_unknown(contender: Contender) -> None:
+    """``Unsupported`` for a mode or variant that the stack does not declare: a wrong name must not run as the
+    plain form."""
+    declared = info(contender.stack).modes
+    if contender.mode not in declared:
+        raise Unsupported(
+            f"{contender.stack} has no mode {contender.mode!r}", f"it has {', '.join(declared)}"
+        )
+    variants = declared[contender.mode]
+    if contender.variant not in variants:
+        names = ", ".join(variant or "(none)" for variant in variants)
+        raise Unsupported(
+            f"{contender.stack} has no variant {contender.variant!r} when {contender.mode}", f"it has {names}"
+        )
 
 
 def environment(stack: str, cores: int, cache_dir: str | None) -> dict[str, str]:
@@ -103,21 +219,27 @@ def environment(stack: str, cores: int, cache_dir: str | None) -> dict[str, str]
     known = stacks()
     if stack not in known:
         return threads | caches
-    module = importlib.import_module(f"{__name__}.{known[stack]}.stack")
+    module = importlib.import_module(f"{__name__}.{known[stack].framework}")
     own: dict[str, str] = module.environment(stack, cores, cache_dir)
     return threads | caches | own
 
 
 def load(stack: str) -> Stack:
     """The stack, its framework imported. ``Unsupported`` when it is not installed."""
-    known = stacks()
-    if stack not in known:
-        raise Unsupported(f"unknown stack {stack!r}", f"known stacks: {', '.join(sorted(known))}")
-    module = importlib.import_module(f"{__name__}.{known[stack]}.stack")
+    declared = info(stack)
     try:
-        return module.load(stack)  # type: ignore[no-any-return]
+        module = importlib.import_module(f"{__name__}.{declared.framework}.stack")
+        return module.load(declared)  # type: ignore[no-any-return]
     except ModuleNotFoundError as error:
+        if (error.name or "").startswith("harness."):
+            raise
         raise Unsupported(
             f"{error.name} is not installed in this interpreter",
             "run it in its image (framebench build) or its virtual environment",
         ) from error
+
+
+def build(job: Job, stack: Stack) -> Driver:
+    """The job's model under the stack's driver."""
+    module = importlib.import_module(f"{__name__}.{stack.info.framework}.driver")
+    return module.build(job, stack)  # type: ignore[no-any-return]

@@ -17,7 +17,7 @@ from harness import canaries, roofline
 from harness.draft import Draft
 from harness.frameworks import Stack
 from harness.record import Case, Ceiling, Outcome
-from harness.trials.stage import import_and_configure
+from harness.trials.prepare import import_and_configure
 
 SIZE = {"cpu": 2048, "gpu": 8192}  # edge of the product
 COPY_BYTES = {"cpu": 1 << 28, "gpu": 1 << 30}  # beyond every cache

@@ -6,21 +6,20 @@ import tempfile
 
 from harness.draft import Draft
 from harness.record import Outcome
-from harness.trials.first_output import check_first_output
-from harness.trials.stage import build, import_and_configure
+from harness.trials.prepare import build, import_and_configure
+from harness.trials.timed_shape import check_shape
 
 
 def cold_start_trial(draft: Draft) -> Outcome:
     """Import to second step. The cache is a folder of this trial's own, removed afterwards."""
-    spec = draft.spec
-    with tempfile.TemporaryDirectory(prefix="cold-", dir=spec.cache_dir, ignore_cleanup_errors=True) as empty:
+    with tempfile.TemporaryDirectory(
+        prefix="cold-", dir=draft.spec.cache_dir, ignore_cleanup_errors=True
+    ) as empty:
         stack = import_and_configure(draft, empty)
-        stage = build(draft, stack, spec.case, spec.seed)
+        prepared = build(draft, stack)
         with draft.phase("first_step"):
-            output = stack.barrier(stage.work.run(1))
+            stack.barrier(prepared.driver.run(1))
         with draft.phase("second_step"):
-            stack.barrier(stage.work.run(1))
-        draft.first_output_check = check_first_output(stage, spec.case, spec.seed, stack.to_host(output))
-    if draft.first_output_check is not None and not draft.first_output_check.passed:
-        return Outcome(status="not_comparable", reason="the first output is not the specified one")
-    return Outcome(status="ok")
+            stack.barrier(prepared.driver.run(1))
+        draft.shape_before, outcome = check_shape(draft, prepared)
+    return outcome

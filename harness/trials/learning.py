@@ -1,32 +1,40 @@
-"""Accuracy against training time: epochs are timed, evaluations are not."""
+"""The score against training time: epochs are timed, evaluations are not."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
 
-from harness.record import Case, Learning, LearningPoint
-from harness.trials.stage import Stage
+from harness.record import Learning, LearningPoint
+from harness.trials.prepare import Prepared
+from harness.workloads import specification
 
 
-def learn(stage: Stage, case: Case, epochs: int) -> Learning:
-    """Train from the initial weights again; accuracy on the test set after each epoch, by NumPy."""
-    workload: Any = stage.workload
-    steps = int(workload.steps_per_epoch(case.preset, case.batch))
-    target = float(workload.target_accuracy)
-    stage.work.reset(stage.weights)
+def learn(prepared: Prepared, epochs: int, seed: int) -> Learning:
+    """Train from the initial weights and batches of ``seed``; the score after each epoch, by NumPy."""
+    job = prepared.job
+    rule = job.workload.learning
+    assert rule is not None
+    steps = rule.steps(job.preset, job.batch)
+    prepared.driver.feed(job.workload.batches(job.preset, job.batch, seed))
+    prepared.driver.reset(job.workload.weights(job.preset, seed))
     curve: list[LearningPoint] = []
     for epoch in range(1, epochs + 1):
         start = time.perf_counter_ns()
-        stage.stack.barrier(stage.work.run(steps))
+        prepared.stack.barrier(prepared.driver.run(steps))
         wall_ns = time.perf_counter_ns() - start
-        accuracy = float(workload.test_accuracy(stage.work.weights()))
-        curve.append(LearningPoint(epoch=epoch, train_wall_ns=wall_ns, test_accuracy=accuracy))
-    reached = next((point.epoch for point in curve if point.test_accuracy >= target), None)
+        score = float(rule.score(job.preset, prepared.driver.state().tensors))
+        curve.append(LearningPoint(epoch=epoch, train_wall_ns=wall_ns, score=score))
+    reached = next((point.epoch for point in curve if _reached(rule, point.score)), None)
     return Learning(
-        target_accuracy=target,
+        measure=rule.measure,
+        target=rule.target,
+        higher=rule.higher,
         curve=curve,
         epochs_to_target=reached,
         wall_ns_to_target=sum(point.train_wall_ns for point in curve[:reached]) if reached else None,
-        final_accuracy=curve[-1].test_accuracy,
+        final_score=curve[-1].score,
     )
+
+
+def _reached(rule: specification.Learning, score: float) -> bool:
+    return score >= rule.target if rule.higher else score <= rule.target

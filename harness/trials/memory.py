@@ -10,7 +10,7 @@ from harness.draft import Draft
 from harness.record import Memory, Outcome
 from harness.telemetry.devices import cuda_devices, memory_used
 from harness.telemetry.proc import rss_peak_bytes
-from harness.trials.stage import build, import_and_configure
+from harness.trials.prepare import build, import_and_configure
 
 STEPS = 10
 
@@ -32,11 +32,11 @@ def memory_trial(draft: Draft) -> Outcome:
     device_before, why_unread = memory_used(gpus) if gpus else (None, no_gpu)
     stack = import_and_configure(draft, spec.cache_dir)
     after_import = psutil.Process().memory_info().rss
-    stage = build(draft, stack, spec.case, spec.seed)
+    driver = build(draft, stack).driver
     with draft.phase("first_step"):
-        stack.barrier(stage.work.run(1))
+        stack.barrier(driver.run(1))
     with draft.phase("steps"):
-        stack.barrier(stage.work.run(STEPS))
+        stack.barrier(driver.run(STEPS))
     allocator_peak, why_not = stack.allocator_peak()
     peak = rss_peak_bytes("self")
     reasons = {}

@@ -1,32 +1,73 @@
-"""A parity trial: the gate before the clock, once per image, contender and case."""
+"""A parity trial: the gate before the clock, once per environment, contender and case."""
 
 from __future__ import annotations
 
-import importlib
+import math
 
 import msgspec
 
-from harness import parity
+from harness import frameworks, workloads
 from harness.draft import Draft
-from harness.record import Outcome
-from harness.trials.stage import build, import_and_configure
+from harness.gate.check import Part, check
+from harness.gate.reference import STEPS, MissingReference, entry
+from harness.record import GatePart, Outcome, Parity, ParityDiff
+from harness.trials.prepare import import_and_configure
+
+SHOWN = 12  # failed comparisons that the record itself holds
 
 
 def parity_trial(draft: Draft) -> Outcome:
-    """Compare with the workload's stored float64 reference, on its parity batch, in the timed mode."""
+    """The whole gate in the timed mode; a broken or missing reference is no fault of the contender."""
     case = draft.spec.case
     stack = import_and_configure(draft, draft.spec.cache_dir)
-    module = importlib.import_module(f"harness.workloads.{case.workload}.reference")
-    reference: parity.Reference = module.expected(case.preset, case.task)
-    small = msgspec.structs.replace(case, batch=reference.batch)
-    stage = build(draft, stack, small, reference.seed)
-    with draft.phase("parity"):
-        draft.parity = parity.check(
-            stage.work, stack, reference, stage.weights, stage.workload.learning_rate, case.task
-        )
-    failed = [diff.what for diff in draft.parity.diffs if not diff.passed]
-    if failed:
-        return Outcome(
-            status="not_comparable", reason=f"differs from the fp64 reference in: {', '.join(failed)}"
-        )
-    return Outcome(status="ok")
+    workload = workloads.get(case.workload)
+    draft.workload_config_sha256 = workload.config_sha256(workload.presets[case.preset])
+    try:
+        reference = entry(workload, case.preset, False, case.task, stack.info.adam_epsilon)
+        with draft.phase("parity"):
+            parts = check(case, draft.spec.contender, stack, frameworks.build)
+    except MissingReference as missing:
+        return Outcome(status="invalid", reason=str(missing))
+    diffs = [diff for part in parts for diff in part.diffs]
+    failed = [diff for diff in diffs if not diff.passed]
+    draft.parity = Parity(
+        reference=reference.source,
+        preset=workload.gate.sizes[case.preset].preset or case.preset,
+        batch=reference.batch,
+        steps=STEPS if case.task == "train" else 1,
+        diffs=failed[:SHOWN],
+        passed=not failed,
+        parts=[summary(part) for part in parts],
+    )
+    draft.series["gate"] = [{"part": part.name, "diffs": msgspec.to_builtins(part.diffs)} for part in parts]
+    return verdict(failed)
+
+
+def verdict(failed: list[ParityDiff]) -> Outcome:
+    """``ok``, or ``not_comparable`` naming what differs, shortly; what is not finite is said first."""
+    if not failed:
+        return Outcome(status="ok")
+    if any(diff.value is None for diff in failed):
+        reason = "non-finite: " + ", ".join(diff.what for diff in failed if diff.value is None)
+    else:
+        reason = f"differs from the fp64 reference in: {', '.join(diff.what for diff in failed)}"
+    return Outcome(status="not_comparable", reason=reason if len(reason) < 400 else reason[:400] + " ...")
+
+
+def summary(part: Part) -> GatePart:
+    """What the record keeps of a part."""
+    return GatePart(
+        name=part.name,
+        checks=len(part.diffs),
+        failed=sum(not diff.passed for diff in part.diffs),
+        worst=max(part.diffs, key=_nearness, default=None),
+        skipped=part.skipped,
+        left_out=part.left_out,
+    )
+
+
+def _nearness(diff: ParityDiff) -> float:
+    """How near to its tolerance, or how far above."""
+    if diff.value is None:
+        return math.inf
+    return diff.value / diff.tolerance if diff.tolerance else math.inf if diff.value else 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import msgspec
@@ -14,10 +13,10 @@ from harness.record import Outcome, Timing
 from harness.record import Telemetry as TelemetryRecord
 from harness.telemetry.devices import cuda_devices
 from harness.telemetry.recorder import REST_AFTER, REST_BEFORE, Telemetry
-from harness.trials.first_output import check_first_output
 from harness.trials.learning import learn
 from harness.trials.observer import observer_effect
-from harness.trials.stage import build, import_and_configure, pin
+from harness.trials.prepare import build, import_and_configure, pin
+from harness.trials.timed_shape import check_shape
 
 
 def timing_trial(draft: Draft) -> Outcome:
@@ -61,15 +60,18 @@ def _time(draft: Draft, telemetry: Telemetry) -> Outcome:
     stack = import_and_configure(draft, spec.cache_dir)
     assert draft.settings is not None
     telemetry.start(*(cuda_devices(case.device_count) if case.device == "gpu" else ()))
-    stage = build(draft, stack, case, spec.seed)
-    run, barrier = stage.work.run, stack.barrier
+    prepared = build(draft, stack)
+    driver, job, barrier = prepared.driver, prepared.job, stack.barrier
     with draft.phase("first_step"):
-        output = barrier(run(1))
-    draft.first_output_check = check_first_output(stage, case, spec.seed, stack.to_host(output))
-    if draft.first_output_check is not None and not draft.first_output_check.passed:
-        return Outcome(status="not_comparable", reason="the first output is not the specified one")
+        barrier(driver.run(1))
     with draft.phase("second_step"):
-        barrier(run(1))
+        barrier(driver.run(1))
+    with draft.phase("shape_before"):
+        draft.shape_before, outcome = check_shape(draft, prepared)
+    if outcome.status != "ok":
+        return outcome
+    driver.reset(job.weights)
+    run = Counted(driver.run)
     draft.settings = msgspec.structs.replace(
         draft.settings, threads=draft.settings.threads | thread_pools.read_back()
     )
@@ -106,14 +108,22 @@ def _time(draft: Draft, telemetry: Telemetry) -> Outcome:
             latencies = protocol.latencies(run, barrier, rules.latency_steps)
         draft.series["latencies_ns"] = latencies
 
+    miscounted = run.steps - driver.steps_done()
+    last = driver.outputs(output)
+    with draft.phase("shape_after"):
+        draft.shape_after, outcome = check_shape(draft, prepared)
+
     block_ns = float(np.median([block.wall_ns for block in blocks]))
     overhead = size.call_overhead_ns
+    causal = job.workload.flops_causal
     draft.timing = Timing(
         warmup=warmup,
         blocks=blocks,
         steady_class=steadiness.classify([block.wall_ns for block in blocks]),
-        samples_per_step=case.batch,
-        flops_per_step=stage.workload.flops(case.preset, case.batch, case.task),
+        units_per_step=job.work.units(job.preset, job.batch),
+        unit=job.work.unit,
+        flops_per_step=job.workload.flops(job.preset, job.batch, case.task),
+        flops_causal_per_step=causal(job.preset, job.batch, case.task) if causal else None,
         barrier_ns=size.barrier_ns,
         call_overhead_ns=overhead,
         call_overhead_share=None if overhead is None else overhead / block_ns,
@@ -123,15 +133,50 @@ def _time(draft: Draft, telemetry: Telemetry) -> Outcome:
     draft.settings = msgspec.structs.replace(
         draft.settings, compile=draft.settings.compile | stack.compile_facts()
     )
-    draft.telemetry = telemetry.record(samples=case.batch * sum(block.steps for block in blocks))
-    draft.flags = _flags(draft.timing, size, draft.telemetry, environment.cores_online())
+    draft.kernels = stack.kernels()
+    units = draft.timing.units_per_step * sum(block.steps for block in blocks)
+    draft.telemetry = telemetry.record(samples=units)
+    draft.flags += _flags(draft.timing, size, draft.telemetry, environment.cores_online())
 
-    if not math.isfinite(float(np.sum(stack.to_host(output)))):
-        return Outcome(status="invalid", reason="the last timed output is not finite")
-    if case.task == "train" and rules.learning_epochs > 0 and stage.workload.target_accuracy is not None:
+    if miscounted:
+        return Outcome(
+            status="invalid",
+            reason=f"{run.steps} steps were asked for, the framework counted {run.steps - miscounted}",
+        )
+    if faster := faster_than_the_machine(draft, block_ns / blocks[0].steps):
+        return Outcome(status="invalid", reason=faster)
+    if not all(np.isfinite(array).all() for array in last.values()):
+        return Outcome(status="not_comparable", reason="non-finite: the last timed output")
+    if outcome.status != "ok":
+        return outcome
+    if case.task == "train" and rules.learning_epochs > 0 and job.workload.learning is not None:
         with draft.phase("learning"):
-            draft.learning = learn(stage, case, rules.learning_epochs)
+            draft.learning = learn(prepared, rules.learning_epochs, spec.seed)
     return Outcome(status="ok")
+
+
+class Counted:
+    """``run``, and how many steps were asked of it."""
+
+    def __init__(self, run: protocol.Run) -> None:
+        self.run, self.steps = run, 0
+
+    def __call__(self, n: int) -> object:
+        self.steps += n
+        return self.run(n)
+
+
+def faster_than_the_machine(draft: Draft, step_ns: float) -> str | None:
+    """A sentence if the declared FLOPs over the time of a step are more than this machine can do."""
+    assert draft.timing is not None and draft.settings is not None
+    rate = draft.timing.flops_per_step / step_ns * 1e9
+    bound = canaries.flops_bound(draft.settings, draft.spec.case.device)
+    if rate <= bound:
+        return None
+    return (
+        f"faster than the machine: {rate / 1e9:,.0f} GFLOP/s, and no machine like this does more than "
+        f"{bound / 1e9:,.0f}: steps that were counted were not done"
+    )
 
 
 def _flags(timing: Timing, size: protocol.BlockSize, telemetry: TelemetryRecord, cores: int) -> list[str]:

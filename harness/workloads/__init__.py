@@ -1,8 +1,9 @@
 """A workload is specified once and implemented per framework; it never knows a clock.
 
-``workloads/<name>/`` holds ``spec.py`` (a ``SPEC`` object that satisfies ``Workload``), ``reference.py``
-(the fp64 reference), its stored reference arrays, and one short file per framework (``torch.py``,
-``tensorflow.py``, ``keras.py``), each with ``build(job, stack) -> Work``. Discovery is by folder.
+``workloads/<name>/`` holds ``spec.py`` (a ``SPEC`` made of ``specification``'s values), one short file per framework
+(``torch.py``, ``tensorflow.py``, ``keras.py``, ``jax.py``) with the model as that framework's users write it, and
+``reference.json``, what float64 says about it. Discovery is by folder. What a framework's file offers is said in that
+framework's ``driver.py``.
 """
 
 from __future__ import annotations
@@ -10,72 +11,40 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from harness.frameworks import Stack
 from harness.record import Case, Contender
+from harness.workloads.specification import Work, Workload
 
-Weights = Mapping[str, np.ndarray]  # canonical names; convolutions HWIO, dense (in, out), fp32
-
-
-class Batches(NamedTuple):
-    """Device-ready batches, in the order in which steps consume them; steps cycle through them."""
-
-    x: np.ndarray  # (N, B, ...) fp32, images NHWC
-    y: np.ndarray  # (N, B) int64 class labels
-
-
-class Workload(Protocol):
-    """The specification, the same for all frameworks."""
-
-    name: str
-    presets: Mapping[str, Any]
-    learning_rate: float
-    momentum: float
-    target_accuracy: float | None
-
-    def weights(self, preset: str, seed: int) -> dict[str, np.ndarray]:
-        """Initial fp32 weights from Philox raw words through ``philox.uniform``."""
-
-    def batches(self, preset: str, batch: int, seed: int) -> Batches:
-        """The batches of the timed steps, in order."""
-
-    def flops(self, preset: str, batch: int, task: str) -> int:
-        """Analytic FLOPs of one step (multiply-add = 2; train = forward + backward, no recompute)."""
-
-    def parity_batch(self, preset: str) -> int:
-        """Batch size of the parity preset."""
-
-    def config(self, preset: str) -> dict[str, Any]:
-        """Everything that defines the work, JSON-able; its hash goes into the record."""
+FOLDER = Path(__file__).parent
+SELF_TEST = "planted"  # proves the machinery; frameworks are not compared on it
 
 
 class Job(NamedTuple):
-    """What a framework file needs to build the work."""
+    """What a driver needs: which model, at which size, in which precision, and what to load.
+
+    ``preset`` and ``batch`` may be smaller than the case's (the gate's). ``precision`` may be ``fp64`` (the
+    gate's too).
+    """
 
     workload: Workload
+    file: ModuleType | Any
+    preset: Any
+    batch: int
+    precision: Literal["fp64", "fp32", "tf32", "bf16"]
     case: Case
     contender: Contender
-    weights: Weights
-    batches: Batches
+    weights: Mapping[str, np.ndarray]
+    batches: Mapping[str, np.ndarray]
 
-
-class Work(Protocol):
-    """One model in one framework, ready to step."""
-
-    def run(self, n: int) -> Any:
-        """Do n steps; the last step's loss (train, scalar) or logits (infer, (B, classes)), unwaited."""
-
-    def weights(self) -> dict[str, np.ndarray]:
-        """Current weights under canonical names and layouts, waited for."""
-
-    def reset(self, weights: Weights) -> None:
-        """Load weights bit-exactly, zero the optimizer state, start again at the first batch."""
-
-
-SELF_TEST = "planted"  # proves the machinery; frameworks are not compared on it
+    @property
+    def work(self) -> Work:
+        """What a step of the case's task takes and gives."""
+        return self.workload.tasks[self.case.task]
 
 
 def names() -> list[str]:
@@ -90,12 +59,26 @@ def get(name: str) -> Workload:
     return importlib.import_module(f"{__name__}.{name}.spec").SPEC  # type: ignore[no-any-return]
 
 
+def broken() -> dict[str, str]:
+    """``{folder: error}`` of workloads whose specification cannot be imported."""
+    errors: dict[str, str] = {}
+    for name in _folders():
+        try:
+            get(name)
+        except Exception as error:
+            errors[name] = f"{type(error).__name__}: {error}"
+    return errors
+
+
 def _folders() -> list[str]:
     return sorted(info.name for info in pkgutil.iter_modules(__path__) if info.ispkg)
 
 
-def build(job: Job, stack: Stack) -> Work:
-    """The work in the stack's framework: ``keras-jax`` is built by ``keras.py``."""
-    family = stack.name.split("-")[0]
-    module = importlib.import_module(f"{__name__}.{job.workload.name}.{family}")
-    return module.build(job, stack)  # type: ignore[no-any-return]
+def has_file(workload: str, framework: str) -> bool:
+    """Whether the workload has a file for this framework."""
+    return (FOLDER / workload / f"{framework}.py").is_file()
+
+
+def file(workload: str, framework: str) -> ModuleType:
+    """The workload's file for a framework, imported: the framework has to be importable."""
+    return importlib.import_module(f"{__name__}.{workload}.{framework}")

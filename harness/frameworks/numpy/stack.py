@@ -1,9 +1,4 @@
-"""NumPy: the stack of the self-test. No suite compares it with a framework; its variants plant what must be found.
-
-``plus1`` … ``plus5`` do that many percent more work in every step (see ``workloads/planted``). The others break a
-promise that a canary has to notice: ``nowait`` hands back products that are not finished, ``tf32`` and ``bf16`` round
-their operands as such units do, ``oversubscribed`` runs a team made for a larger machine.
-"""
+"""NumPy as a stack: every call is finished when it returns, unless a variant breaks that promise on purpose."""
 
 from __future__ import annotations
 
@@ -14,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.canaries import operands
-from harness.record import Contender, Settings
-
-STACKS = ("numpy",)
+from harness.frameworks import StackInfo
+from harness.operands import operands
+from harness.record import Case, Contender, Settings
 
 # Bits of an fp32 mantissa (23) that the format keeps.
 KEPT_BITS = {"tf32": 10, "bf16": 7}
@@ -25,26 +19,23 @@ KEPT_BITS = {"tf32": 10, "bf16": 7}
 TEAM = 6  # threads of ``oversubscribed``, on one core
 
 
-def environment(stack: str, cores: int, cache_dir: str | None) -> dict[str, str]:
-    """Nothing that NumPy would read after it was imported."""
-    return {}
-
-
-def load(stack: str) -> NumpyStack:
-    return NumpyStack(stack)
+def load(info: StackInfo) -> NumpyStack:
+    return NumpyStack(info)
 
 
 class NumpyStack:
     """Every call is finished when it returns, except under ``nowait``."""
 
-    def __init__(self, name: str = "numpy") -> None:
-        self.name = name
+    def __init__(self, info: StackInfo) -> None:
+        self.info = info
         self.variant = ""
 
-    def configure(self, contender: Contender, cores: int, seed: int) -> Settings:
+    def configure(self, case: Case, contender: Contender, seed: int) -> Settings:
         self.variant = contender.variant
         return Settings(
             layout="NHWC",
+            device="cpu",
+            gpus_visible=0,
             threads={"intra": None},
             precision={},  # nothing to set: fp32 is fp32
             compile={"mode": contender.mode, "compiler": None},
@@ -66,6 +57,9 @@ class NumpyStack:
         return 0
 
     def compile_facts(self) -> dict[str, str | bool | int | None]:
+        return {}
+
+    def kernels(self) -> dict[str, str]:
         return {}
 
     def allocator_peak(self) -> tuple[int | None, str | None]:

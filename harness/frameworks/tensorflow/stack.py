@@ -1,4 +1,4 @@
-"""TensorFlow: threads, TF32, ``tf.function`` with and without XLA, retraces, versions."""
+"""TensorFlow: device, TF32, ``tf.function`` with and without XLA, retraces, versions."""
 
 from __future__ import annotations
 
@@ -8,79 +8,95 @@ from typing import Any
 
 import numpy as np
 
-from harness.canaries import operands
-from harness.record import Contender, Settings
-
-STACKS = ("tensorflow",)
-
-
-def environment(stack: str, cores: int, cache_dir: str | None) -> dict[str, str]:
-    """Read when the library is loaded: thread pools, log level. XLA's CPU compiler keeps no cache on disk."""
-    return {
-        "TF_NUM_INTRAOP_THREADS": str(cores),
-        "TF_NUM_INTEROP_THREADS": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "NPROC": str(cores),  # XLA's own thread pool on a CPU
-    }
+from harness.frameworks import StackInfo, Unsupported
+from harness.operands import operands
+from harness.record import Case, Contender, Precision, Settings
 
 
-def load(stack: str) -> TensorFlowStack:
-    return TensorFlowStack(stack)
+def load(info: StackInfo) -> TensorFlowStack:
+    return TensorFlowStack(info)
 
 
 class TensorFlowStack:
-    """Serves ``tensorflow``, and ``keras-tensorflow`` through ``keras.py``."""
+    """Serves ``tensorflow``, and ``keras-tensorflow`` as its backend."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, info: StackInfo) -> None:
         import tensorflow as tf
 
         self.tf = tf
-        self.name = name
-        self.mode = "eager"
+        self.info = info
+        self.on_gpu = False
+        self.compiled = False
         self.xla = False
+        self.precision: Precision = "fp32"
         self.functions: list[Any] = []
-        self.gpus: list[Any] = []
 
-    def configure(self, contender: Contender, cores: int, seed: int) -> Settings:
+    def configure(self, case: Case, contender: Contender, seed: int) -> Settings:
+        """Device and precision as declared. Threads are TensorFlow's own defaults for the cores of the case."""
         tf = self.tf
-        tf.config.threading.set_intra_op_parallelism_threads(cores)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.experimental.enable_tensor_float_32_execution(False)
+        self.on_gpu, self.precision = case.device == "gpu", case.precision
+        self.compiled = contender.mode == "compiled"
+        self.xla = self.compiled and contender.variant.startswith("xla")
+        if self.precision == "tf32" and not self.on_gpu:
+            raise Unsupported("a CPU has no TF32", "ask for fp32 or bf16")
+        self._show_devices()
+        tf.config.experimental.enable_tensor_float_32_execution(self.precision == "tf32")
         tf.config.run_functions_eagerly(False)
         tf.random.set_seed(seed)
-        self.gpus = tf.config.list_physical_devices("GPU")
-        self.mode = contender.mode
-        self.xla = contender.mode == "compiled" and contender.variant.startswith("xla")
         return Settings(
             layout="NHWC",
-            threads={
-                "intra": tf.config.threading.get_intra_op_parallelism_threads(),
-                "inter": tf.config.threading.get_inter_op_parallelism_threads(),
+            device=tf.config.list_logical_devices("GPU" if self.on_gpu else "CPU")[0].name,
+            gpus_visible=len(tf.config.get_visible_devices("GPU")),
+            threads={  # TensorFlow says 0 for "as many as there are cores"
+                "intra": tf.config.threading.get_intra_op_parallelism_threads() or None,
+                "inter": tf.config.threading.get_inter_op_parallelism_threads() or None,
             },
-            precision={"tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled()},
+            precision={
+                "tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled(),
+                "compute": "bfloat16" if self.precision == "bf16" else "float32",
+            },
             compile={
                 "mode": contender.mode,
-                "compiler": ("xla" if self.xla else "graph") if contender.mode == "compiled" else None,
-                "jit_compile": self.xla if contender.mode == "compiled" else None,
+                "compiler": ("xla" if self.xla else "graph") if self.compiled else None,
+                "jit_compile": self.xla if self.compiled else None,
                 "cache": None,
             },
         )
 
+    def _show_devices(self) -> None:
+        """One GPU where the case says so, else none; a GPU that is seen is used, whatever the case says."""
+        config = self.tf.config
+        present = config.list_physical_devices("GPU")
+        if self.on_gpu and not present:
+            raise Unsupported(
+                "TensorFlow sees no GPU", "run it where NVIDIA's driver and a CUDA build of TensorFlow are"
+            )
+        wanted = present[:1] if self.on_gpu else []
+        try:
+            config.set_visible_devices(wanted, "GPU")
+        except RuntimeError as error:
+            raise Unsupported(
+                "TensorFlow has chosen its devices already", "run each case in its own process"
+            ) from error
+        seen = config.get_visible_devices("GPU")
+        if seen != wanted:
+            raise Unsupported(f"TensorFlow shows {len(seen)} GPUs where the case has {len(wanted)}")
+
     def barrier(self, output: Any) -> Any:
         """A CPU op returns when it is done; on a GPU all devices are waited for."""
-        if self.gpus:
+        if self.on_gpu:
             self.tf.test.experimental.sync_devices()
         return output
 
     def to_host(self, tensor: Any) -> np.ndarray:
-        array: np.ndarray = tensor.numpy()
-        return array
+        array = np.asarray(tensor.numpy())
+        return array.astype(np.float32) if tensor.dtype == self.tf.bfloat16 else array
 
     def to_device(self, array: np.ndarray) -> Any:
         return self.tf.constant(array)
 
     def compile(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-        if self.mode == "eager":
+        if not self.compiled:
             return function
         compiled = self.tf.function(function, jit_compile=True if self.xla else None, **options)
         self.functions.append(compiled)
@@ -93,8 +109,12 @@ class TensorFlowStack:
     def compile_facts(self) -> dict[str, str | bool | int | None]:
         return {"traces": self.compile_events()}
 
+    def kernels(self) -> dict[str, str]:
+        """Nothing: TensorFlow does not tell. It has no fused attention, so none can have run."""
+        return {}
+
     def allocator_peak(self) -> tuple[int | None, str | None]:
-        if self.gpus:
+        if self.on_gpu:
             return int(self.tf.config.experimental.get_memory_info("GPU:0")["peak"]), None
         return None, "TensorFlow's CPU allocator keeps no peak"
 
@@ -109,6 +129,8 @@ class TensorFlowStack:
 
     def matmul(self, size: int) -> Callable[[], Any]:
         a, b = (self.to_device(array) for array in operands(size))
+        if self.precision == "bf16":
+            a, b = (self.tf.cast(operand, self.tf.bfloat16) for operand in (a, b))
         return lambda: self.tf.matmul(a, b)
 
 

@@ -12,51 +12,49 @@ from typing import Any
 
 import numpy as np
 
-from harness.canaries import operands
-from harness.frameworks import Unsupported
-from harness.record import Contender, Settings
-
-STACKS = ("torch",)
+from harness.frameworks import StackInfo, Unsupported
+from harness.operands import operands
+from harness.record import Case, Contender, Precision, Settings
 
 
-def environment(stack: str, cores: int, cache_dir: str | None) -> dict[str, str]:
-    """Inductor reads its cache folder and its number of compile processes at import."""
-    variables = {"TORCHINDUCTOR_COMPILE_THREADS": str(cores)}
-    if cache_dir is not None:
-        variables["TORCHINDUCTOR_CACHE_DIR"] = str(Path(cache_dir) / "inductor")
-        variables["TRITON_CACHE_DIR"] = str(Path(cache_dir) / "triton")
-    return variables
-
-
-def load(stack: str) -> TorchStack:
+def load(info: StackInfo) -> TorchStack:
     import torch  # noqa: F401  (the import is what ``load`` is timed for)
 
-    return TorchStack(stack)
+    return TorchStack(info)
 
 
 class TorchStack:
     """Serves ``torch``, and ``keras-torch`` through ``keras.py``."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, info: StackInfo) -> None:
         import torch
 
         self.torch = torch
-        self.name = name
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.info = info
+        self.device = torch.device("cpu")
         self.compiled = False
+        self.precision: Precision = "fp32"
 
-    def configure(self, contender: Contender, cores: int, seed: int) -> Settings:
+    def configure(self, case: Case, contender: Contender, seed: int) -> Settings:
+        """Precision, device and layout as declared. Threads are PyTorch's own defaults for the cores of the case."""
         torch = self.torch
-        self.compiled = contender.mode == "compiled"
-        if self.compiled and self.device.type == "cpu":
+        self.compiled, self.precision = contender.mode == "compiled", case.precision
+        self.device = torch.device("cuda" if case.device == "gpu" else "cpu")
+        if case.device == "gpu" and not torch.cuda.is_available():
+            raise Unsupported(
+                "PyTorch sees no GPU", "run it where NVIDIA's driver and a CUDA build of PyTorch are"
+            )
+        if case.precision == "tf32" and case.device == "cpu":
+            raise Unsupported("a CPU has no TF32", "ask for fp32 or bf16")
+        if self.compiled and case.device == "cpu":
             require_cpp_compiler()
-        torch.set_num_threads(cores)
-        torch.set_num_interop_threads(1)
-        torch.set_float32_matmul_precision("highest")
-        torch.backends.cudnn.allow_tf32 = False
+        torch.set_float32_matmul_precision("high" if case.precision == "tf32" else "highest")
+        torch.backends.cudnn.allow_tf32 = case.precision == "tf32"
         torch.manual_seed(seed)
         return Settings(
-            layout="NCHW",
+            layout="NCHW, channels last" if contender.variant == "channels-last" else "NCHW",
+            device=str(self.device),
+            gpus_visible=torch.cuda.device_count(),
             threads={
                 "intra": torch.get_num_threads(),
                 "inter": torch.get_num_interop_threads(),
@@ -65,6 +63,7 @@ class TorchStack:
             precision={
                 "float32_matmul": torch.get_float32_matmul_precision(),
                 "cudnn_tf32": torch.backends.cudnn.allow_tf32,
+                "compute": "bfloat16" if case.precision == "bf16" else "float32",
             },
             compile={
                 "mode": contender.mode,
@@ -80,7 +79,8 @@ class TorchStack:
         return output
 
     def to_host(self, tensor: Any) -> np.ndarray:
-        array: np.ndarray = tensor.detach().cpu().numpy()
+        tensor = tensor.detach()
+        array: np.ndarray = (tensor.float() if tensor.dtype == self.torch.bfloat16 else tensor).cpu().numpy()
         return array
 
     def to_device(self, array: np.ndarray) -> Any:
@@ -93,12 +93,12 @@ class TorchStack:
         return compiled
 
     def compile_events(self) -> int | None:
-        """Frames that Dynamo has compiled; importing Dynamo only to ask would cost an eager run a second."""
+        """Graphs that Dynamo has made; importing Dynamo only to ask would cost an eager run a second."""
         if "torch._dynamo" not in sys.modules:
             return 0
         from torch._dynamo.utils import counters
 
-        return int(counters["frames"]["total"])
+        return int(counters["stats"]["unique_graphs"])
 
     def compile_facts(self) -> dict[str, str | bool | int | None]:
         if not self.compiled:
@@ -109,6 +109,10 @@ class TorchStack:
             "graphs": int(counters["stats"]["unique_graphs"]),
             "graph_breaks": sum(counters["graph_break"].values()),
         }
+
+    def kernels(self) -> dict[str, str]:
+        """Nothing here; the driver knows which attention was asked for."""
+        return {}
 
     def allocator_peak(self) -> tuple[int | None, str | None]:
         if self.device.type == "cuda":
@@ -124,6 +128,8 @@ class TorchStack:
 
     def matmul(self, size: int) -> Callable[[], Any]:
         a, b = (self.to_device(array) for array in operands(size))
+        if self.precision == "bf16":
+            a, b = a.bfloat16(), b.bfloat16()
         return lambda: self.torch.matmul(a, b)
 
 

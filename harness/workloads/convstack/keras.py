@@ -1,38 +1,26 @@
-"""convstack in Keras 3: a ``Sequential`` model, compiled with ``SGD``; NHWC, the same on every backend."""
+"""convstack in Keras 3, the same on every backend; channels last or first, as Keras is configured."""
 
 from __future__ import annotations
 
 import keras
 from keras import layers
 
-from harness.frameworks import Stack
-from harness.workloads import Job, keras_steps
+from harness.workloads.convstack.spec import Preset
 
 
-def conv_stack(size: int, channels: tuple[int, ...], classes: int) -> keras.Model:
-    model = keras.Sequential([keras.Input((size, size, 3))])  # (B, S, S, 3)
-    for stage, c_out in enumerate(channels, start=1):
-        # 3 x 3, stride 1: same is one zero on each side
-        model.add(layers.Conv2D(c_out, 3, padding="same", activation=None, name=f"conv{stage}"))
-        model.add(layers.MaxPooling2D(2, strides=2, padding="valid"))  # halves height and width
-    model.add(layers.Flatten())  # (B, features), in the order H, W, C
-    model.add(layers.Dense(classes, activation=None, name="classifier"))  # (B, classes)
-    return model
+def model(preset: Preset) -> keras.Model:
+    pooling = layers.AveragePooling2D if preset.smooth else layers.MaxPooling2D
+    first = keras.config.image_data_format() == "channels_first"
+    image = (3, preset.size, preset.size) if first else (preset.size, preset.size, 3)
+    stack = keras.Sequential([keras.Input(image)])
+    for stage, c_out in enumerate(preset.channels):
+        # at stride 1, "same" is one zero on each side
+        stack.add(layers.Conv2D(c_out, 3, padding="same", name=f"convs_{stage}"))
+        stack.add(pooling(2))  # (B, S / 2^k, S / 2^k, C)
+    stack.add(layers.Flatten())  # (B, features), in the order H, W, C for both formats
+    stack.add(layers.Dense(preset.classes, name="classifier"))  # (B, classes)
+    return stack
 
 
-def build(job: Job, stack: Stack) -> keras_steps.KerasWork:
-    preset = job.workload.presets[job.case.preset]
-    model = conv_stack(preset.size, preset.channels, preset.classes)
-    model.compile(
-        optimizer=keras.optimizers.SGD(
-            learning_rate=job.workload.learning_rate,
-            momentum=job.workload.momentum,
-            nesterov=False,
-            weight_decay=None,
-        ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum_over_batch_size"),
-        jit_compile=stack.jit_compile,  # type: ignore[attr-defined]
-        run_eagerly=False,
-        steps_per_execution=1,
-    )
-    return keras_steps.build(model, job, stack)
+def loss() -> keras.losses.Loss:
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -1,74 +1,52 @@
-"""convstack in TensorFlow: a ``tf.Module``, ``tf.GradientTape`` and the momentum rule by hand; NHWC."""
+"""convstack in TensorFlow."""
 
 from __future__ import annotations
 
-import itertools
-from typing import Any
-
-import numpy as np
 import tensorflow as tf
 
-from harness.frameworks import Stack
-from harness.workloads import Job, Weights
+from harness.workloads.convstack.spec import Preset
+
+
+class Conv(tf.Module):
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__()
+        self.kernel = tf.Variable(tf.zeros((3, 3, c_in, c_out)))
+        self.bias = tf.Variable(tf.zeros((c_out,)))
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:  # (B, H, W, c_in)
+        x = tf.nn.conv2d(x, self.kernel, strides=1, padding="SAME")  # at stride 1: one zero on each side
+        return x + self.bias  # (B, H, W, c_out); bias_add's gradient would add up in bf16 on a CPU
+
+
+class Dense(tf.Module):
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.kernel = tf.Variable(tf.zeros((n_in, n_out)))
+        self.bias = tf.Variable(tf.zeros((n_out,)))
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:  # (B, n_in)
+        return tf.nn.bias_add(tf.matmul(x, self.kernel), self.bias)  # (B, n_out)
 
 
 class ConvStack(tf.Module):
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, preset: Preset) -> None:
         super().__init__()
-        # kernels HWIO and (in, out): TensorFlow's own layouts
-        self.parameters = {name: tf.Variable(array, name=name) for name, array in weights.items()}
-        self.stages = sum(name.startswith("conv") for name in weights) // 2
+        self.pool = tf.nn.avg_pool2d if preset.smooth else tf.nn.max_pool2d
+        self.convs = [Conv(*pair) for pair in zip((3, *preset.channels), preset.channels, strict=False)]
+        features = (preset.size >> len(preset.channels)) ** 2 * preset.channels[-1]
+        self.classifier = Dense(features, preset.classes)
 
-    def __call__(self, images: tf.Tensor) -> tf.Tensor:  # (B, S, S, 3)
-        p, x = self.parameters, images
-        for stage in range(1, self.stages + 1):
-            # 3 x 3, stride 1: SAME is one zero on each side
-            x = tf.nn.conv2d(x, p[f"conv{stage}.kernel"], strides=1, padding="SAME")
-            x = tf.nn.bias_add(x, p[f"conv{stage}.bias"])
-            x = tf.nn.max_pool2d(x, ksize=2, strides=2, padding="VALID")  # halves height and width
-        x = tf.reshape(x, (x.shape[0], -1))  # (B, features), in the order H, W, C
-        return tf.matmul(x, p["classifier.kernel"]) + p["classifier.bias"]  # (B, classes)
+    def __call__(self, image: tf.Tensor) -> tf.Tensor:  # (B, S, S, 3)
+        x = image
+        for conv in self.convs:
+            x = self.pool(conv(x), ksize=2, strides=2, padding="VALID")  # (B, S / 2^k, S / 2^k, C)
+        x = tf.reshape(x, (len(x), -1))  # (B, features), in the order H, W, C
+        return self.classifier(x)  # (B, classes)
 
 
-class TensorFlowWork:
-    def __init__(self, job: Job, stack: Stack) -> None:
-        self.model = ConvStack(job.weights)
-        self.velocity = {
-            name: tf.Variable(tf.zeros_like(variable)) for name, variable in self.model.parameters.items()
-        }
-        self.lr, self.momentum = job.workload.learning_rate, job.workload.momentum
-        self.batches = [(stack.to_device(x), stack.to_device(y)) for x, y in zip(*job.batches, strict=True)]
-        self.step = stack.compile(self.train_step if job.case.task == "train" else self.infer_step)
-        self.reset(job.weights)
-
-    def train_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            logits = self.model(images)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        gradients = tape.gradient(loss, self.model.parameters)
-        for name, variable in self.model.parameters.items():
-            velocity = self.velocity[name]
-            velocity.assign(self.momentum * velocity + gradients[name])
-            variable.assign_sub(self.lr * velocity)
-        return loss
-
-    def infer_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return self.model(images)
-
-    def run(self, n: int) -> Any:
-        for images, labels in itertools.islice(self.stream, n):
-            output = self.step(images, labels)
-        return output
-
-    def weights(self) -> dict[str, np.ndarray]:
-        return {name: np.array(variable.numpy()) for name, variable in self.model.parameters.items()}
-
-    def reset(self, weights: Weights) -> None:
-        for name, variable in self.model.parameters.items():
-            variable.assign(weights[name])
-            self.velocity[name].assign(tf.zeros_like(variable))
-        self.stream = itertools.cycle(self.batches)
+def model(preset: Preset) -> tf.Module:
+    return ConvStack(preset)
 
 
-def build(job: Job, stack: Stack) -> TensorFlowWork:
-    return TensorFlowWork(job, stack)
+def loss(model: ConvStack, image: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(label, model(image)))

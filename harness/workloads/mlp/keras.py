@@ -1,35 +1,21 @@
-"""mlp in Keras 3: a ``Sequential`` model, compiled with ``SGD``; the same on every backend."""
+"""mlp in Keras 3, the same on every backend."""
 
 from __future__ import annotations
 
 import keras
 from keras import layers
 
-from harness.frameworks import Stack
-from harness.workloads import Job, keras_steps
+from harness.workloads.mlp.spec import Preset
 
 
-def mlp(widths: tuple[int, ...]) -> keras.Model:
-    model = keras.Sequential([keras.Input((8, 8))])  # (B, 8, 8)
-    model.add(layers.Flatten())  # (B, 64), row by row
-    for layer, width in enumerate(widths[1:-1], start=1):
-        model.add(layers.Dense(width, activation="relu", name=f"dense{layer}"))  # (B, width)
-    model.add(layers.Dense(widths[-1], activation=None, name=f"dense{len(widths) - 1}"))  # (B, classes)
-    return model
+def model(preset: Preset) -> keras.Model:
+    activation = "silu" if preset.smooth else "relu"
+    mlp = keras.Sequential([keras.Input((8, 8)), layers.Reshape((64,))])  # (B, 64), row by row
+    for layer, width in enumerate(preset.widths[1:-1]):
+        mlp.add(layers.Dense(width, activation=activation, name=f"dense_{layer}"))  # (B, width)
+    mlp.add(layers.Dense(preset.widths[-1], name=f"dense_{len(preset.widths) - 2}"))  # (B, classes)
+    return mlp
 
 
-def build(job: Job, stack: Stack) -> keras_steps.KerasWork:
-    model = mlp(job.workload.presets[job.case.preset].widths)
-    model.compile(
-        optimizer=keras.optimizers.SGD(
-            learning_rate=job.workload.learning_rate,
-            momentum=job.workload.momentum,
-            nesterov=False,
-            weight_decay=None,
-        ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum_over_batch_size"),
-        jit_compile=stack.jit_compile,  # type: ignore[attr-defined]
-        run_eagerly=False,
-        steps_per_execution=1,
-    )
-    return keras_steps.build(model, job, stack)
+def loss() -> keras.losses.Loss:
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)

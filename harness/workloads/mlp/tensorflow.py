@@ -1,70 +1,40 @@
-"""mlp in TensorFlow: a ``tf.Module``, ``tf.GradientTape`` and the momentum rule by hand."""
+"""mlp in TensorFlow."""
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from harness.frameworks import Stack
-from harness.workloads import Job, Weights
+from harness.workloads.mlp.spec import Preset
+
+
+class Dense(tf.Module):
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.kernel = tf.Variable(tf.zeros((n_in, n_out)))
+        self.bias = tf.Variable(tf.zeros((n_out,)))
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:  # (B, n_in)
+        return tf.nn.bias_add(tf.matmul(x, self.kernel), self.bias)  # (B, n_out)
 
 
 class Mlp(tf.Module):
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, preset: Preset) -> None:
         super().__init__()
-        self.parameters = {name: tf.Variable(array, name=name) for name, array in weights.items()}
-        self.layers = len(weights) // 2
+        self.activation = tf.nn.silu if preset.smooth else tf.nn.relu
+        self.dense = [Dense(n_in, n_out) for n_in, n_out in itertools.pairwise(preset.widths)]
 
-    def __call__(self, images: tf.Tensor) -> tf.Tensor:  # (B, 8, 8)
-        p = self.parameters
-        x = tf.reshape(images, (images.shape[0], -1))  # (B, 64), row by row
-        for layer in range(1, self.layers):
-            x = tf.nn.relu(tf.matmul(x, p[f"dense{layer}.kernel"]) + p[f"dense{layer}.bias"])  # (B, width)
-        return tf.matmul(x, p[f"dense{self.layers}.kernel"]) + p[f"dense{self.layers}.bias"]  # (B, classes)
-
-
-class TensorFlowWork:
-    def __init__(self, job: Job, stack: Stack) -> None:
-        self.model = Mlp(job.weights)
-        self.velocity = {
-            name: tf.Variable(tf.zeros_like(variable)) for name, variable in self.model.parameters.items()
-        }
-        self.lr, self.momentum = job.workload.learning_rate, job.workload.momentum
-        self.batches = [(stack.to_device(x), stack.to_device(y)) for x, y in zip(*job.batches, strict=True)]
-        self.step = stack.compile(self.train_step if job.case.task == "train" else self.infer_step)
-        self.reset(job.weights)
-
-    def train_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            logits = self.model(images)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        gradients = tape.gradient(loss, self.model.parameters)
-        for name, variable in self.model.parameters.items():
-            velocity = self.velocity[name]
-            velocity.assign(self.momentum * velocity + gradients[name])
-            variable.assign_sub(self.lr * velocity)
-        return loss
-
-    def infer_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return self.model(images)
-
-    def run(self, n: int) -> Any:
-        for images, labels in itertools.islice(self.stream, n):
-            output = self.step(images, labels)
-        return output
-
-    def weights(self) -> dict[str, np.ndarray]:
-        return {name: np.array(variable.numpy()) for name, variable in self.model.parameters.items()}
-
-    def reset(self, weights: Weights) -> None:
-        for name, variable in self.model.parameters.items():
-            variable.assign(weights[name])
-            self.velocity[name].assign(tf.zeros_like(variable))
-        self.stream = itertools.cycle(self.batches)
+    def __call__(self, image: tf.Tensor) -> tf.Tensor:  # (B, 8, 8)
+        x = tf.reshape(image, (len(image), -1))  # (B, 64), row by row
+        for hidden in self.dense[:-1]:
+            x = self.activation(hidden(x))  # (B, width)
+        return self.dense[-1](x)  # (B, classes)
 
 
-def build(job: Job, stack: Stack) -> TensorFlowWork:
-    return TensorFlowWork(job, stack)
+def model(preset: Preset) -> tf.Module:
+    return Mlp(preset)
+
+
+def loss(model: Mlp, image: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(label, model(image)))

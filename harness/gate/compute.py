@@ -1,0 +1,265 @@
+"""Making references: PyTorch runs the workload's own file in float64; tolerances come from disturbing that run.
+
+``python -m harness.gate.compute WORKLOAD [preset:task:batch ...]`` writes ``reference.json``. The optimizer's
+steps are ``optimizers.move``, NumPy in float64, so that PyTorch's optimizer is held to the same rule as the
+others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from harness import frameworks, workloads
+from harness.gate import optimizers, reference
+from harness.gate.noise import MULTIPLE, ROUND_OFF, RUNS, RoundOff
+from harness.gate.reference import LOSSES, SEED, STEPS, Entry, Shape, Stored
+from harness.gate.shape import distinct
+from harness.gate.summary import combine, rounded, summarise
+from harness.record import Case, Contender, Precision, Task
+from harness.workloads import Job, philox
+from harness.workloads.specification import Workload
+
+LEAST = {"fp32": 1e-6, "tf32": 1e-4, "bf16": 1e-3}  # no tolerance is tighter: sums in another order
+TOO_WIDE = {"fp32": 1e-2, "tf32": 0.1, "bf16": 0.5}  # a tolerance above it checks nothing and is left out
+
+
+class Trajectory(NamedTuple):
+    """One float64 run from the initial state."""
+
+    losses: list[float]
+    outputs: dict[str, list[np.ndarray]]
+    gradients: dict[str, np.ndarray]
+    updates: dict[str, np.ndarray]
+
+
+def job(workload: Workload, preset: Any, preset_name: str, task: Task, batch: int) -> Job:
+    """A float64 job of plain PyTorch, seed 0."""
+    return Job(
+        workload=workload,
+        file=workloads.file(workload.name, "torch"),
+        preset=preset,
+        batch=batch,
+        precision="fp64",
+        case=Case(workload=workload.name, preset=preset_name, task=task, batch=batch, cores=1),
+        contender=Contender(stack="torch", mode="eager"),
+        weights=workload.weights(preset, SEED),
+        batches=workload.batches(preset, batch, SEED),
+    )
+
+
+def driver_of(made: Job) -> Any:
+    stack = frameworks.load("torch")
+    stack.configure(made.case, made.contender, SEED)
+    return frameworks.build(made, stack)
+
+
+def train(
+    driver: Any,
+    steps: int,
+    epsilon: optimizers.Epsilon,
+    disturb: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> Trajectory:
+    """``steps`` steps of the declared optimizer; losses, the first gradient, the tensors' change after three
+    steps."""
+    made: Job = driver.job
+    driver.reset(made.weights)
+    weights = {name: one for name, one in driver.specified.items() if one.role == "weight"}
+    current = {name: made.weights[name].astype(np.float64) for name in weights}
+    slots: dict[str, dict[str, np.ndarray]] = {name: {} for name in weights}
+    losses: list[float] = []
+    gradients: dict[str, np.ndarray] = {}
+    updates: dict[str, np.ndarray] = {}
+    disturbing = disturb()
+    for step in range(steps):
+        inputs = next(driver.stream)
+        driver.optimizer.zero_grad(set_to_none=True)
+        with disturbing as mode:
+            operands = (
+                [mode.disturbed(one) for one in inputs] if mode and mode.eps > ROUND_OFF["fp32"] else inputs
+            )
+            loss = made.file.loss(driver.model, *operands)
+            loss.backward()
+        losses.append(float(loss.detach()))
+        for name, one in weights.items():
+            gradient = driver.tensors[name].grad
+            gradient = np.zeros(one.shape) if gradient is None else driver._canonical(name, gradient)
+            if step == 0:
+                gradients[name] = gradient
+            moved = optimizers.move(
+                made.workload.optimizer, current[name], gradient, slots[name], step, one.decayed, epsilon
+            )
+            current[name], slots[name] = moved
+        _load(driver, current)
+        if step + 1 == STEPS:
+            buffers = driver.state().tensors
+            updates = {
+                name: (current | buffers)[name] if name not in current else current[name]
+                for name in driver.tensors
+            }
+            updates = {name: value - made.weights[name].astype(np.float64) for name, value in updates.items()}
+    return Trajectory(losses, {}, gradients, updates)
+
+
+@torch.no_grad()
+def _load(driver: Any, weights: dict[str, np.ndarray]) -> None:
+    for name, array in weights.items():
+        own = (
+            array.transpose({4: (3, 2, 0, 1), 2: (1, 0)}[array.ndim]) if name in driver.transposed else array
+        )
+        driver.tensors[name].copy_(torch.from_numpy(np.ascontiguousarray(own)))
+
+
+def infer(
+    driver: Any, steps: int, disturb: Callable[[], AbstractContextManager[Any]] = nullcontext
+) -> Trajectory:
+    """The outputs of ``steps`` steps."""
+    outputs: dict[str, list[np.ndarray]] = {}
+    with disturb():
+        driver.reset(driver.job.weights)
+        for _ in range(steps):
+            for name, array in driver.outputs(driver.run(1)).items():
+                outputs.setdefault(name, []).append(array)
+    return Trajectory([], outputs, {}, {})
+
+
+def entry(
+    workload: Workload, preset_name: str, task: Task, smooth: bool, epsilon: optimizers.Epsilon
+) -> Entry:
+    """One preset and task at the gate's batch, with measured tolerances."""
+    size = workload.gate.sizes[preset_name]
+    preset = reference.formed(workload, preset_name, smooth)
+    made = job(workload, preset, preset_name, task, size.batch)
+    driver = driver_of(made)
+    steps = distinct(made)
+
+    def once(disturb: Callable[[], AbstractContextManager[Any]] = nullcontext) -> Trajectory:
+        return train(driver, LOSSES, epsilon, disturb) if task == "train" else infer(driver, steps, disturb)
+
+    exact = once()
+    tolerances: dict[str, dict[str, float]] = {}
+    for precision in workload.precisions:
+        runs = [once(partial(RoundOff, precision, seed)) for seed in range(RUNS)]
+        tolerances[precision] = measured(precision, exact, runs, made.weights)
+    return Entry(
+        source=f"torch {torch.__version__} float64",
+        config_sha256=workload.config_sha256(preset),
+        batch=size.batch,
+        weights_sha256=philox.digest(made.weights),
+        batches_sha256=philox.digest(made.batches),
+        losses=[float(f"{loss:.13g}") for loss in exact.losses],
+        outputs=_combined(exact.outputs),
+        gradients={
+            name: rounded(summarise(array, f"gradients {name}")) for name, array in exact.gradients.items()
+        },
+        updates={name: rounded(summarise(array, f"updates {name}")) for name, array in exact.updates.items()},
+        tolerances=tolerances,
+    )
+
+
+def _combined(outputs: dict[str, list[np.ndarray]]) -> dict[str, list[float]]:
+    return {
+        name: rounded(combine([summarise(array, f"outputs {name} {k}") for k, array in enumerate(arrays)]))
+        for name, arrays in outputs.items()
+    }
+
+
+def measured(
+    precision: Precision, exact: Trajectory, runs: list[Trajectory], weights: Any
+) -> dict[str, float]:
+    """``{what: tolerance}``: a multiple of the largest spread; what would be too wide to check anything is
+    left out."""
+    found: dict[str, float] = {}
+    multiple, least = MULTIPLE[precision], LEAST[precision]
+    for step, loss in enumerate(exact.losses):
+        spread = max(abs(run.losses[step] - loss) for run in runs)
+        found[f"loss {step + 1}"] = max(multiple * spread, least * max(1.0, abs(loss)))
+    for name, arrays in exact.outputs.items():
+        whole = np.concatenate([array.ravel() for array in arrays])
+        spreads = [
+            _rel(np.concatenate([array.ravel() for array in run.outputs[name]]), whole) for run in runs
+        ]
+        found[f"outputs {name}"] = max(multiple * max(spreads), least)
+    for name, array in exact.gradients.items():
+        found[f"gradients {name}"] = max(
+            multiple * max(_rel(run.gradients[name], array) for run in runs), least
+        )
+    for name, array in exact.updates.items():
+        # the framework's fp32 variable is rounded at each of the three steps
+        rounding = (
+            STEPS
+            * 2.0**-24
+            * float(np.linalg.norm(weights[name]))
+            / max(float(np.linalg.norm(array)), 1e-300)
+        )
+        found[f"updates {name}"] = (
+            max(multiple * max(_rel(run.updates[name], array) for run in runs), least) + rounding
+        )
+    return {
+        what: float(f"{value:.3g}")
+        for what, value in found.items()
+        if value <= TOO_WIDE[precision] or what.startswith("loss")
+    }
+
+
+def _rel(observed: np.ndarray, expected: np.ndarray) -> float:
+    norm = float(np.linalg.norm(expected))
+    apart = float(np.linalg.norm(observed - expected))
+    return apart / norm if norm else (0.0 if apart == 0.0 else float("inf"))
+
+
+def shape(workload: Workload, preset_name: str, task: Task, batch: int, epsilon: optimizers.Epsilon) -> Shape:
+    """One timed shape: what its distinct batches give from the initial state."""
+    preset = workload.presets[preset_name]
+    made = job(workload, preset, preset_name, task, batch)
+    driver = driver_of(made)
+    steps = distinct(made)
+    run = train(driver, steps, epsilon) if task == "train" else infer(driver, steps)
+    return Shape(
+        source=f"torch {torch.__version__} float64",
+        config_sha256=workload.config_sha256(preset),
+        losses=[float(f"{loss:.13g}") for loss in run.losses],
+        outputs=_combined(run.outputs),
+    )
+
+
+def conventions(workload: Workload, task: Task) -> list[optimizers.Epsilon]:
+    """The forms of the optimizer that any stack declares."""
+    both: tuple[optimizers.Epsilon, ...] = ("corrected", "uncorrected")
+    return list(dict.fromkeys(reference.epsilon_matters(workload, task, one) for one in both))
+
+
+def regenerate(name: str, shapes: list[tuple[str, Task, int]]) -> None:
+    """Write the workload's file: every preset that the gate compares, and these timed shapes."""
+    workload = workloads.get(name)
+    entries: dict[str, Entry] = {}
+    at = dict.fromkeys(size.preset or preset for preset, size in workload.gate.sizes.items())
+    for preset in at:
+        for task in workload.tasks:
+            for smooth in (False, True) if workload.gate.smooth else (False,):
+                for epsilon in conventions(workload, task):
+                    key = reference.entry_key(preset, task, smooth, epsilon)
+                    print(f"{name}/{key}", flush=True)
+                    entries[key] = entry(workload, preset, task, smooth, epsilon)
+    stored: dict[str, Shape] = {}
+    for preset, task, batch in shapes:
+        for epsilon in conventions(workload, task):
+            key = reference.shape_key(preset, task, batch, epsilon)
+            print(f"{name}/{key}", flush=True)
+            stored[key] = shape(workload, preset, task, batch, epsilon)
+    reference.write(name, Stored(entries=entries, shapes=stored))
+
+
+def _shape_of(text: str) -> tuple[str, Task, int]:
+    preset, task, batch = text.split(":")
+    return preset, task, int(batch)  # type: ignore[return-value]
+
+
+if __name__ == "__main__":
+    regenerate(sys.argv[1], [_shape_of(text) for text in sys.argv[2:]])
