@@ -6,18 +6,22 @@ It can be stopped at any moment: what is on disk is complete trials, and the sam
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from framebench.campaign import side_by_side
 from framebench.campaign.estimate import Estimator
 from framebench.campaign.ledger import Ledger
 from framebench.campaign.plan import Plan, Planned
 from framebench.campaign.runner import Runner
 from framebench.campaign.suites import Suite
-from framebench.executors import Executor
+from framebench.executors import Executor, StackOn
 from framebench.records import store
-from framebench.records.identity import image_identity, trial_key, work_hash
+from framebench.records.identity import environment, protocol_hash, trial_key
 from framebench.records.provenance import Checkout
+from framebench.records.work_tokens import gate_hash, work_hash
 from harness.record import Case, ImageRef, Provenance, Record, TrialSpec
 
 
@@ -53,7 +57,7 @@ class Campaign:
         self,
         suite: Suite,
         executor: Executor,
-        images: dict[str, ImageRef],
+        images: dict[StackOn, ImageRef],
         source: Checkout,
         results: Path,
         campaign_id: str,
@@ -69,7 +73,6 @@ class Campaign:
         self.runner = Runner(
             executor, results, self.spec, lambda trial, record: self.ledger.remember([record])
         )
-        self._hashes: dict[tuple[str, str], str] = {}
 
     def run(
         self,
@@ -84,7 +87,9 @@ class Campaign:
         """
 
         def needs(trials: list[Planned]) -> float:
-            return sum(estimator.seconds(t.kind, t.case, t.contender, self.suite.protocol) for t in trials)
+            return sum(
+                estimator.seconds(t.kind, t.case, t.contender, self.suite.protocol_of(t.case)) for t in trials
+            )
 
         started = time.monotonic()
         outcomes: dict[str, int] = {}
@@ -104,44 +109,66 @@ class Campaign:
                 if deadline is not None and number > 1 and time.monotonic() + needed > deadline:
                     stopped = f"the budget is spent: round {number} would need {needed / 60:.0f} more minutes"
                     break
-            for trial in batch:
-                if self.stop_after_trial:
-                    stopped = "stopped by Ctrl-C; the same command carries on"
-                    break
-                left.remove(trial)
-                refusal = self.ledger.refusal(trial)
-                if refusal:
-                    skipped += 1
-                    progress.skipped(trial, refusal)
-                    continue
-                progress.trial(trial)
-                record = self.runner.run(trial, progress.log)
-                estimator.learn(record)
-                outcomes[record.outcome.status] = outcomes.get(record.outcome.status, 0) + 1
-                progress.finished(trial, record, needs(left))
+            for count, trials in self._together(batch):
+                for trial, record in side_by_side.run(trials, count, lambda one: self._start(one, progress)):
+                    left.remove(trial)
+                    estimator.learn(record)
+                    outcomes[record.outcome.status] = outcomes.get(record.outcome.status, 0) + 1
+                    progress.finished(trial, record, needs(left))
+                refused = [trial for trial in trials if trial in left and self.ledger.refusal(trial)]
+                skipped += len(refused)
+                left = [trial for trial in left if trial not in refused]
+            if self.stop_after_trial and any(trial in left for trial in batch):
+                stopped = "stopped by Ctrl-C; the same command carries on"
             if stopped:
                 break
         return Summary(outcomes, skipped, stopped, time.monotonic() - started)
+
+    def _together(self, batch: list[Planned]) -> Iterator[tuple[int, list[Planned]]]:
+        """Neighbours in the batch that may run beside each other, and how many at a time."""
+        machine = self.executor.machine()
+        at_a_time = {trial: side_by_side.at_a_time(trial.kind, trial.case, machine) for trial in batch}
+        for (count, _kind), group in groupby(batch, key=lambda trial: (at_a_time[trial], trial.kind)):
+            yield count, list(group)
+
+    def _start(self, trial: Planned, progress: Progress) -> Record | None:
+        """The trial's record on disk; null if it must not run (any more)."""
+        if self.stop_after_trial:
+            return None
+        if refusal := self.ledger.refusal(trial):
+            progress.skipped(trial, refusal)
+            return None
+        progress.trial(trial)
+        return self.runner.run(trial, progress.log)
 
     def _drop_settled(
         self, plan: Plan, left: list[Planned], batch: list[Planned], progress: Progress
     ) -> None:
         """Take the trials of cases that the last look settled out of ``left``."""
         for case in dict.fromkeys(trial.case for trial in batch if trial in left):
-            rounds = self.ledger.settled(case, plan.contenders)
+            rounds = self.ledger.settled(case, plan.compared[case.path])
             if rounds is not None:
                 of_case = [trial for trial in left if trial.case == case]
                 left[:] = [trial for trial in left if trial.case != case]
                 progress.settled(case, rounds, len(of_case))
 
-    def _work_hash(self, stack: str, workload: str) -> str:
-        if (stack, workload) not in self._hashes:
-            self._hashes[stack, workload] = work_hash(self.source.root, stack, workload)
-        return self._hashes[stack, workload]
+    def _protocol_hash(self, trial: Planned) -> str:
+        """The gate's own hash where it is the gate: it looks at no clock."""
+        if trial.kind == "parity":
+            return gate_hash(self.source.root, trial.case.workload)
+        return protocol_hash(self.suite.protocol_of(trial.case))
+
+    def _work_hash(self, trial: Planned) -> str:
+        case = trial.case
+        return work_hash(self.source.root, trial.contender.stack, case.workload, case.preset)
 
     def _key(self, trial: Planned) -> tuple[str, ...] | None:
-        image = self.images.get(trial.contender.stack)
+        image = self.images.get(StackOn(trial.contender.stack, trial.case.device))
         if image is None:
+            return None
+        try:
+            work = self._work_hash(trial)
+        except Exception:  # work that this checkout cannot do: a broken folder, a preset that has gone
             return None
         return trial_key(
             trial.kind,
@@ -150,9 +177,9 @@ class Campaign:
             trial.round,
             host_id=self.source.host_id,
             executor=self.executor.name,
-            image=image_identity(image),
-            work_hash=self._work_hash(trial.contender.stack, trial.case.workload),
-            protocol=self.suite.protocol.name,
+            environment=environment(image),
+            work_hash=work,
+            protocol=self._protocol_hash(trial),
         )
 
     def spec(self, trial: Planned) -> TrialSpec:
@@ -162,18 +189,19 @@ class Campaign:
             trial_id=store.new_trial_id(),
             campaign_id=self.campaign_id,
             round=trial.round,
-            seed=trial.round,  # round r draws its weights and batch order from seed r, in every stack
+            seed=trial.round,  # what is learnt in round r starts from seed r, in every stack
             case=trial.case,
             contender=trial.contender,
-            protocol=self.suite.protocol,
-            image=self.images[trial.contender.stack],
+            protocol=self.suite.protocol_of(trial.case),
+            image=self.images[StackOn(trial.contender.stack, trial.case.device)],
             provenance=Provenance(
                 executor=self.executor.name,  # type: ignore[arg-type]
                 host_id=self.source.host_id,
                 git_commit=self.source.commit,
                 dirty=self.source.dirty,
                 harness_tree_sha256=self.source.harness_tree,
-                work_hash=self._work_hash(trial.contender.stack, trial.case.workload),
+                work_hash=self._work_hash(trial),
+                protocol_hash=self._protocol_hash(trial),
             ),
             cache_state="cold" if trial.kind == "cold-start" else "warm",
             timeout_s=self.suite.timeout_s,

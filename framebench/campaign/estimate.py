@@ -1,4 +1,4 @@
-"""How long a trial will take: from records of the same or similar trials, else from the protocol."""
+"""How long a trial will take: from records of the same or similar trials, else from its FLOPs and the protocol."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from statistics import median
 
+import msgspec
+
+from framebench.records.identity import protocol_hash
+from harness import workloads
 from harness.record import Case, Contender, Protocol, Record, TrialKind
 
 # Process start, imports, building the model and the first step, where nothing like it was ever measured.
@@ -13,6 +17,21 @@ _STARTUP_S = 4.0
 
 # Start and end of the container or process, which a record's own duration does not hold.
 _OUTSIDE_S = 0.7
+
+# FLOP/s that are assumed where nothing like a trial was ever measured: of one core, and of one GPU. Guesses on the
+# low side, so that a plan rather promises too long a time; the first record takes their place.
+ASSUMED_PER_CORE = 25e9
+ASSUMED_PER_GPU = 10e12
+
+# What a warm-up takes beyond its least time, until its windows agree.
+_AGREEING_S = 1.5
+
+# Finding the block size.
+_BLOCK_SIZE_S = 1.0
+
+# Steps that a trial does beside those of the clock: the first ones; the gate's, most of them in float64.
+_STEPS = {"parity": 40}
+_FEW_STEPS = 5
 
 
 class Estimator:
@@ -27,20 +46,76 @@ class Estimator:
         """Take a finished trial into account; one that failed says nothing about how long it takes."""
         if record.outcome.status not in ("ok", "unsupported"):
             return
-        for key in _keys(record.kind, record.case, record.contender, record.protocol.name):
+        for key in _keys(record.kind, record.case, record.contender, protocol_hash(record.protocol)):
             self._seconds[key].append(record.duration_ns / 1e9)
 
     def seconds(self, kind: TrialKind, case: Case, contender: Contender, protocol: Protocol) -> float:
         """Expected wall seconds of one trial, its process start included."""
-        for key in _keys(kind, case, contender, protocol.name):
+        for alike, key in enumerate(_keys(kind, case, contender, protocol_hash(protocol))):
             if self._seconds[key]:
-                return median(self._seconds[key]) + _OUTSIDE_S
+                known = median(self._seconds[key]) + _OUTSIDE_S
+                # the first key is this very trial; trials of other work say what a start costs, and no more
+                return known if alike == 0 else max(known, self._assumed(kind, case, protocol))
         if kind == "timing":
             # A memory trial is the same up to the first step. The warm-up rule needs its window twice over, and
             # finding the block size about as long as the blocks.
             start = self.seconds("memory", case, contender, protocol)
-            return start + min(protocol.warmup_max_s, 4 * protocol.warmup_min_s) + 2 * protocol.measure_s
-        return _STARTUP_S
+            return start + _on_the_clock(case, protocol)
+        return self._assumed(kind, case, protocol)
+
+    def _assumed(self, kind: TrialKind, case: Case, protocol: Protocol) -> float:
+        """From the FLOPs of a step; the gate's are of a smaller size."""
+        step = step_seconds(_at_the_gate(case) if kind == "parity" else case)
+        if kind == "timing":
+            return _STARTUP_S + _FEW_STEPS * step + _on_the_clock(case, protocol)
+        return _STARTUP_S + (0.0 if kind == "ceiling" else _STEPS.get(kind, _FEW_STEPS) * step)
+
+
+def _on_the_clock(case: Case, protocol: Protocol) -> float:
+    """Seconds of warm-up, blocks, latencies and learning."""
+    step = step_seconds(case)
+    least = min(4 * protocol.warmup_min_s, protocol.warmup_min_s + _AGREEING_S)
+    warm = max(least, 2 * protocol.warmup_window * step)
+    blocks = max(protocol.measure_s + _BLOCK_SIZE_S, protocol.measure_blocks * step)
+    watched = 2 * protocol.observer_blocks * max(protocol.block_ms / 1000, step)
+    if case.task != "train":
+        watched += protocol.latency_steps * step
+    return (
+        min(protocol.warmup_max_s, warm)
+        + min(max(protocol.measure_max_s, step), blocks)
+        + watched
+        + protocol.learning_epochs * _epoch_steps(case) * step
+    )
+
+
+def _at_the_gate(case: Case) -> Case:
+    """The case at the size at which the gate looks at it."""
+    try:
+        size = workloads.get(case.workload).gate.sizes[case.preset]
+    except Exception:  # as in step_seconds
+        return case
+    return msgspec.structs.replace(case, preset=size.preset or case.preset, batch=size.batch)
+
+
+def _epoch_steps(case: Case) -> int:
+    """Steps that a look at what was learned takes; 0 where nothing is."""
+    try:
+        workload = workloads.get(case.workload)
+        rule = workload.learning if case.task == "train" else None
+        return rule.steps(workload.presets[case.preset], case.batch) if rule else 0
+    except Exception:  # as in step_seconds
+        return 0
+
+
+def step_seconds(case: Case) -> float:
+    """What a step would take at the assumed rate; 0 where the workload does not say its FLOPs."""
+    try:
+        workload = workloads.get(case.workload)
+        flops = workload.flops(workload.presets[case.preset], case.batch, case.task)
+    except Exception:  # the plan says that the folder is broken, or which size it lacks
+        return 0.0
+    rate = case.device_count * ASSUMED_PER_GPU if case.device == "gpu" else case.cores * ASSUMED_PER_CORE
+    return flops / rate
 
 
 def _keys(kind: str, case: Case, contender: Contender, protocol: str) -> list[tuple[str, ...]]:

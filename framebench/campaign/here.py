@@ -10,5 +10,8 @@ from framebench.records.provenance import Checkout
 
 
 def this_checkout(root: Path) -> Checkout:
-    """The checkout at ``root`` on this machine; reads the whole of ``harness/``, so ask once."""
+    """The checkout at ``root``, measured on this machine; reads the whole of ``harness/``, so ask once.
+
+    An executor that measures elsewhere says so (``Executor.machine``).
+    """
     return Checkout.of(root, harness_tree_sha256(root), host_id())

@@ -10,8 +10,9 @@ from framebench.campaign.campaign import Campaign
 from framebench.campaign.estimate import Estimator
 from framebench.campaign.plan import Plan, Planned
 from framebench.campaign.request import Request, Resolved, Say, parse_budget
+from framebench.campaign.side_by_side import at_a_time
 from framebench.campaign.suites import Suite
-from framebench.executors import Executor
+from framebench.executors import Executor, StackOn
 from framebench.records import store
 from framebench.records.identity import campaign_id
 from framebench.records.provenance import Checkout
@@ -28,14 +29,17 @@ class Bench(NamedTuple):
     budget_s: float | None
 
     def seconds(self, trial: Planned) -> float:
-        """Estimated seconds of a trial."""
-        return self.estimator.seconds(trial.kind, trial.case, trial.contender, self.suite.protocol)
+        """Estimated seconds that a trial adds to a campaign: a part of its own where it runs beside others."""
+        protocol = self.suite.protocol_of(trial.case)
+        alone = self.estimator.seconds(trial.kind, trial.case, trial.contender, protocol)
+        return alone / at_a_time(trial.kind, trial.case, self.campaign.executor.machine())
 
 
-def open_campaign(request: Request, resolved: Resolved, images: dict[str, ImageRef], say: Say) -> Bench:
+def open_campaign(request: Request, resolved: Resolved, images: dict[StackOn, ImageRef], say: Say) -> Bench:
     """Campaign and plan in these environments; stacks without one take no part."""
     budget_s = parse_budget(request.budget)
-    source = resolved.checkout
+    # an image that was just made may have told which processor the engine's machine has
+    source = resolved.checkout._replace(host_id=resolved.executor.machine().host_id)
     campaign = Campaign(
         resolved.suite,
         resolved.executor,
@@ -44,7 +48,13 @@ def open_campaign(request: Request, resolved: Resolved, images: dict[str, ImageR
         request.results,
         campaign_id(
             resolved.suite,
-            [request.budget, repr(request.case_globs), repr(request.contender_globs), *request.image_names],
+            [
+                request.budget,
+                repr(request.case_globs),
+                repr(request.contender_globs),
+                *request.image_names,
+                *([f"{request.cores} cores"] if request.cores else []),
+            ],
             resolved.executor.name,
             source.host_id,
             source.harness_tree,
@@ -64,12 +74,15 @@ def open_campaign(request: Request, resolved: Resolved, images: dict[str, ImageR
     plan = planning.make(
         resolved.suite,
         resolved.cases,
-        [entrant for entrant in resolved.contenders if entrant.stack in campaign.images],
+        resolved.contenders,
         seconds=bench.seconds,
         done=campaign.ledger.done,
         settled=campaign.ledger.settled,
         budget_s=budget_s,
         seed=int(hashlib.sha256(campaign.campaign_id.encode()).hexdigest()[:8], 16),
+        takes_part=lambda case, entrant: (
+            StackOn(entrant.stack, case.device) in images and resolved.takes_part(case, entrant)
+        ),
     )
     return bench._replace(plan=plan)
 

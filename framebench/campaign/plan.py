@@ -6,7 +6,7 @@ A pure function of the suite, what is done already, and an estimate of each tria
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from itertools import chain
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class Plan(NamedTuple):
     done: int  # trials of this plan that are on disk already
     dropped: list[str]  # what the budget left out, in words
     estimate_s: float  # of what is still to run
-    contenders: tuple[Contender, ...] = ()  # whom its cases compare, done or not
+    compared: Mapping[str, Sequence[Contender]] = {}  # by the case's path: whom it compares, done or not
     settled: tuple[str, ...] = ()  # cases that earlier looks finished, in words
 
     def trials(self) -> list[Planned]:
@@ -51,10 +51,20 @@ Settled = Callable[[Case, Sequence[Contender]], int | None]
 """The rounds after which a look found the case, as these contenders compare in it, precise enough; else null."""
 
 
+TakesPart = Callable[[Case, Contender], bool]
+"""Whether a contender is to be compared in a case, and can be."""
+
+
 class _Selection(NamedTuple):
     cases: list[Case]
     contenders: list[Contender]
     rounds: int
+    kinds: Sequence[TrialKind]
+    takes_part: TakesPart
+
+    def of(self, case: Case) -> list[Contender]:
+        """Those of the contenders that take part in the case."""
+        return [entrant for entrant in self.contenders if self.takes_part(case, entrant)]
 
 
 def make(
@@ -67,6 +77,7 @@ def make(
     settled: Settled,
     budget_s: float | None,
     seed: int,
+    takes_part: TakesPart = lambda case, contender: True,
 ) -> Plan:
     """The trials of these cases and contenders, in order, within the budget (null = no limit).
 
@@ -83,7 +94,7 @@ def make(
         return known[key]
 
     def to_do(selection: _Selection) -> tuple[list[Planned], list[list[Planned]]]:
-        ends = {case.path: last_round(case, selection.contenders) for case in selection.cases}
+        ends = {case.path: last_round(case, selection.of(case)) for case in selection.cases}
         gates = [trial for trial in _gates(suite, selection) if not done(trial)]
         rounds = []
         for number in range(1, selection.rounds + 1):
@@ -99,7 +110,8 @@ def make(
         gates, rounds = to_do(selection)
         return sum(seconds(trial) for trial in [*gates, *chain.from_iterable(rounds)])
 
-    whole = _Selection(cases, contenders, suite.rounds)
+    whole = _Selection(cases, contenders, suite.rounds, suite.kinds, takes_part)
+    whole = whole._replace(cases=[case for case in cases if whole.of(case)])
     fitted = whole if budget_s is None else _fit(suite, whole, cost, budget_s)
     selection = fitted._replace(rounds=suite.rounds) if fitted.rounds >= LOOKS[0] else fitted
     gates, rounds = to_do(selection)
@@ -110,25 +122,30 @@ def make(
         done=sum(done(trial) for trial in of_all),
         dropped=_dropped(whole, fitted),
         estimate_s=cost(fitted),
-        contenders=tuple(selection.contenders),
+        compared={case.path: selection.of(case) for case in selection.cases},
         settled=tuple(
             f"{case.path} after {rounds_done} rounds"
             for case in selection.cases
-            if (rounds_done := last_round(case, selection.contenders)) is not None
+            if (rounds_done := last_round(case, selection.of(case))) is not None
         ),
     )
 
 
 def _fit(suite: Suite, whole: _Selection, cost: Callable[[_Selection], float], budget_s: float) -> _Selection:
-    """The widest selection that fits: headline first, then more cases, then every contender, then rounds."""
+    """The widest selection that fits: headline first, then every kind of trial, more cases, every contender, rounds."""
     if cost(whole) <= budget_s:
         return whole
     least = min(MINIMUM_ROUNDS, suite.rounds)
     cases, contenders = _headline(suite, whole)
-    chosen = _Selection(cases, contenders, least)
+    kinds = [
+        kind for kind in suite.kinds if not suite.headline or kind in (suite.headline.kinds or suite.kinds)
+    ]
+    chosen = whole._replace(cases=cases, contenders=contenders, rounds=least, kinds=kinds)
     while len(chosen.cases) > 1 and cost(chosen) > budget_s:
         chosen = chosen._replace(cases=chosen.cases[:-1])
     if len(chosen.cases) == len(cases):
+        thorough = chosen._replace(kinds=whole.kinds)
+        chosen = thorough if cost(thorough) <= budget_s else chosen
         for case in whole.cases:
             wider = chosen._replace(cases=[*chosen.cases, case])
             if case not in chosen.cases and cost(wider) <= budget_s:
@@ -153,6 +170,7 @@ def _headline(suite: Suite, whole: _Selection) -> tuple[list[Case], list[Contend
 def _dropped(whole: _Selection, chosen: _Selection) -> list[str]:
     lines = [f"case {case.path}" for case in whole.cases if case not in chosen.cases]
     lines += [f"contender {entrant.slug}" for entrant in whole.contenders if entrant not in chosen.contenders]
+    lines += [f"all {kind} trials" for kind in whole.kinds if kind not in chosen.kinds]
     if chosen.rounds < whole.rounds:
         unless = ", unless cases settled early leave the time" if chosen.rounds >= LOOKS[0] else ""
         lines.append(f"rounds {chosen.rounds + 1} to {whole.rounds}{unless}")
@@ -161,23 +179,32 @@ def _dropped(whole: _Selection, chosen: _Selection) -> list[str]:
 
 def _gates(suite: Suite, selection: _Selection) -> list[Planned]:
     gates: list[Planned] = []
-    for kind in suite.kinds:
-        if kind == "timing":
-            continue
-        gates += [
-            Planned(kind, case, entrant, 0)
-            # a ceiling is the machine's, not the work's: once, in the baseline's stack
-            for case in (selection.cases[:1] if kind == "ceiling" else selection.cases)
-            for entrant in selection.contenders
-            if not entrant.twin  # its gate, memory and cold start are its original's
-            and (kind != "ceiling" or entrant.slug == suite.baseline)
-        ]
+    for kind in selection.kinds:
+        if kind == "ceiling":
+            gates += _ceilings(suite, selection)
+        elif kind != "timing":
+            gates += [
+                Planned(kind, case, entrant, 0)
+                for case in selection.cases
+                for entrant in selection.of(case)
+                if not entrant.twin  # its gate, memory and cold start are its original's
+            ]
     return gates
+
+
+def _ceilings(suite: Suite, selection: _Selection) -> list[Planned]:
+    """A ceiling is the machine's, not the work's: once for each device and precision, in the baseline's stack."""
+    first: dict[tuple[str, str], Planned] = {}
+    for case in selection.cases:
+        for entrant in selection.of(case):
+            if entrant.slug == suite.baseline:
+                first.setdefault((case.device, case.precision), Planned("ceiling", case, entrant, 0))
+    return [*first.values()]
 
 
 def _round(selection: _Selection, number: int, seed: int) -> list[Planned]:
     """Every contender of a case once, the cases of a round one after the other."""
-    batches = [shuffled_round(case, selection.contenders, number, str(seed)) for case in selection.cases]
+    batches = [shuffled_round(case, selection.of(case), number, str(seed)) for case in selection.cases]
     return [*chain.from_iterable(batches)]
 
 

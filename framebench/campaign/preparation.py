@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from framebench.campaign.request import Request, Resolved, Say
 from framebench.errors import UserError
-from framebench.executors import Unavailable
-from framebench.images import load_matrix, missing_wheels
+from framebench.executors import StackOn, Unavailable
+from framebench.images import ImageRow, missing_wheels
 from framebench.images.locks import check_lock
 from harness.record import ImageRef
 
@@ -20,27 +20,30 @@ DISK_PER_WHEEL_BYTE = {"docker": 5.8, "venv": 5.0}
 class Needed(NamedTuple):
     """What environments that are not there yet take."""
 
-    stacks: list[str]
+    stacks: list[StackOn]
     download_bytes: int
     disk_bytes: float
 
 
 def still_needed(request: Request, resolved: Resolved) -> Needed | None:
     """Download and disk that the environments still need; null when they need nothing."""
+    rows = resolved.executor.rows
     missing = [stack for stack in resolved.stacks if stack not in resolved.ready]
-    if not missing or resolved.executor.name == "system":
+    if not missing or rows is None:
         return None
-    root = request.root
-    by_stack = load_matrix(root).for_stacks(request.image_names)
-    rows = [by_stack[stack] for stack in missing]
-    download = {wheel.sha256: wheel.size for row in rows for wheel in missing_wheels(root, row)}
-    packages = sum(wheel.size for row in rows for wheel in check_lock(root, row))
+    needed = [row for stack in missing if isinstance(row := rows.find(stack), ImageRow)]
+    download = {wheel.sha256: wheel.size for row in needed for wheel in missing_wheels(request.root, row)}
+    packages = sum(wheel.size for row in needed for wheel in check_lock(request.root, row))
     return Needed(missing, sum(download.values()), packages * DISK_PER_WHEEL_BYTE[resolved.executor.name])
 
 
-def prepare(resolved: Resolved, say: Say) -> dict[str, ImageRef]:
+def prepare(resolved: Resolved, say: Say) -> dict[StackOn, ImageRef]:
     """Build or fetch what is missing; a stack that cannot be had is left out, and said."""
-    images: dict[str, ImageRef] = {}
+    if resolved.nothing_here:
+        here = [one for one in resolved.unsupported if one.here] or resolved.unsupported
+        causes = "; ".join(dict.fromkeys(one.cause.reason for one in here))
+        raise UserError(f"nothing of suite {resolved.suite.name} can run here: {causes or 'no case is left'}")
+    images: dict[StackOn, ImageRef] = {}
     for stack, prepared in resolved.executor.prepare(resolved.stacks, say).items():
         if isinstance(prepared, Unavailable):
             say(f"{stack} is left out: {prepared.reason}" + (f"; {prepared.mend}" if prepared.mend else ""))

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import psutil
 
 from framebench.campaign import suites
 from framebench.campaign.here import this_checkout
 from framebench.campaign.slower_sampler import slowed
-from framebench.campaign.suites import Suite
+from framebench.campaign.suites import Device, Suite
+from framebench.campaign.unsupported import Unsupported, supported, unsupported
 from framebench.errors import UserError
-from framebench.executors import Executor
+from framebench.executors import Executor, StackOn, gpu
 from framebench.executors.choose import choose
-from framebench.executors.machine import cores_allowed, host_id
+from framebench.executors.machine import Machine, this_machine
 from framebench.images import load_matrix
 from framebench.records.provenance import Checkout
+from harness import frameworks
 from harness.record import Case, Contender, ImageRef
 
 Say = Callable[[str], None]
@@ -39,18 +40,26 @@ class Request(NamedTuple):
     rounds: int | None = None
     image_names: tuple[str, ...] = ()
     force: bool = False
+    cores: int | None = None
 
 
 class Resolved(NamedTuple):
-    """What was asked for, resolved; ``ready`` holds the environments that are there already."""
+    """What was asked for, resolved; ``ready`` holds the environments that are there already.
+
+    ``takes_part`` says who is compared in which case. Where nothing of it can run here, it is who would be
+    compared on a machine that can, and ``nothing_here`` is true.
+    """
 
     suite: Suite
     cases: list[Case]
     contenders: list[Contender]
     executor: Executor
-    stacks: list[str]
-    ready: dict[str, ImageRef]
+    stacks: list[StackOn]
+    ready: dict[StackOn, ImageRef]
     checkout: Checkout
+    unsupported: list[Unsupported]
+    takes_part: Callable[[Case, Contender], bool]
+    nothing_here: bool
 
 
 def parse_budget(text: str) -> float | None:
@@ -65,41 +74,107 @@ def parse_budget(text: str) -> float | None:
 
 def resolve(request: Request, say: Say) -> Resolved:
     """Suite, cases, contenders and executor of a request; nothing is built or fetched. ``UserError`` with the mend."""
+    # what is wrong with the request is said before an engine is asked
     parse_budget(request.budget)
-    suite = choose_suite(request.root, request.suite, say)
+    suite = None if request.suite == "auto" else suites.load(request.root, request.suite)
+    load_matrix(request.root).for_device("cpu", request.image_names)
+    checkout = this_checkout(request.root)
+    executor = choose(
+        request.root, request.executor, say, request.image_names, checkout.harness_tree, _devices(suite)
+    )
+    machine = executor.machine()
+    _say_machine(machine, say)
+    suite = suite or choose_suite(request.root, executor, machine, say)
+    _check_images(request, suite)
     if request.rounds is not None:
         suite = msgspec.structs.replace(suite, rounds=request.rounds)
-    suite, changed = slowed(suite, request.results, host_id())
+    cases = _cases(suite, request.case_globs, _cores(request.cores, machine))
+    contenders = _contenders(suite, request.contender_globs)
+    pairs = [(case, entrant) for case in cases for entrant in contenders if suite.admits(case, entrant)]
+    refused = unsupported(pairs, executor)
+    takes_part = supported(pairs, refused)
+    nothing_here = not any(takes_part(*pair) for pair in pairs)
+    if nothing_here:
+        takes_part = supported(pairs, [cause for cause in refused if not cause.here])
+    stacks = {StackOn(entrant.stack, case.device) for case, entrant in pairs if takes_part(case, entrant)}
+    ready = {} if nothing_here else executor.ready(sorted(stacks))
+    checkout = checkout._replace(host_id=executor.machine().host_id)  # an image may have to look for it
+    suite, changed = slowed(suite, request.results, checkout.host_id)
     if changed:
         say(changed)
-    cases = _cases(suite, request.case_globs)
-    contenders = _contenders(suite, request.contender_globs)
-    load_matrix(request.root).for_stacks(
-        request.image_names
-    )  # a wrong name is said before an engine is asked
-    checkout = this_checkout(request.root)
-    executor = choose(request.root, request.executor, say, request.image_names, checkout.harness_tree)
-    stacks = sorted({entrant.stack for entrant in contenders})
-    return Resolved(suite, cases, contenders, executor, stacks, executor.ready(stacks), checkout)
-
-
-def choose_suite(root: Path, wanted: str, say: Say) -> Suite:
-    """The suite asked for, or the one that fits this machine, and why."""
-    if wanted != "auto":
-        return suites.load(root, wanted)
-    gibibytes = psutil.virtual_memory().total / 2**30
-    fits = cores_allowed() >= 2 and gibibytes >= 6
-    name, why = (
-        ("cpu", f"{cores_allowed()} cores and {gibibytes:.0f} GiB carry it; the GPU suite is not written yet")
-        if fits
-        else ("smoke", f"{cores_allowed()} cores and {gibibytes:.0f} GiB are too few for the cpu suite")
+    return Resolved(
+        suite,
+        cases,
+        contenders,
+        executor,
+        sorted(stacks),
+        ready,
+        checkout,
+        refused,
+        takes_part,
+        nothing_here,
     )
+
+
+def _devices(suite: Suite | None) -> list[Device]:
+    """What images may be needed for; a GPU that is not there needs none."""
+    has_gpu = gpu.refusal_of(1) is None
+    if suite is None:
+        return ["gpu"] if has_gpu else ["cpu"]
+    return [device for device in suite.devices() if device == "cpu" or has_gpu]
+
+
+def choose_suite(root: Path, executor: Executor, machine: Machine, say: Say) -> Suite:
+    """The suite that fits the machine that measures, and why."""
+    has = f"{machine.cores_allowed} cores and {machine.gibibytes} GiB"
+    on_gpu = [StackOn(stack, "gpu") for stack in frameworks.stacks() if stack != frameworks.SELF_TEST]
+    if gpu.refusal_of(1) is None and any(executor.refusal(stack) is None for stack in on_gpu):
+        name, why = "gpu", "a GPU is here that can be used"
+    elif machine.cores_allowed >= 2 and machine.gibibytes >= 6:
+        name, why = "cpu", f"{has} carry it; no GPU that can be used"
+    else:
+        name, why = "smoke", f"{has} are too few for the cpu suite"
     say(f"suite: {name} ({why})")
     return suites.load(root, name)
 
 
-def _cases(suite: Suite, globs: tuple[str, ...]) -> list[Case]:
-    cases = suite.expand(cores_allowed())
+def _say_machine(machine: Machine, say: Say) -> None:
+    """Where it is not this machine with all its cores, the cases are made for what it is."""
+    if machine != this_machine():
+        processor = (
+            machine.cpu_model or f"a processor ({machine.architecture}) that an image will have to look at"
+        )
+        say(
+            f"measuring on the engine's machine, not on this one: {processor}, {machine.cores} cores, "
+            f"{machine.gibibytes} GiB"
+        )
+    if machine.cores_allowed < machine.cores:
+        say(f"cores: {machine.cores_allowed} of {machine.cores}, as affinity and CPU quota allow")
+
+
+def _cores(wanted: int | None, machine: Machine) -> int:
+    """Cores of the cases: all that trials may use, or as many as were asked for."""
+    if wanted is None:
+        return machine.cores_allowed
+    if not 1 <= wanted <= machine.cores_allowed:
+        raise UserError(
+            f"--cores {wanted}: the machine that measures lets trials use 1 to {machine.cores_allowed} cores"
+        )
+    return wanted
+
+
+def _check_images(request: Request, suite: Suite) -> None:
+    """An image for a device that no case wants would be left unused without a word."""
+    matrix = load_matrix(request.root)
+    for row in map(matrix.find, request.image_names):
+        if row.device not in suite.devices():
+            raise UserError(
+                f"--image {row.name} is for a {row.device.upper()}, and no case of suite {suite.name} wants one"
+            )
+
+
+def _cases(suite: Suite, globs: tuple[str, ...], cores: int) -> list[Case]:
+    cases = suite.expand(cores)
     chosen = suites.select([case.path for case in cases], globs, "case")
     return [case for case in cases if case.path in chosen]
 
@@ -110,6 +185,6 @@ def _contenders(suite: Suite, globs: tuple[str, ...]) -> list[Contender]:
     return [entrant for entrant in entrants if entrant.slug in chosen]
 
 
-def as_known(resolved: Resolved) -> dict[str, ImageRef]:
+def as_known(resolved: Resolved) -> dict[StackOn, ImageRef]:
     """Before anything is built: a stack without its environment has an image that nothing was done in."""
     return {stack: resolved.ready.get(stack, ImageRef(name=None)) for stack in resolved.stacks}

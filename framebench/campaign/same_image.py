@@ -12,7 +12,7 @@ from typing import Literal
 
 from framebench import images
 from framebench.errors import UserError
-from framebench.executors import Executor, Unavailable
+from framebench.executors import Executor, StackOn, Unavailable
 from framebench.executors.docker import DockerExecutor
 from harness.record import Record
 
@@ -31,14 +31,15 @@ def prepare_as_recorded(root: Path, executor: Executor, trials: list[Record], sa
             ways.append(way)
         return ways[0]
     _same_files(root, trials)
-    for stack, prepared in executor.prepare([trial.contender.stack for trial in trials], say).items():
+    wanted = [StackOn(trial.contender.stack, trial.case.device) for trial in trials]
+    for stack, prepared in executor.prepare(wanted, say).items():
         if isinstance(prepared, Unavailable):
             raise UserError(
                 f"{stack} cannot run here: {prepared.reason}"
                 + (f"; {prepared.mend}" if prepared.mend else "")
             )
         for trial in trials:
-            if trial.contender.stack == stack and trial.image.lock_sha256 != prepared.lock_sha256:
+            if trial.contender.stack == stack.stack and trial.image.lock_sha256 != prepared.lock_sha256:
                 raise UserError(
                     f"the lock of {trial.image.name} has changed since the record: "
                     f"git checkout {trial.provenance.git_commit}"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from framebench.executors.machine import Machine
+from framebench.images import Device
 from harness.record import ImageRef, Outcome, Record, TrialSpec
+
+if TYPE_CHECKING:
+    from framebench.executors.rows import Rows
 
 
 class Failure(NamedTuple):
@@ -13,6 +18,16 @@ class Failure(NamedTuple):
 
     outcome: Outcome
     duration_ns: int
+
+
+class StackOn(NamedTuple):
+    """What an environment is for: one stack on one kind of device. Its CPU image sees no GPU, and the reverse."""
+
+    stack: str
+    device: Device = "cpu"
+
+    def __str__(self) -> str:
+        return self.stack if self.device == "cpu" else f"{self.stack} on a GPU"
 
 
 class Unavailable(NamedTuple):
@@ -29,11 +44,24 @@ Progress = Callable[[str], None]
 class Executor(Protocol):
     name: str  # "docker", "venv" or "system": goes into the record
 
-    def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
-        """Those of the stacks whose environment is there already; builds and fetches nothing."""
+    @property
+    def rows(self) -> Rows | None:
+        """Which image each stack is measured in; null where there are none."""
 
-    def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
-        """Build, fetch or find what each stack needs; idempotent and quick the second time."""
+    def machine(self) -> Machine:
+        """The machine that trials run on, which need not be the one that asks."""
+
+    def refusal(self, wanted: StackOn, count: int = 1) -> Unavailable | None:
+        """Why this stack cannot run on ``count`` such devices here; null if nothing speaks against it.
+
+        Builds and fetches nothing.
+        """
+
+    def ready(self, wanted: Iterable[StackOn]) -> dict[StackOn, ImageRef]:
+        """Those whose environment is there already; builds and fetches nothing."""
+
+    def prepare(self, wanted: Iterable[StackOn], progress: Progress) -> dict[StackOn, ImageRef | Unavailable]:
+        """Build, fetch or find what each needs; idempotent and quick the second time."""
 
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
         """One fresh process; blocks until it ended, was killed at ``spec.timeout_s`` or ``stop`` was called.

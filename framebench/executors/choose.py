@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from framebench.executors import Executor, Progress
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.system import SystemExecutor
 from framebench.executors.venv import VenvExecutor
+from framebench.images import Device
 from framebench.images.fetch import debs
 from framebench.images.make import engine
 
@@ -20,20 +22,22 @@ def choose(
     say: Progress,
     images_asked: Sequence[str] = (),
     harness_tree: str | None = None,
+    devices: Sequence[Device] = ("cpu",),
 ) -> Executor:
     """The executor that was asked for; for ``auto`` Docker where images can be made, else environments.
 
     ``images_asked``: rows of the matrix that take the place of their stacks' default images. ``harness_tree``: the
-    hash of ``harness/``, where it is known already.
+    hash of ``harness/``, where it is known already. ``devices``: what images are needed for.
     Raises ``UserError`` with the mend when Docker was asked for and does not answer.
     """
     match wanted:
         case "auto":
-            return _auto(root, say, images_asked, harness_tree)
+            return _auto(root, say, images_asked, harness_tree, devices)
         case "docker":
             say("executor: docker, as asked")
             return DockerExecutor(root, images_asked, harness_tree)
         case "venv":
+            _require_linux(wanted)
             say("executor: venv, as asked; results made outside a container say so")
             return VenvExecutor(root, images_asked)
         case "system" if images_asked:
@@ -41,17 +45,34 @@ def choose(
                 f"--image {images_asked[0]}: executor system measures in this interpreter, in no image."
             )
         case "system":
+            _require_linux(wanted)
             say("executor: system, as asked; these results can be reproduced on this machine only")
             return SystemExecutor(root)
         case _:
             raise UserError(f"There is no executor '{wanted}'; known are auto, docker, venv and system.")
 
 
-def _auto(root: Path, say: Progress, images_asked: Sequence[str], harness_tree: str | None) -> Executor:
+def _require_linux(wanted: str, why: str = "") -> None:
+    """Processes are pinned and ended by means that only Linux has; containers have a Linux of their own."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise UserError(
+            f"{why}Executor {wanted} runs trials as processes of this machine, which works on Linux only; "
+            "start a Docker engine (Docker Desktop, Colima) and use `--executor docker`."
+        )
+
+
+def _auto(
+    root: Path,
+    say: Progress,
+    images_asked: Sequence[str],
+    harness_tree: str | None,
+    devices: Sequence[Device],
+) -> Executor:
     try:
         executor = DockerExecutor(root, images_asked, harness_tree)
-        _require_bases(root, say, executor.bases_to_build())
+        _require_bases(root, say, executor.bases_to_build(devices))
     except UserError as obstacle:
+        _require_linux("venv", f"{obstacle} ")
         say(f"executor: venv, from the same locks as the images, because Docker cannot be used: {obstacle}")
         return VenvExecutor(root, images_asked)
     say("executor: docker, because an engine answers")

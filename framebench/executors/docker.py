@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import os
 import selectors
 import signal
 import socket
@@ -26,15 +25,21 @@ from docker.types import DeviceRequest
 
 from framebench import images
 from framebench.errors import UserError
-from framebench.executors import Failure, Progress, Unavailable, gpu
+from framebench.executors import Failure, Progress, StackOn, Unavailable, gpu, machine
 from framebench.executors.confinement import cache_folders, confined, memory_limit
 from framebench.executors.connection import connect, engine_errors
 from framebench.executors.drivers import too_old
 from framebench.executors.ending import Ending, Output, judge
+from framebench.executors.engine_processor import ask_model
+from framebench.executors.machine import Machine
+from framebench.executors.rows import Rows
 from framebench.executors.stopping import StopRequest
+from framebench.images import Device
+from framebench.records.versions import encode_spec
+from harness import cores
 from harness.environment import EMULATED_VARIABLE
 from harness.frameworks import Unsupported
-from harness.record import ImageRef, Outcome, Record, TrialSpec, encode_spec
+from harness.record import ImageRef, Outcome, Record, TrialSpec
 
 LABEL = "org.framebench"
 ROOT_LABEL = "org.framebench.root"
@@ -43,6 +48,9 @@ CUDA_LABEL = "org.framebench.cuda"
 READ_BYTES = 1 << 16
 SETTLE_S = 30.0
 """What the engine gets to report the end of a container that was killed."""
+FAR_GPU = Unavailable(
+    "the case wants a GPU, which is asked for by UUID, and the engine is not on this machine"
+)
 
 
 class Adopted(NamedTuple):
@@ -64,7 +72,7 @@ class DockerExecutor:
 
     def __init__(self, root: Path, images_asked: Sequence[str] = (), harness_tree: str | None = None) -> None:
         self._root = root
-        self._images_asked = images_asked
+        self.rows = Rows(root, images_asked)
         self._harness_tree = harness_tree
         self._client = connect()
         self._stop = StopRequest()
@@ -72,46 +80,89 @@ class DockerExecutor:
         self._information = self._client.info()
         self._architecture = self._client.version()["Arch"]
         self.memory_bytes = memory_limit(int(self._information["MemTotal"]))
+        self._machine: Machine | None = None
+        self._local: dict[Device, dict[str, images.Here]] = {}
+
+    def _has(self, device: Device) -> dict[str, images.Here]:
+        """By the row's name: the images for this device that the engine has. It is asked once."""
+        if device not in self._local:
+            rows = self.rows.on(device).values()
+            self._local[device] = images.local_images(self._root, rows, self._harness_tree)
+        return self._local[device]
+
+    def bases_to_build(self, devices: Iterable[Device]) -> set[str]:
+        """Bases of the stacks whose image for one of the devices is not here."""
+        return {
+            row.base
+            for device in devices
+            for row in self.rows.on(device).values()
+            if row.name not in self._has(device)
+        }
+
+    def machine(self) -> Machine:
+        """This machine, or the engine's; its processor is known as soon as an image is there to look in."""
+        if self._is_here:
+            return machine.this_machine()
+        if self._machine is None or self._machine.cpu_model is None:
+            looked_in = next(iter(self._adopted.values()), None)
+            self._machine = Machine(
+                cpu_model=ask_model(self._client, looked_in.engine_id) if looked_in else None,
+                cores=int(self._information["NCPU"]),
+                cores_allowed=int(self._information["NCPU"]),
+                memory_bytes=int(self._information["MemTotal"]),
+                architecture=str(self._information.get("Architecture") or self._architecture),
+            )
+        return self._machine
 
     @functools.cached_property
-    def _rows(self) -> dict[str, images.ImageRow]:
-        """By stack."""
-        return images.load_matrix(self._root).for_stacks(self._images_asked)
+    def _is_here(self) -> bool:
+        """Whether the engine runs on this machine, and not far away or in a virtual machine with a local socket."""
+        said = self._information
+        return self._client.api.base_url.startswith("http+docker") and machine.is_this_machine(
+            int(said["NCPU"]), int(said["MemTotal"]), str(said.get("KernelVersion"))
+        )
 
-    @functools.cached_property
-    def _here(self) -> dict[str, images.Here]:
-        """By the row's name: the images that the engine has. It is asked once."""
-        return images.local_images(self._root, self._rows.values(), self._harness_tree)
+    def refusal(self, wanted: StackOn, count: int = 1) -> Unavailable | None:
+        if wanted.device == "gpu":
+            if not self._is_here:
+                return FAR_GPU
+            if reason := gpu.refusal_of(count):
+                return reason
+        return self.rows.refusal(wanted)
 
-    def bases_to_build(self) -> set[str]:
-        """Bases of the stacks whose image is not here."""
-        return {row.base for row in self._rows.values() if row.name not in self._here}
+    def ready(self, wanted: Iterable[StackOn]) -> dict[StackOn, ImageRef]:
+        rows = {one: row for one in wanted if (row := self.rows.on(one.device).get(one.stack))}
+        here = {one: (row, self._has(one.device).get(row.name)) for one, row in rows.items()}
+        return {one: self._adopt_local(row, *found) for one, (row, found) in here.items() if found}
 
-    def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
-        here = {stack: self._here.get(self._rows[stack].name) for stack in stacks}
-        return {stack: self._adopt_local(*image) for stack, image in here.items() if image}
-
-    def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
+    def prepare(self, wanted: Iterable[StackOn], progress: Progress) -> dict[StackOn, ImageRef | Unavailable]:
         self.remove_leftovers()
-        prepared: dict[str, ImageRef | Unavailable] = {}
-        for stack in stacks:
-            row = self._rows[stack]
+        prepared: dict[StackOn, ImageRef | Unavailable] = {}
+        for one in wanted:
+            row = self.rows.find(one)
+            if isinstance(row, Unavailable):
+                prepared[one] = row
+                continue
             try:
-                here = self._here.get(row.name) or images.Here(images.build(self._root, row, progress), {})
+                here = self._has(one.device).get(row.name)
+                here = here or images.Here(images.build(self._root, row, progress), {})
             except images.BaseUnavailable:
                 raise  # no image can be made here: the user chooses another executor
             except UserError as error:
-                prepared[stack] = Unavailable(str(error))
+                prepared[one] = Unavailable(str(error))
                 continue
-            prepared[stack] = self._adopt_local(*here)
+            prepared[one] = self._adopt_local(row, *here)
         return prepared
 
-    def _adopt_local(self, image: images.LocalImage, details: dict[str, Any]) -> ImageRef:
+    def _adopt_local(
+        self, row: images.ImageRow, image: images.LocalImage, details: dict[str, Any]
+    ) -> ImageRef:
         reference = ImageRef(
             name=image.name,
             config_digest=image.config_digest,
             repo_digest=images.repo_digest(self._root, image.config_digest),
             lock_sha256=image.lock_sha256,
+            base_sha256=images.base_sha256(self._root, row),
             compiler=image.compiler,
         )
         return self._note(reference, details) if details else self.adopt(reference, image.tag)
@@ -151,9 +202,9 @@ class DockerExecutor:
                     _remove(container)
 
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
-        cores = self._cores()
-        if len(cores) < spec.case.cores:
-            reason = f"the case wants {spec.case.cores} cores, the engine's machine has {len(cores)}"
+        allowed = self._cores()
+        if len(allowed) < spec.case.cores:
+            reason = f"the case wants {spec.case.cores} cores, the engine's machine has {len(allowed)}"
             return Failure(Outcome(status="unsupported", reason=reason), 0)
         image = self._adopted.get(spec.image.config_digest or "")
         if image is None:
@@ -168,8 +219,8 @@ class DockerExecutor:
             cache_dir="/cold" if cold else "/cache/compile",
             cache_state="cold" if cold else "warm",
         )
-        with engine_errors():
-            container = self._create(spec, image, cores[: spec.case.cores], gpus)
+        with self._stop.heeded(), engine_errors():
+            container = self._create(spec, image, allowed[: spec.case.cores], gpus)
             try:
                 return self._converse(container, spec, Output(log))
             finally:
@@ -179,20 +230,16 @@ class DockerExecutor:
         self._stop.make()
 
     def _cores(self) -> list[int]:
-        """The cores we may use, if the engine is on this machine; else all of the engine's."""
-        if self._is_here():
-            return sorted(os.sched_getaffinity(0))
-        return list(range(int(self._information["NCPU"])))
-
-    def _is_here(self) -> bool:
-        return bool(self._client.api.base_url.startswith("http+docker"))  # a local socket
+        """Numbers of the cores that trials may use: ours, if the engine is on this machine, else all of its own."""
+        allowed = self.machine().cores_allowed
+        return cores.pinned_to()[:allowed] if self._is_here else list(range(allowed))
 
     def _gpus(self, spec: TrialSpec, image: Adopted) -> DeviceRequest:
         """The request for the GPUs of the case; ``Unsupported`` when they or their driver do not suit."""
         if image.cuda is None:
             raise Unsupported(f"the case wants a GPU, and {spec.image.name} is an image without CUDA")
-        if not self._is_here():
-            raise Unsupported("the case wants a GPU, which is asked for by UUID, and the engine is far away")
+        if not self._is_here:
+            raise Unsupported(*FAR_GPU)
         chosen = gpu.choose(spec.case.device_count)
         name, stack = spec.image.name or "this image", spec.contender.stack
         if sentence := too_old(self._root, chosen.driver, name, stack, image.cuda):
@@ -200,15 +247,17 @@ class DockerExecutor:
         return gpu.device_request(chosen.uuids, self._information.get("DiscoveredDevices"))
 
     def _create(
-        self, spec: TrialSpec, image: Adopted, cores: list[int], gpus: DeviceRequest | None
+        self, spec: TrialSpec, image: Adopted, allowed: list[int], gpus: DeviceRequest | None
     ) -> Container:
         assert spec.image.config_digest
         volume = f"framebench-cache-{spec.image.config_digest.removeprefix('sha256:')[:12]}"
         self._client.volumes.create(volume, labels={LABEL: "1"})
-        options = confined(volume, self.memory_bytes, cores, cold=spec.cache_state == "cold")
+        options = confined(volume, self.memory_bytes, allowed, cold=spec.cache_state == "cold")
         if image.emulated:
             options["environment"][EMULATED_VARIABLE] = "1"
-        if gpus is not None:
+        if gpus is None:
+            options["environment"][gpu.VISIBLE] = ""
+        else:
             options["device_requests"] = [gpus]
             options["environment"]["NVIDIA_DRIVER_CAPABILITIES"] = ",".join(gpu.CAPABILITIES)
         container = self._client.containers.create(

@@ -33,6 +33,14 @@ def minimum_drivers(root: Path) -> dict[int, str]:
     return {row.major: row.driver for row in rows}
 
 
+def runs(root: Path, driver: str | None, row: images.ImageRow) -> bool:
+    """Whether this driver runs the row's image; without a driver, or for a CPU, nothing speaks against it."""
+    if driver is None or row.cuda is None:
+        return True
+    needed = minimum_drivers(root).get(row.cuda_version[0])
+    return needed is not None and _numbers(driver) >= _numbers(needed)
+
+
 def too_old(root: Path, driver: str, image: str, stack: str, cuda: str) -> str | None:
     """Null if ``driver`` runs CUDA ``cuda``; else a sentence that names the image of ``stack`` that would fit.
 
@@ -50,20 +58,14 @@ def too_old(root: Path, driver: str, image: str, stack: str, cuda: str) -> str |
     rows = images.load_matrix(root).rows
     alias = next((row.alias for row in rows if row.name == image), image)
     fitting = [
-        (_cuda_of(row.accelerator), row.alias)
+        (row.cuda_version, row.alias)
         for row in rows
-        if row.stack == stack and row.accelerator.startswith("cu")
-        if (lowest := oldest.get(_cuda_of(row.accelerator)[0])) and _numbers(driver) >= _numbers(lowest)
+        if row.stack == stack and row.device == "gpu"
+        if (lowest := oldest.get(row.cuda_version[0])) and _numbers(driver) >= _numbers(lowest)
     ]
     way_out = f"{max(fitting)[1]} fits" if fitting else f"no image of {stack} is for it, so update the driver"
     version = ".".join(cuda.split(".")[:2])
     return f"driver {driver} is too old for CUDA {version} in {alias}, which needs {needed}; {way_out}"
-
-
-def _cuda_of(accelerator: str) -> tuple[int, int]:
-    """(12, 6) for ``cu126``; (0, 0) for ``cpu``."""
-    digits = accelerator.removeprefix("cu")
-    return (int(digits[:-1]), int(digits[-1])) if digits.isdigit() else (0, 0)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from framebench.executors import Failure
-from harness.record import Outcome, Record, TrialSpec, decode_record
+from framebench.records.versions import decode_record
+from harness.record import Outcome, Record, TrialSpec
 
 STDERR_LINES = 50
 """Lines of standard error that a crash leaves in its record."""

@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 
 from docker.types import DeviceRequest
 
+from framebench.executors import Unavailable
 from harness.frameworks import Unsupported
 from harness.telemetry.devices import nvml_starts
 
 CAPABILITIES = ("compute", "utility")
 """What of the driver is put into the container: CUDA and NVML. No graphics, video or display."""
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+"""The variable that hides GPUs from CUDA; empty in a case for the CPU."""
 CDI_KIND = "nvidia.com/gpu"
 
 
@@ -37,11 +40,28 @@ def choose(count: int) -> Gpus:
         raise Unsupported(f"the case wants a GPU, and NVML does not list them: {error}") from error
     finally:
         nvml.nvmlShutdown()
-    if wished := os.environ.get("CUDA_VISIBLE_DEVICES"):
+    if wished := os.environ.get(VISIBLE):
         uuids = [*_visible(uuids, wished)]
     if len(uuids) < count:
         raise Unsupported(f"the case wants {count} GPUs, this machine has {len(uuids)}")
     return Gpus(driver, uuids[:count])
+
+
+def refusal_of(count: int) -> Unavailable | None:
+    """Why this machine has no ``count`` GPUs for a case; null if it has them."""
+    try:
+        choose(count)
+    except Unsupported as reason:
+        return Unavailable(reason.reason, reason.mend)
+    return None
+
+
+def driver() -> str | None:
+    """Version of the NVIDIA driver, e.g. 580.65.06; null without a GPU that can be used."""
+    try:
+        return choose(1).driver
+    except Unsupported:
+        return None
 
 
 def _uuids(nvml: Any) -> Iterator[str]:

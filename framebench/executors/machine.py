@@ -1,39 +1,89 @@
-"""The machine that measures: a deterministic id from its hardware, and the cores a trial may use."""
+"""The machine that measures: what a case and a host's id are made of. An executor says which machine that is."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
+from harness import cores
+
+GIBIBYTE = 2**30
+
+
+class Machine(NamedTuple):
+    """Facts of the machine that trials run on; ``cpu_model`` is null as long as nobody has looked there."""
+
+    cpu_model: str | None
+    cores: int  # online
+    cores_allowed: int  # that trials may use
+    memory_bytes: int
+    architecture: str
+
+    @property
+    def gibibytes(self) -> int:
+        """Its memory, rounded."""
+        return round(self.memory_bytes / GIBIBYTE)
+
+    @property
+    def host_id(self) -> str:
+        """E.g. ``amd-epyc-2c-24g-3f2a91``: equal for equal hardware, no name or serial number in it.
+
+        Two machines of one type share an id on purpose: their trials are replications on the same hardware.
+        """
+        model = self.cpu_model or self.architecture
+        facts = "\n".join([model, str(self.cores), str(self.gibibytes), self.architecture])
+        words = re.sub(r"\(r\)|\(tm\)|processor|cpu|core|@.*", "", model.lower())
+        slug = "-".join(re.findall(r"[a-z0-9]+", words)[:3]) or self.architecture
+        return f"{slug}-{self.cores}c-{self.gibibytes}g-{hashlib.sha256(facts.encode()).hexdigest()[:6]}"
+
+
+def this_machine() -> Machine:
+    """The machine that this process runs on."""
+    return Machine(
+        cpu_model=cpu_model(),
+        cores=psutil.cpu_count() or 1,
+        cores_allowed=cores.cores_allowed(),
+        memory_bytes=psutil.virtual_memory().total,
+        architecture=platform.machine(),
+    )
+
+
+def is_this_machine(cores_online: int, memory_bytes: int, kernel: str) -> bool:
+    """Whether a container engine with a local socket, which says this of its machine, runs on this one.
+
+    A virtual machine (Docker Desktop, Colima, Podman machine) has a local socket too, and another kernel, other
+    cores or less memory.
+    """
+    here = this_machine()
+    near = abs(memory_bytes - here.memory_bytes) < 0.02 * here.memory_bytes
+    return near and cores_online == here.cores and kernel == platform.release()
+
 
 def cpu_model() -> str:
-    """Name of the processor as the kernel gives it, or its architecture."""
+    """Name of this machine's processor as the kernel gives it, or its architecture."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
         return platform.processor() or platform.machine()
-    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return name.group(1).strip() if name else platform.machine()
+    return model_in(text) or platform.machine()
+
+
+def model_in(cpuinfo: str) -> str | None:
+    """The processor's name in the text of ``/proc/cpuinfo``."""
+    name = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return name.group(1).strip() if name else None
 
 
 def cores_allowed() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0))
+    """Cores that trials on this machine may use."""
+    return cores.cores_allowed()
 
 
 def host_id() -> str:
-    """E.g. ``amd-epyc-2c-24g-x86-64-3f2a91``: equal for equal hardware, no name or serial number in it.
-
-    Two machines of one type share an id on purpose: their trials are replications on the same hardware.
-    """
-    cores = psutil.cpu_count() or 1
-    gibibytes = round(psutil.virtual_memory().total / 2**30)
-    facts = "\n".join([cpu_model(), str(cores), str(gibibytes), platform.machine()])
-    words = re.sub(r"\(r\)|\(tm\)|processor|cpu|core|@.*", "", cpu_model().lower())
-    slug = "-".join(re.findall(r"[a-z0-9]+", words)[:3]) or platform.machine()
-    return f"{slug}-{cores}c-{gibibytes}g-{hashlib.sha256(facts.encode()).hexdigest()[:6]}"
+    """Id of this machine."""
+    return this_machine().host_id

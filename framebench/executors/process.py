@@ -18,16 +18,18 @@ from typing import IO, Literal
 
 import msgspec
 
-from framebench.executors import Failure, Progress
+from framebench.executors import Failure, Progress, gpu
 from framebench.executors.ending import Ending, Output, judge
 from framebench.executors.stopping import StopRequest
-from harness.record import Outcome, Record, TrialSpec, encode_spec
+from framebench.records.versions import encode_spec
+from harness import cores
+from harness.record import Outcome, Record, TrialSpec
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 GRACE_S = 10.0
 """What the supervisor gets to kill its descendants before its whole process group is killed."""
 READ_BYTES = 1 << 16
-KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "CUDA_VISIBLE_DEVICES")
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", gpu.VISIBLE)
 
 
 class TrialProcess:
@@ -48,11 +50,14 @@ class TrialProcess:
         self, python: Path, spec: TrialSpec, cache: Path, variables: Mapping[str, str], log: Progress
     ) -> Record | Failure:
         """The harness's record, or how its process failed to leave one."""
-        allowed = sorted(os.sched_getaffinity(0))
+        allowed = cores.pinned_to()[: cores.cores_allowed()]
         if len(allowed) < spec.case.cores:
             reason = f"the case wants {spec.case.cores} cores, this machine allows {len(allowed)}"
             return Failure(Outcome(status="unsupported", reason=reason), 0)
-        with tempfile.TemporaryDirectory(prefix="framebench-", ignore_cleanup_errors=True) as scratch:
+        with (
+            self._stop.heeded(),
+            tempfile.TemporaryDirectory(prefix="framebench-", ignore_cleanup_errors=True) as scratch,
+        ):
             cold = spec.kind == "cold-start" or spec.cache_state == "cold"
             compile_cache = Path(scratch) / "cache" if cold else cache
             compile_cache.mkdir(parents=True, exist_ok=True)
@@ -62,6 +67,8 @@ class TrialProcess:
                 spec, cache_dir=str(compile_cache), cache_state="cold" if cold else "warm"
             )
             environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+            if spec.case.device == "cpu":
+                environment[gpu.VISIBLE] = ""
             environment |= {"HOME": str(home), "TMPDIR": scratch, "PYTHONSAFEPATH": "1", **variables}
             return self._supervise(
                 [str(python), "-m", "harness"], spec, allowed[: spec.case.cores], environment, home, log
@@ -71,7 +78,7 @@ class TrialProcess:
         self,
         command: list[str],
         spec: TrialSpec,
-        cores: list[int],
+        pinned: list[int],
         environment: dict[str, str],
         folder: Path,
         log: Progress,
@@ -79,7 +86,7 @@ class TrialProcess:
         output = Output(log)
         out_of_memory_before = _out_of_memory_kills()
         started = time.monotonic_ns()
-        listed = ",".join(map(str, cores))
+        listed = ",".join(map(str, pinned))
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(SUPERVISOR), str(os.getpid()), listed, *command],
             stdin=subprocess.PIPE,

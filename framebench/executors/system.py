@@ -9,8 +9,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from framebench.executors import Failure, Progress, Unavailable
+from framebench.executors import Failure, Progress, StackOn, Unavailable, gpu
+from framebench.executors.machine import Machine, this_machine
 from framebench.executors.process import TrialProcess, compiler_version
+from harness import frameworks
 from harness.record import ImageRef, Record, TrialSpec
 
 
@@ -18,28 +20,35 @@ class SystemExecutor:
     """Runs the harness of the clone ``root``; compile caches lie in ``build/cache/system`` there."""
 
     name = "system"
+    rows = None
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._process = TrialProcess()
 
-    def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
-        prepared = self.prepare(stacks, lambda line: None)
-        return {stack: image for stack, image in prepared.items() if isinstance(image, ImageRef)}
+    def machine(self) -> Machine:
+        return this_machine()
 
-    def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
-        """A stack's name is made of the modules that it needs; they are looked for, not imported."""
-        prepared: dict[str, ImageRef | Unavailable] = {}
-        for stack in stacks:
-            missing = [module for module in stack.split("-") if importlib.util.find_spec(module) is None]
-            if missing:
-                prepared[stack] = Unavailable(
-                    f"{sys.executable} has no module {' and no '.join(missing)}",
-                    f"install {' and '.join(missing)} there, or use the venv or the docker executor",
-                )
-            else:
-                prepared[stack] = ImageRef(name=None, compiler=compiler_version())
-        return prepared
+    def refusal(self, wanted: StackOn, count: int = 1) -> Unavailable | None:
+        """Modules that a stack needs are looked for, not imported."""
+        if wanted.device == "gpu" and (reason := gpu.refusal_of(count)):
+            return reason
+        declared = frameworks.stacks().get(wanted.stack)
+        needed = declared.modules if declared else wanted.stack.split("-")
+        missing = [module for module in needed if importlib.util.find_spec(module) is None]
+        if not missing:
+            return None
+        return Unavailable(
+            f"{sys.executable} has no module {' and no '.join(missing)}",
+            f"install {' and '.join(missing)} there, or use the venv or the docker executor",
+        )
+
+    def ready(self, wanted: Iterable[StackOn]) -> dict[StackOn, ImageRef]:
+        prepared = self.prepare(wanted, lambda line: None)
+        return {one: image for one, image in prepared.items() if isinstance(image, ImageRef)}
+
+    def prepare(self, wanted: Iterable[StackOn], progress: Progress) -> dict[StackOn, ImageRef | Unavailable]:
+        return {one: self.refusal(one) or ImageRef(name=None, compiler=compiler_version()) for one in wanted}
 
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
         variables = {"PYTHONPATH": os.pathsep.join([str(self._root), *_inherited_path()])}

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from framebench.errors import UserError
-from framebench.executors import Failure, Progress, Unavailable
+from framebench.executors import Failure, Progress, StackOn, Unavailable, gpu
+from framebench.executors.machine import Machine, this_machine
 from framebench.executors.process import TrialProcess, compiler_version
-from framebench.images import ImageRow, fetch_wheels, load_matrix, lock_path, lock_sha256
+from framebench.executors.rows import Rows
+from framebench.images import ImageRow, fetch_wheels, lock_path, lock_sha256
 from harness.manifest import LOCK_VARIABLE
 from harness.record import ImageRef, Record, TrialSpec
 
@@ -30,27 +32,35 @@ class VenvExecutor:
 
     def __init__(self, root: Path, images_asked: Sequence[str] = ()) -> None:
         self._root = root
-        self._images_asked = images_asked
+        self.rows = Rows(root, images_asked)
         self._process = TrialProcess()
 
-    def ready(self, stacks: Iterable[str]) -> dict[str, ImageRef]:
-        rows = load_matrix(self._root).for_stacks(self._images_asked)
-        made: dict[str, ImageRef] = {}
-        for stack in stacks:
-            row = rows[stack]
+    def machine(self) -> Machine:
+        return this_machine()
+
+    def refusal(self, wanted: StackOn, count: int = 1) -> Unavailable | None:
+        missing = gpu.refusal_of(count) if wanted.device == "gpu" else None
+        return missing or self.rows.refusal(wanted)
+
+    def ready(self, wanted: Iterable[StackOn]) -> dict[StackOn, ImageRef]:
+        made: dict[StackOn, ImageRef] = {}
+        for one in wanted:
+            row = self.rows.find(one)
+            if isinstance(row, Unavailable):
+                continue
             lock_hash = lock_sha256(self._root, row)
             if _is_ready(self._folder(row.name), lock_hash):
-                made[stack] = _reference(row, lock_hash)
+                made[one] = _reference(row, lock_hash)
         return made
 
-    def prepare(self, stacks: Iterable[str], progress: Progress) -> dict[str, ImageRef | Unavailable]:
-        rows = load_matrix(self._root).for_stacks(self._images_asked)
-        prepared: dict[str, ImageRef | Unavailable] = {}
-        for stack in stacks:
+    def prepare(self, wanted: Iterable[StackOn], progress: Progress) -> dict[StackOn, ImageRef | Unavailable]:
+        prepared: dict[StackOn, ImageRef | Unavailable] = {}
+        for one in wanted:
+            row = self.rows.find(one)
             try:
-                prepared[stack] = self.prepare_row(rows[stack], progress)
+                prepared[one] = row if isinstance(row, Unavailable) else self.prepare_row(row, progress)
             except UserError as error:
-                prepared[stack] = Unavailable(str(error))
+                prepared[one] = Unavailable(str(error))
         return prepared
 
     def prepare_row(self, row: ImageRow, progress: Progress) -> ImageRef:
@@ -67,7 +77,7 @@ class VenvExecutor:
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
         if spec.image.name is None:
             raise UserError(f"Trial {spec.trial_id} names no image; the venv executor needs one.")
-        python = self._folder(spec.image.name) / "bin" / "python"
+        python = self.interpreter(spec.image.name)
         if not python.exists():
             raise UserError(f"{python} does not exist; run `framebench run` again, it makes the environment.")
         variables = {
@@ -80,6 +90,10 @@ class VenvExecutor:
 
     def stop(self) -> None:
         self._process.stop()
+
+    def interpreter(self, image_name: str) -> Path:
+        """The Python of a row's environment, whether it is there or not."""
+        return self._folder(image_name) / "bin" / "python"
 
     def _folder(self, name: str) -> Path:
         return self._root / "build" / "venvs" / name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,22 @@ def lock_sha256(root: Path, row: ImageRow) -> str:
     """SHA-256 of the lock file's bytes, after checking that it fits the row."""
     check_lock(root, row)
     return hashlib.sha256(lock_path(root, row).read_bytes()).hexdigest()
+
+
+def base_sha256(root: Path, row: ImageRow) -> str:
+    """SHA-256 over the bytes of the locks of Debian packages that the row's base is made of, bottom first."""
+    contents: list[bytes] = []
+    name: str | None = row.base
+    while name is not None:
+        path = root / "containers" / "base" / f"{name}.lock"
+        try:
+            contents.insert(0, path.read_bytes())
+            name = tomllib.loads(contents[0].decode()).get("parent")
+        except FileNotFoundError:
+            raise UserError(f"{path} is missing: image '{row.name}' has no base lock.") from None
+        except ValueError as error:  # of which TOML's and UTF-8's errors are kinds
+            raise UserError(f"{path} is not valid TOML: {error}.") from None
+    return hashlib.sha256(b"".join(contents)).hexdigest()
 
 
 def check_lock(root: Path, row: ImageRow) -> list[Wheel]:

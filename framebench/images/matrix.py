@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from framebench.errors import UserError
 from framebench.strict_toml import read_toml
+from harness import frameworks
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Requirement = Annotated[str, Meta(pattern=r"^[a-z0-9-]+(\[[a-z0-9,-]+\])?==[A-Za-z0-9.+]+$")]
-Stack = Literal["torch", "tensorflow", "keras-tensorflow", "keras-torch", "keras-jax"]
-STACKS: tuple[str, ...] = get_args(Stack)
+Device = Literal["cpu", "gpu"]
 Version = Annotated[str, Meta(pattern=r"^\d+(\.\d+)+$")]
 
 
@@ -25,7 +25,7 @@ class ImageRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """One image: what is installed in it, for which stack, Python and accelerator."""
 
     name: Name
-    stack: Stack
+    stack: Name
     default: bool = False
     accelerator: Annotated[str, Meta(pattern=r"^(cpu|cu\d+)$")]
     python: Annotated[str, Meta(pattern=r"^3\.\d+$")]
@@ -49,6 +49,17 @@ class ImageRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 raise ValueError(f"{what} {'takes no' if self.accelerator == 'cpu' else 'needs'} {key}")
         if self.cuda and "cu" + "".join(self.cuda.split(".")[:2]) != self.accelerator:
             raise ValueError(f"{what} cannot have cuda = '{self.cuda}'")
+
+    @property
+    def device(self) -> Device:
+        """What its frameworks compute on."""
+        return "cpu" if self.accelerator == "cpu" else "gpu"
+
+    @property
+    def cuda_version(self) -> tuple[int, int]:
+        """(12, 6) for ``cu126``; (0, 0) for a CPU."""
+        digits = self.accelerator.removeprefix("cu")
+        return (int(digits[:-1]), int(digits[-1])) if digits.isdigit() else (0, 0)
 
     @property
     def alias(self) -> str:
@@ -98,38 +109,53 @@ class Matrix(NamedTuple):
         cpu = [row for row in self.rows if row.accelerator == "cpu"]
         return cpu if all_cpu else [row for row in cpu if row.default]
 
-    def for_stacks(self, names: Sequence[str] = ()) -> dict[str, ImageRow]:
-        """What campaigns on the CPU measure each stack in: the default rows, or these in their place.
+    def for_device(
+        self,
+        device: Device,
+        names: Sequence[str] = (),
+        fits: Callable[[ImageRow], bool] = lambda row: True,
+    ) -> dict[str, ImageRow]:
+        """By stack, what campaigns measure it in on this device: a default row, or one of ``names`` in its place.
 
-        ``UserError`` when two of the names are of one stack.
+        Of several default rows of a stack (a GPU has one for each CUDA) it is the newest that ``fits``. A stack
+        without a row is not in the answer. ``UserError`` when two of the names are of one stack and device.
         """
-        rows = {stack: self.default(stack) for stack in STACKS}
-        asked: dict[str, ImageRow] = {}
-        for row in map(self.find, names):
-            if asked.setdefault(row.stack, row) is not row:
-                raise UserError(
-                    f"--image {asked[row.stack].name} and {row.name} are both for {row.stack}: a campaign measures a"
-                    " stack in one image; run one campaign for each."
-                )
-        return rows | asked
-
-    def default(self, stack: str) -> ImageRow:
-        """The row that campaigns on the CPU measure this stack in."""
-        for row in self.select():
-            if row.stack == stack:
-                return row
-        raise UserError(
-            f"containers/images.toml has no default image for stack '{stack}' on accelerator 'cpu'; add a row, or set"
-            " `default = true` on one."
+        rows = sorted(
+            (row for row in self.rows if row.default and row.device == device and fits(row)),
+            key=lambda row: row.cuda_version,
         )
+        return {row.stack: row for row in rows} | {
+            stack: row for (stack, on), row in self._asked(names).items() if on == device
+        }
+
+    def _asked(self, names: Sequence[str]) -> dict[tuple[str, Device], ImageRow]:
+        asked: dict[tuple[str, Device], ImageRow] = {}
+        for row in map(self.find, names):
+            if asked.setdefault((row.stack, row.device), row) is not row:
+                raise UserError(
+                    f"--image {asked[row.stack, row.device].name} and {row.name} are both for {row.stack} on a "
+                    f"{row.device}: a campaign measures a stack in one image; run one campaign for each."
+                )
+        return asked
 
 
 def load_matrix(root: Path) -> Matrix:
     """Read the matrix of the checkout ``root``; ``UserError`` names file, key and what was expected."""
     path = root / "containers" / "images.toml"
-    rows = read_toml(path, _Document).image
+    rows = _of_known_stacks(path, read_toml(path, _Document).image)
     _refuse_ambiguity(path, rows)
     return Matrix(rows)
+
+
+def _of_known_stacks(path: Path, rows: list[ImageRow]) -> list[ImageRow]:
+    """The rows, an unknown stack refused; where a framework's folder cannot be imported, its rows are left out."""
+    known = sorted(frameworks.stacks().keys() - {frameworks.SELF_TEST})
+    for number, row in enumerate(rows):
+        if row.stack not in known and not frameworks.broken():
+            raise UserError(
+                f"{path}: key image[{number}].stack: unknown stack '{row.stack}'; known are {', '.join(known)}."
+            )
+    return [row for row in rows if row.stack in known]
 
 
 def _refuse_ambiguity(path: Path, rows: list[ImageRow]) -> None:

@@ -1,0 +1,134 @@
+"""What a suite may ask for: every value within its bounds, or one sentence with file, key and bounds.
+
+Decoding the file checks the form's own ranges (``Meta`` in ``suite_form`` and in the record's ``Protocol``). Here is
+what one value demands of another, and what the workloads and stacks offer. Nothing is fetched or built.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator
+from functools import cache
+
+import msgspec
+
+from framebench.campaign.suite_form import CaseRow, Suite, parse_contender, select
+from framebench.errors import UserError
+from harness import frameworks, workloads
+from harness.record import Protocol
+
+SMALL_BYTES = 64 << 20
+"""A workload's own data of a batch up to this size are made to see whether they can be."""
+
+
+def check(suite: Suite, where: str) -> None:
+    """``UserError`` for the first fault."""
+    for key, sentence in _faults(suite):
+        raise UserError(f"{where}: key {key}: {sentence}.")
+
+
+def _faults(suite: Suite) -> Iterator[tuple[str, str]]:
+    yield from _contenders(suite)
+    yield from _protocol(suite.protocol)
+    seen: dict[str, int] = {}
+    for number, row in enumerate(suite.cases):
+        yield from ((f"case[{number}].{key}", sentence) for key, sentence in _row(row, suite))
+        for case in row.expand(1):
+            if seen.setdefault(case.path, number) != number:
+                yield f"case[{number}]", f"{case.path} is in case[{seen[case.path]}] already; keep one"
+    if suite.headline:
+        paths = [case.path for case in suite.expand(1)]
+        yield from _globs("headline.cases", suite.headline.cases, paths, "case")
+        for kind in suite.headline.kinds:
+            if kind not in suite.kinds:
+                yield "headline.kinds", f"{kind!r} is not among the suite's kinds; add it there"
+
+
+def _contenders(suite: Suite) -> Iterator[tuple[str, str]]:
+    for key, slugs in (
+        ("contenders", suite.contenders),
+        ("baseline", [suite.baseline]),
+        ("twin", [suite.twin] if suite.twin else []),
+        ("headline.contenders", suite.headline.contenders if suite.headline else []),
+    ):
+        for slug in slugs:
+            try:
+                parse_contender(slug)
+            except ValueError as error:
+                if not frameworks.broken():  # else the plan lists whose folder is broken
+                    yield key, str(error)
+            if slug not in suite.contenders:
+                yield key, f"{slug!r} is not among the suite's contenders; add it there"
+
+
+def _protocol(protocol: Protocol) -> Iterator[tuple[str, str]]:
+    values = msgspec.structs.asdict(protocol)
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            yield f"protocol.{name}", f"expected a finite number, found {value}"
+    for least, most in (
+        ("warmup_min_s", "warmup_max_s"),
+        ("block_ms", "block_max_ms"),
+        ("measure_s", "measure_max_s"),
+    ):
+        if values[least] > values[most]:
+            yield (
+                f"protocol.{most}",
+                f"expected {least} ({values[least]:g}) or more, found {values[most]:g}",
+            )
+
+
+def _row(row: CaseRow, suite: Suite) -> Iterator[tuple[str, str]]:
+    offered = [*workloads.names(), workloads.SELF_TEST]
+    if row.workload not in offered:
+        near = difflib.get_close_matches(row.workload, offered, n=3, cutoff=0.0)
+        yield "workload", f"unknown {row.workload!r}; the nearest: {', '.join(near)}"
+        return
+    globs = [glob.removeprefix("!") for glob in row.contenders]
+    yield from _globs("contenders", globs, suite.contenders, "contender")
+    if "cpu" in row.devices and (counts := [one for one in row.counts if one != 1]):
+        yield "count", f"a case for the CPU has a count of 1, found {counts[0]}"
+    if "cpu" in row.devices and "tf32" in row.precisions:
+        yield "precision", "tf32 exists on GPUs only; a case for the CPU is in fp32 or bf16"
+    if row.workload in workloads.broken():
+        return  # the plan lists it
+    spec = workloads.get(row.workload)
+    if row.preset not in spec.presets:
+        yield "preset", f"{row.workload} has no preset {row.preset!r}; it has {', '.join(spec.presets)}"
+        return
+    for task in row.tasks:
+        if task not in spec.tasks:
+            yield "tasks", f"{row.workload} has no task {task!r}; it has {', '.join(spec.tasks)}"
+    for precision in row.precisions:
+        if precision not in spec.precisions:
+            yield (
+                "precision",
+                f"{row.workload} does not declare {precision!r}; it declares {', '.join(spec.precisions)}",
+            )
+    for batch in row.batches:
+        if sentence := _refused_batch(row.workload, row.preset, batch):
+            yield "batch", sentence
+
+
+def _globs(key: str, globs: list[str], names: list[str], what: str) -> Iterator[tuple[str, str]]:
+    try:
+        select(names, globs, what)
+    except UserError as error:
+        yield key, str(error)
+
+
+@cache
+def _refused_batch(workload: str, preset: str, batch: int) -> str | None:
+    """Why the workload has no batches of this size, in its own words: its data set may be too small."""
+    spec = workloads.get(workload)
+    size = spec.presets[preset]
+    numbers = sum(math.prod(one.resolved(size, batch)) for one in spec.inputs.values())
+    try:
+        if spec.learning:
+            spec.learning.steps(size, batch)
+        if spec.data and 8 * numbers * spec.batches_drawn <= SMALL_BYTES:
+            spec.data(size, batch, 0)
+    except ValueError as error:
+        return str(error)
+    return None

@@ -1,0 +1,66 @@
+"""In which image each stack is measured on each device, of those that this machine's driver runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from framebench import images
+from framebench.executors import StackOn, Unavailable, gpu
+from framebench.executors.drivers import runs, too_old
+from framebench.images import Device, ImageRow, Matrix
+
+
+class Rows:
+    """The rows of a checkout's matrix that campaigns use; ``images_asked`` take the place of the default ones."""
+
+    def __init__(self, root: Path, images_asked: Sequence[str] = ()) -> None:
+        self._root = root
+        self._images_asked = images_asked
+        self._known: dict[Device, dict[str, ImageRow]] = {}
+
+    def on(self, device: Device) -> dict[str, ImageRow]:
+        """By stack. Without a GPU here, those that the newest driver would run."""
+        if device not in self._known:
+            driver = self._driver if device == "gpu" else None
+            self._known[device] = self._matrix.for_device(
+                device, self._images_asked, lambda row: runs(self._root, driver, row)
+            )
+        return self._known[device]
+
+    def find(self, wanted: StackOn) -> ImageRow | Unavailable:
+        """The row, or why there is none that could be made here."""
+        row = self.on(wanted.device).get(wanted.stack)
+        if row is None:
+            return self._no_row(wanted)
+        if not images.is_locked(self._root, row):
+            return Unavailable(
+                f"image {row.name} has no lock yet",
+                f"run `framebench lock {row.alias}` and commit the result",
+            )
+        return row
+
+    def refusal(self, wanted: StackOn) -> Unavailable | None:
+        """Why there is no image for it; null where there is one."""
+        found = self.find(wanted)
+        return found if isinstance(found, Unavailable) else None
+
+    def _no_row(self, wanted: StackOn) -> Unavailable:
+        newer = self._matrix.for_device(wanted.device).get(wanted.stack)
+        if newer is not None and newer.cuda is not None and self._driver is not None:
+            sentence = too_old(self._root, self._driver, newer.name, wanted.stack, newer.cuda)
+            if sentence is not None:
+                return Unavailable(sentence)
+        return Unavailable(
+            f"containers/images.toml has no default image of {wanted.stack} for a {wanted.device.upper()}",
+            "add a row there, or set `default = true` on one",
+        )
+
+    @cached_property
+    def _matrix(self) -> Matrix:
+        return images.load_matrix(self._root)
+
+    @cached_property
+    def _driver(self) -> str | None:
+        return gpu.driver()
