@@ -16,10 +16,10 @@ from harness.record import Record
 
 def host_noises(results: Sequence[Result]) -> dict[str, Noise]:
     """A/A noise of every host that timed a contender under two names."""
-    originals = {pair_key(result): result for result in results if not result.contender.twin}
+    originals = {_pair(result): result for result in results if not result.contender.twin}
     pairs: dict[str, list[np.ndarray]] = defaultdict(list)
     for twin in results:
-        original = originals.get(pair_key(twin)) if twin.contender.twin else None
+        original = originals.get(_pair(twin)) if twin.contender.twin else None
         if original is None:
             continue
         one, other = log_times(twin), log_times(original)
@@ -29,6 +29,10 @@ def host_noises(results: Sequence[Result]) -> dict[str, Noise]:
         pairs[twin.host_id].extend(np.array(differences) for differences in campaigns.values())
     noises = {host: aa_noise(arrays) for host, arrays in pairs.items()}
     return {host: noise for host, noise in noises.items() if noise is not None}
+
+
+def _pair(result: Result) -> tuple[str, ...]:
+    return pair_key(next(records[0] for records in result.trials.values()))
 
 
 def host_noise(records: Iterable[Record], host_id: str) -> float | None:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.every_baseline import Against, Compared, Group, against_baseline
 from framebench.dataset.result import Result
 from framebench.records.identity import group_key
+from harness import frameworks
+from harness.record import Task
 
 State = Literal["answered", "too few rounds", "no quiet host", "not measured"]
 Relation = Literal["fastest", "level", "too close to call", "no verdict"]
@@ -25,18 +27,22 @@ STANDING = {"faster": 1, "tied": 0, "slower": -1}
 
 
 class Question(NamedTuple):
-    """A kind of work, and the case that stands for it."""
+    """A kind of work: a task of a workload."""
 
     workload: str
     task: str
 
 
-QUESTIONS = (
-    Question("convstack", "train"),
-    Question("convstack", "infer"),
-    Question("mlp", "train"),
-    Question("mlp", "infer"),
-)
+def asked(cases: Sequence[CaseComparison]) -> list[Question]:
+    """Every task of a workload that was tried: timed ones first, larger presets first, in the order of tasks."""
+    tasks = list(get_args(Task))
+
+    def rank(question: Question) -> tuple[bool, int, str, int]:
+        case = _best_case(question, cases)
+        size = _size(case.case.preset) if case else len(PRESETS)
+        return case is None or not timed(case), size, question.workload, tasks.index(question.task)
+
+    return sorted({Question(case.case.workload, case.case.task) for case in cases}, key=rank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +69,20 @@ class Answer:
 def answers(
     cases: Sequence[CaseComparison],
     baselines: Mapping[Group, Against],
-    questions: Sequence[Question] = QUESTIONS,
+    questions: Sequence[Question] | None = None,
 ) -> list[Answer]:
-    """One answer per question; ``baselines`` is what ``every_baseline`` gives for the same results."""
+    """One answer per question (all that were asked); ``baselines`` is what ``every_baseline`` gives for the results."""
     families = {family(result) for case in cases for result in [*timed(case), *case.absent]}
-    return [_answer(question, _best_case(question, cases), baselines, families) for question in questions]
+    return [
+        _answer(question, _best_case(question, cases), baselines, families)
+        for question in (asked(cases) if questions is None else questions)
+    ]
 
 
 def family(result: Result) -> str:
-    """The framework that a stack is: ``keras`` for ``keras-jax``."""
-    return result.contender.stack.split("-")[0]
+    """The framework that a stack is of: ``keras`` for ``keras-jax``; one that is gone stands for itself."""
+    known = frameworks.stacks().get(result.contender.stack)
+    return known.framework if known else result.contender.stack
 
 
 def timed(case: CaseComparison) -> list[Result]:
@@ -133,17 +143,28 @@ def _best_case(question: Question, cases: Sequence[CaseComparison]) -> CaseCompa
     """The case that answers best: with ranks before without, larger preset, in a container, more results."""
     candidates = [one for one in cases if (one.case.workload, one.case.task) == question]
 
-    def merit(case: CaseComparison) -> tuple[bool, bool, int, bool, int]:
-        preset, results = case.case.preset, timed(case)
-        order = PRESETS.index(preset) if preset in PRESETS else len(PRESETS)
+    def merit(case: CaseComparison) -> tuple[bool, bool, int, bool, bool, int]:
+        results, order = timed(case), _size(case.case.preset)
         ranked = _best_of_each(result for result in results if result.ranked)
-        return len(ranked) >= 2, bool(results), -order, case.executor == "docker", len(results)
+        return (
+            len(ranked) >= 2,
+            bool(results),
+            -order,
+            case.executor == "docker",
+            case.case.precision == "fp32",
+            len(results),
+        )
 
     return max(candidates, key=merit, default=None)
 
 
+def _size(preset: str) -> int:
+    """0 for the largest preset."""
+    return PRESETS.index(preset) if preset in PRESETS else len(PRESETS)
+
+
 def _best_of_each(results: Iterable[Result]) -> list[Result]:
-    """The first result of each framework, in the order given (best first)."""
+    """The first result of each framework over its backends, modes and variants; they come best first."""
     best: dict[str, Result] = {}
     for result in results:
         best.setdefault(family(result), result)

@@ -12,7 +12,7 @@ from framebench.dataset.file_formats import table
 
 
 def answers_frame(answers: Iterable[Answer], sentences: Iterable[str]) -> pd.DataFrame:
-    """Speeds are ratios of samples/s, the first's over the second's; ``sentence`` is what the home page says."""
+    """Speeds are ratios of units per second, the first's over the second's; ``sentence`` is what the home page says."""
     return table([_row(answer, sentence) for answer, sentence in zip(answers, sentences, strict=True)])
 
 
@@ -32,7 +32,8 @@ def _row(answer: Answer, sentence: str) -> dict[str, Any]:
         "baseline": case.baseline.label if case and case.baseline else None,
         "first": first.label if first else None,
         "first_result_id": first.id if first else None,
-        "first_samples_per_s": first.throughput.value if first and first.throughput else None,
+        "first_units_per_s": first.throughput.value if first and first.throughput else None,
+        "unit": first.unit if first else None,
         "second": second.label if second else None,
         "second_result_id": second.id if second else None,
         "speed_ratio": ratio.ratio if ratio else None,

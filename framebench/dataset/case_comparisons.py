@@ -209,7 +209,7 @@ def _accuracy(result: Result, baseline: Result) -> Equivalence | None:
 
 def _accuracies(result: Result) -> dict[tuple[str, int], float]:
     return {
-        (record.campaign_id, record.round): record.learning.final_accuracy
+        (record.campaign_id, record.round): record.learning.final_score
         for record in result.timed
         if record.learning
     }

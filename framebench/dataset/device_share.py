@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harness import roofline
-from harness.record import Record
+from harness.record import Gpu, Record
 
 
 class Place(NamedTuple):
@@ -83,15 +83,15 @@ def place_of(record: Record) -> Place | None:
     gpus = gpus_of(record)
     if not gpus:
         return None
-    return Place(host_id, "gpu", tuple(sorted(str(gpu.get("uuid_sha256")) for gpu in gpus)), None)
+    return Place(host_id, "gpu", tuple(sorted(gpu.uuid_sha256 for gpu in gpus)), None)
 
 
-def gpus_of(record: Record) -> list[dict[str, Any]]:
+def gpus_of(record: Record) -> list[Gpu]:
     """The GPUs that a trial ran on: those it watched, or all of the machine's if it has no more; else none."""
     here = record.hardware.gpus if record.hardware else []
     watched = {gpu.uuid_sha256 for gpu in record.telemetry.gpus} if record.telemetry else set()
     if watched:
-        return [gpu for gpu in here if gpu.get("uuid_sha256") in watched]
+        return [gpu for gpu in here if gpu.uuid_sha256 in watched]
     return here if len(here) == record.case.device_count else []
 
 
@@ -132,11 +132,11 @@ def _peak(
         return None, "which GPU ran is not recorded"
     total = 0.0
     for gpu in gpus:
-        if gpu.get("mig"):
-            return None, f"{gpu.get('name')} is cut into instances, and no data sheet states their peak"
+        if gpu.mig:
+            return None, f"{gpu.name} is cut into instances, and no data sheet states their peak"
         row = roofline.find(gpu)
         if row is None:
-            told = f"{gpu.get('name')} (PCI id {roofline.pci_id(gpu) or 'unknown'})"
+            told = f"{gpu.name} (PCI id {roofline.pci_id(gpu) or 'unknown'})"
             return None, f"{told} is not in the table of GPUs"
         peak = row.peak(precision)
         if peak is None:

@@ -103,6 +103,7 @@ def _what(case: Case, contender: Contender, image: ImageRef) -> dict[str, Any]:
         "config_digest": image.config_digest,
         "repo_digest": image.repo_digest,
         "lock_sha256": image.lock_sha256,
+        "base_sha256": image.base_sha256,
     }
 
 
@@ -130,6 +131,7 @@ def _trial(record: Record) -> dict[str, Any]:
         "dirty": record.provenance.dirty,
         "harness_tree_sha256": record.provenance.harness_tree_sha256,
         "work_hash": record.provenance.work_hash,
+        "protocol_hash": record.provenance.protocol_hash or None,
         "status": record.outcome.status,
         "reason": record.outcome.reason,
         "flags": "; ".join(flags_of(record)),
@@ -138,10 +140,12 @@ def _trial(record: Record) -> dict[str, Any]:
         "blocks": len(timing.blocks) if timing else None,
         "steps": sum(block.steps for block in timing.blocks) if timing else None,
         "step_ns": step,
-        "samples_per_s": timing.samples_per_step / seconds if timing and seconds else None,
+        "units_per_s": timing.units_per_step / seconds if timing and seconds else None,
+        "unit": timing.unit if timing else None,
         "cpu_step_ns": cpu_step_ns(record),
         "wait_share": wait_share(record),
         "flops_per_step": timing.flops_per_step if timing else None,
+        "flops_causal_per_step": timing.flops_causal_per_step if timing else None,
         "flops_per_s": timing.flops_per_step / seconds if timing and seconds else None,
         "latency_p50_ns": latency.p50_ns if latency else None,
         "latency_p90_ns": latency.p90_ns if latency else None,
@@ -155,12 +159,15 @@ def _trial(record: Record) -> dict[str, Any]:
         "host_rss_peak_bytes": memory.host_rss_peak if memory else None,
         "host_rss_after_import_bytes": memory.host_rss_after_import if memory else None,
         "parity_passed": record.parity.passed if record.parity else None,
+        "shape_checked": _shape_checked(record),
         **{
             f"ceiling_{precision}_flops_per_s": ceiling.matmul_flops_per_s.get(precision) if ceiling else None
             for precision in ("fp32", "tf32", "bf16")
         },
         "ceiling_copy_bytes_per_s": ceiling.copy_bytes_per_s if ceiling else None,
-        "final_accuracy": learning.final_accuracy if learning else None,
+        "learning_measure": learning.measure if learning else None,
+        "target": learning.target if learning else None,
+        "final_score": learning.final_score if learning else None,
         "epochs_to_target": learning.epochs_to_target if learning else None,
         "ns_to_target": learning.wall_ns_to_target if learning else None,
         "framework_version": software.framework if software else None,
@@ -175,6 +182,14 @@ def _trial(record: Record) -> dict[str, Any]:
     }
 
 
+def _shape_checked(record: Record) -> bool | None:
+    """Whether the timed shape was compared with float64 before and after the blocks; null where nobody could."""
+    looks = [look for look in (record.shape_before, record.shape_after) if look is not None]
+    if len(looks) < 2 or any(look.checks == 0 for look in looks):
+        return None
+    return not any(look.failed for look in looks)
+
+
 def _result(result: Result) -> dict[str, Any]:
     first, learning, memory, latency = result.first_steps, result.learning, result.memory, result.latency
     return {
@@ -185,6 +200,7 @@ def _result(result: Result) -> dict[str, Any]:
         "protocol": result.protocol.name,
         **_what(result.case, result.contender, result.image),
         "work_hash": result.work_hash,
+        "protocol_hash": result.latest.provenance.protocol_hash or None,
         "git_commit": result.git_commit,
         "dirty": result.dirty,
         "superseded": result.superseded,
@@ -196,10 +212,12 @@ def _result(result: Result) -> dict[str, Any]:
         "timing_trials": len(result.timed),
         "failed_trials": len(result.failures),
         **estimate_columns("step_ns", result.time_ns),
-        **estimate_columns("samples_per_s", result.throughput),
+        **estimate_columns("units_per_s", result.throughput),
+        "unit": result.unit,
         **estimate_columns("cpu_step_ns", result.cpu_ns),
         "wait_share": result.wait_share,
         "flops_per_step": result.flops_per_step,
+        "flops_causal_per_step": result.flops_causal_per_step,
         **_utilization(result.utilization),
         "latency_steps": latency.steps if latency else None,
         **estimate_columns("latency_p50_ns", latency.p50 if latency else None),
@@ -213,7 +231,9 @@ def _result(result: Result) -> dict[str, Any]:
         "device_delta_bytes": memory.device_delta if memory else None,
         "host_rss_peak_bytes": memory.host_rss_peak if memory else None,
         "parity_passed": result.parity.passed if result.parity else None,
-        **estimate_columns("final_accuracy", learning.final_accuracy if learning else None),
+        "learning_measure": learning.measure if learning else None,
+        "target": learning.target if learning else None,
+        **estimate_columns("final_score", learning.final_score if learning else None),
         "reached_target": learning.reached if learning else None,
         "epochs_to_target": learning.epochs_to_target if learning else None,
         "ns_to_target": learning.ns_to_target.value if learning and learning.ns_to_target else None,

@@ -9,16 +9,7 @@ import numpy as np
 
 from framebench.dataset.device_share import Utilization
 from framebench.statistics.interval import Estimate
-from harness.record import (
-    Case,
-    Contender,
-    ImageRef,
-    Memory,
-    Parity,
-    Protocol,
-    Record,
-    TrialKind,
-)
+from harness.record import Case, Contender, ImageRef, Memory, Parity, Protocol, Record, TrialKind
 
 NOT_TIMED = "not timed"
 SET_ASIDE = "noisy trials set aside"
@@ -36,13 +27,14 @@ class FirstSteps:
 
 @dataclass(frozen=True, slots=True)
 class LearningSummary:
-    """Over the timed trials that learned: accuracy is a share, ``reached`` of ``trials`` got to the target.
+    """Over the timed trials that learned: an accuracy is a share, ``reached`` of ``trials`` got to the target.
 
     ``epochs_to_target`` (median) and ``ns_to_target`` describe only those that reached it.
     """
 
-    target_accuracy: float
-    final_accuracy: Estimate
+    measure: str
+    target: float
+    final_score: Estimate
     reached: int
     trials: int
     epochs_to_target: float | None
@@ -69,7 +61,7 @@ class LatencySummary:
 class Result:
     """All trials of one contender in one case on one host with one image, work hash and protocol.
 
-    ``time_ns`` (wall time of one step), ``throughput`` (samples/s) and ``cpu_ns`` (CPU time of one step)
+    ``time_ns`` (wall time of one step), ``throughput`` (``unit`` per second) and ``cpu_ns`` (CPU time of one step)
     rest on ``timed``, the valid timing trials (without those on a busy host, where three quiet ones remain);
     null when there is none, and then ``status`` and ``reason`` say why. ``step_ns`` has one median block time
     per step for each of ``timed``. ``ranked`` is false where ``unranked_because`` gives the reason.
@@ -128,6 +120,18 @@ class Result:
     def latest(self) -> Record:
         """The newest trial that says most about the environment: timed if there is one."""
         return self.timed[-1] if self.timed else max(self.records, key=moment)
+
+    @property
+    def unit(self) -> str:
+        """What a step counts: ``samples``, ``images``, ``tokens``, ``calls``."""
+        timing = self.latest.timing
+        return timing.unit if timing else "samples"
+
+    @property
+    def flops_causal_per_step(self) -> int | None:
+        """Work per step where attention computes only what a causal mask leaves; null where there is no mask."""
+        timing = self.latest.timing
+        return timing.flops_causal_per_step if timing else None
 
     @property
     def records(self) -> list[Record]:

@@ -71,7 +71,7 @@ def summarise(trials: list[Record], gate: Record | None, measured: dict[Place, M
         reason=outcome.reason if outcome else "no timing trial has been run",
         mend=outcome.mend if outcome else "framebench run",
         time_ns=time_ns,
-        throughput=throughput_interval(steps, timing.samples_per_step) if timing else None,
+        throughput=throughput_interval(steps, timing.units_per_step) if timing else None,
         cpu_ns=time_interval(cpu) if cpu else None,
         wait_share=median(waits) if waits else None,
         flops_per_step=timing.flops_per_step if timing else None,
@@ -161,8 +161,9 @@ def _learning(timed: list[Record]) -> LearningSummary | None:
     epochs = [one.epochs_to_target for one in learned if one.epochs_to_target is not None]
     walls = [float(one.wall_ns_to_target) for one in learned if one.wall_ns_to_target is not None]
     return LearningSummary(
-        target_accuracy=learned[-1].target_accuracy,
-        final_accuracy=mean_interval([one.final_accuracy for one in learned]),
+        measure=learned[-1].measure,
+        target=learned[-1].target,
+        final_score=mean_interval([one.final_score for one in learned]),
         reached=len(epochs),
         trials=len(learned),
         epochs_to_target=median(epochs) if epochs else None,

@@ -7,21 +7,24 @@ from collections.abc import Iterator
 from markupsafe import Markup, escape
 
 from framebench.dataset import Result
-from framebench.dataset.answers import Answer, Question, family
-from framebench.pages import figures
-from framebench.pages.words import _, framework, result_name
+from framebench.dataset.answers import Answer, Question
+from framebench.pages import figures, flags
+from framebench.pages.words import _, families, framework, rate_unit, result_name
+from harness.flags import UNRANKED
 
 TITLES = {
-    ("convstack", "train"): _("Train a network on images"),
-    ("convstack", "infer"): _("Classify images"),
-    ("mlp", "train"): _("Train a small network on real data"),
-    ("mlp", "infer"): _("Predict with a small network"),
+    "train": _("Train {name}"),
+    "infer": _("Predict with {name}"),
+    "prefill": _("Read a prompt with {name}"),
+    "decode": _("Generate with {name}"),
+    "load": _("Load data for {name}"),
+    "call": _("Call {name}"),
 }
 
 
 def title(question: Question) -> str:
     """The kind of work as a reader would name it."""
-    return TITLES.get(question, f"{question.workload}, {question.task}")
+    return TITLES.get(question.task, "{name}").format(name=question.workload)
 
 
 def plain(answer: Answer) -> str:
@@ -51,7 +54,7 @@ def _sentences(answer: Answer) -> Iterator[Markup]:
         yield _lead(answer)
         yield from _speeds(answer)
         if answer.not_ranked:
-            names = ", ".join(map(framework, answer.not_ranked))
+            names = ", ".join(families().get(name, name) for name in answer.not_ranked)
             yield escape(_("Not ranked here: {names}.").format(names=names))
         if answer.faster_unranked:
             names = ", ".join(f"{result_name(one)} ({_rate(one)[0]})" for one in answer.faster_unranked)
@@ -63,16 +66,14 @@ def _sentences(answer: Answer) -> Iterator[Markup]:
 def _lead(answer: Answer) -> Markup:
     first, second = answer.best[:2]
     forms = {
-        "fastest": _("<strong>{name}</strong> is the fastest: {rate} samples/s{interval}."),
-        "level": _(
-            "<strong>{name}</strong> and <strong>{other}</strong> are level: {rate} samples/s{interval}."
-        ),
+        "fastest": _("<strong>{name}</strong> is the fastest: {rate}{interval}."),
+        "level": _("<strong>{name}</strong> and <strong>{other}</strong> are level: {rate}{interval}."),
         "too close to call": _(
             "<strong>{name}</strong> and <strong>{other}</strong> are too close to call: "
-            "{rate} samples/s{interval} for the former."
+            "{rate}{interval} for the former."
         ),
         "no verdict": _(
-            "<strong>{name}</strong> has the best figure: {rate} samples/s{interval}. Between it and "
+            "<strong>{name}</strong> has the best figure: {rate}{interval}. Between it and "
             "<strong>{other}</strong> there is no verdict; verdicts are on the declared baseline, {baseline}."
         ),
     }
@@ -93,26 +94,27 @@ def _speeds(answer: Answer) -> Iterator[Markup]:
         compared = answer.ratios[other.id]
         times, span = figures.with_interval(compared.ratio, compared.low, compared.high)
         yield Markup(_("<strong>{times}×</strong> ({span}) the speed of {name} at its best, {form}.")).format(
-            times=times, span=span, name=framework(family(other)), form=best_form(other)
+            times=times, span=span, name=framework(other.contender.stack), form=best_form(other)
         )
 
 
 def best_form(result: Result) -> str:
     """How a framework was at its best: the backend too where it has one."""
-    name = result_name(result)
-    return name.removeprefix(f"{framework(result.contender.stack)}, ").removeprefix("Keras ")
+    own = framework(result.contender.stack)
+    return result_name(result).removeprefix(f"{own}, ").removeprefix(f"{own} ")
 
 
 def _why(reasons: list[str]) -> str:
     """Why nothing is ranked, or one framework alone, in a few words."""
     if not reasons:
         return _("Only one framework could be ranked.")
-    if all(reason.startswith("noisy") for reason in reasons):
+    if set(reasons) <= {UNRANKED}:
         return _("The machine was busy with other work while it measured.")
-    return _("Reasons: {reasons}.").format(reasons=", ".join(reasons))
+    return _("Reasons: {reasons}.").format(reasons=", ".join(map(flags.unranked_word, reasons)))
 
 
 def _rate(result: Result) -> tuple[str, str]:
     assert result.throughput is not None
     rate, interval = figures.with_interval(*result.throughput[:3])
+    rate = f"{rate} {rate_unit(result.unit)}"
     return rate, _(" (95 % interval {span})").format(span=interval) if interval else ""

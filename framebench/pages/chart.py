@@ -9,7 +9,16 @@ from framebench.dataset.every_baseline import Compared
 from framebench.pages import figures, flags
 from framebench.pages.evidence import Group
 from framebench.pages.views import Mark
-from framebench.pages.words import _, executor_name, result_name, status_name, verdict_name
+from framebench.pages.words import (
+    _,
+    common_unit,
+    executor_name,
+    precision_name,
+    rate_unit,
+    result_name,
+    status_name,
+    verdict_name,
+)
 
 
 class Row(NamedTuple):
@@ -42,6 +51,7 @@ class Chart(NamedTuple):
 
     label: str
     caption: str
+    unit: str
     rows: list[Row]
 
 
@@ -53,6 +63,7 @@ def chart(group: Group, up: str) -> Chart:
     return Chart(
         label=f"{group.short_title}, {group.place}",
         caption=caption(group),
+        unit=rate_unit(common_unit(group.timed)),
         rows=[_row(result, group, best.get(result.id), top, up) for result in [*group.timed, *group.absent]],
     )
 
@@ -61,7 +72,7 @@ def caption(group: Group) -> str:
     """Where and how the figures of a group were made, in one line."""
     parts = [
         _("batch {n}").format(n=group.case.batch),
-        group.case.precision,
+        precision_name(group.case),
         _("{n} cores").format(n=group.case.cores) if group.case.device == "cpu" else group.case.device,
         group.host_id,
         executor_name(group.executor),

@@ -9,7 +9,8 @@ from framebench.pages import figures
 from framebench.pages.chart import Chart, chart, compared_text
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, result_name, task_name
+from framebench.pages.words import TASKS, _, precision_name, result_name, task_name
+from harness.flags import UNRANKED
 
 
 class Option(NamedTuple):
@@ -35,12 +36,15 @@ def view(evidence: Evidence) -> dict[str, Any]:
     contenders = {r.label: result_name(r) for group in groups for r in group.timed}
     usual = _usual_baseline(groups)
     return {
-        "sections": [Section(group, _heading(group), chart(group, "../"), note(group)) for group in groups],
+        "sections": [Section(group, heading(group), chart(group, "../"), note(group)) for group in groups],
         "workloads": list(dict.fromkeys(group.case.workload for group in groups)),
         "controls": {
             "workload": _options(sorted({(g.case.workload, g.case.workload) for g in groups})),
-            "task": _options(sorted({(g.case.task, task_name(g.case.task)) for g in groups}, reverse=True)),
+            "task": _options(
+                sorted({(g.case.task, task_name(g.case.task)) for g in groups}, key=_task_order)
+            ),
             "preset": _options(sorted({(g.case.preset, g.case.preset) for g in groups})),
+            "precision": _options(sorted({(g.case.precision, g.case.precision) for g in groups})),
             "place": _options(sorted({(g.place, g.place) for g in groups})),
         },
         "baselines": [
@@ -77,7 +81,7 @@ def note(group: Group) -> str:
         parts.append(_("Measured outside a container."))
     if group.timed and not group.ranked:
         reasons = {result.unranked_because or "" for result in group.timed}
-        if all(reason.startswith("noisy") for reason in reasons):
+        if reasons <= {UNRANKED}:
             parts.append(_("No quiet host has measured this yet: figures are shown, not ranked."))
         else:
             parts.append(_("Nothing here is ranked; the marks say why."))
@@ -96,8 +100,22 @@ def _shown(ratio: str, interval: str, verdict: str, word: str, declared: bool) -
     return [ratio, interval, verdict, word] if declared else [ratio, interval, "", _("not declared")]
 
 
-def _heading(group: Group) -> str:
-    return f"{task_name(group.case.task).capitalize()}, {_('preset')} {group.case.preset}"
+def heading(group: Group) -> str:
+    """What a group's table is about: task, preset, and the precision where it is not fp32."""
+    words = [task_name(group.case.task), f"{_('preset')} {group.case.preset}"]
+    text = ", ".join([*words, *_precision_if_other(group)])
+    return text[:1].upper() + text[1:]
+
+
+def _precision_if_other(group: Group) -> list[str]:
+    """Said in a heading where it is not the usual one."""
+    return [] if group.case.precision == "fp32" else [precision_name(group.case)]
+
+
+def _task_order(option: tuple[str, str]) -> tuple[int, str]:
+    """The order in which the words stand: training first."""
+    order = list(TASKS)
+    return (order.index(option[0]) if option[0] in order else len(order), option[0])
 
 
 def _options(values: list[tuple[str, str]]) -> list[Option]:

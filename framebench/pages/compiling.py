@@ -1,4 +1,4 @@
-"""What compiling costs and buys, and what the Keras loop costs: pairs of contenders side by side."""
+"""What compiling costs and buys, and what a framework's loop costs: pairs of contenders side by side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from framebench.dataset import Result
 from framebench.pages import figures
 from framebench.pages.evidence import Group
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, mode_name, result_name, stack_name, verdict_name, with_version
+from framebench.pages.words import (
+    _,
+    info,
+    mode_name,
+    stack_name,
+    verdict_name,
+    with_version,
+)
 from framebench.statistics.break_even import break_even_steps
 from harness.record import Contender
 
@@ -40,7 +47,7 @@ def compiling_table(group: Group, up: str, stack: str | None = None) -> Table:
 
 
 def loop_table(group: Group, up: str) -> Table:
-    """Keras ``fit`` and ``predict`` beside the same compiled step called directly."""
+    """A framework's own loop (variant ``loop``) beside the same step called by itself (``direct``)."""
     rows = []
     for result in group.timed:
         contender = result.contender
@@ -65,54 +72,8 @@ def loop_table(group: Group, up: str) -> Table:
                 Cell(interval, NUM),
             ]
         )
-    head = [_("Keras"), _("Step in the loop"), _("Step, direct"), _("Speed ÷ direct"), _("95 % interval")]
+    head = [_("Contender"), _("Step in the loop"), _("Step, direct"), _("Speed ÷ direct"), _("95 % interval")]
     return Table(head, rows)
-
-
-def accuracy_table(group: Group, up: str) -> Table:
-    """Epochs and seconds to the target, and whether the final accuracies agree with the baseline's."""
-    rows = []
-    for row in group.rows:
-        result, learning = row.result, row.result.learning
-        if learning is None:
-            continue
-        final, interval = figures.with_interval(
-            *(None if v is None else v * 100 for v in learning.final_accuracy[:3])  # type: ignore[arg-type]
-        )
-        seconds, seconds_interval = figures.NONE, ""
-        if learning.ns_to_target is not None:
-            seconds, seconds_interval = figures.with_interval(
-                *(None if v is None else v / 1e9 for v in learning.ns_to_target[:3])  # type: ignore[arg-type]
-            )
-        rows.append(
-            [
-                Cell(
-                    result_name(result),
-                    href=f"{up}results/{result.id}/",
-                    stack=result.contender.stack,
-                ),
-                Cell(f"{learning.reached} / {learning.trials}", NUM),
-                Cell(figures.significant(learning.epochs_to_target, 2), NUM),
-                Cell(seconds, NUM),
-                Cell(seconds_interval or figures.NONE, NUM),
-                Cell(f"{final} %", NUM),
-                Cell(interval or figures.NONE, NUM),
-                Cell(_(row.accuracy.answer) if row.accuracy else figures.NONE),
-            ]
-        )
-    head = [
-        _("Contender"),
-        _("Reached the target"),
-        _("Epochs (median)"),
-        _("Seconds to target"),
-        _("95 % interval"),
-        _("Final accuracy"),
-        _("95 % interval"),
-        _("± 1 point of the baseline"),
-    ]
-    return Table(
-        head, rows, _("Training time only; evaluation is outside the clock. Same seeds in every stack.")
-    )
 
 
 def _beside(result: Result, contender: Contender, group: Group) -> Result | None:
@@ -126,9 +87,14 @@ def _beside(result: Result, contender: Contender, group: Group) -> Result | None
 
 
 def _eager_form(result: Result, group: Group) -> Result | None:
+    """The same contender uncompiled: what its variant has beyond its stack's eager ones chooses a compiler."""
     contender = result.contender
-    parts = [part for part in contender.variant.split("-") if part not in ("graph", "xla", "")]
-    return _beside(result, msgspec.structs.replace(contender, mode="eager", variant="-".join(parts)), group)
+    declared = known.modes.get("eager", ()) if (known := info(contender.stack)) else (contender.variant,)
+    fitting = [one for one in declared if not one or f"-{contender.variant}".endswith(f"-{one}")]
+    if not fitting:
+        return None
+    variant = max(fitting, key=len)
+    return _beside(result, msgspec.structs.replace(contender, mode="eager", variant=variant), group)
 
 
 def _compiling_row(result: Result, plain: Result, group: Group, up: str) -> list[Cell]:

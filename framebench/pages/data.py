@@ -10,7 +10,7 @@ from framebench.dataset.file_formats import as_files
 from framebench.pages import figures
 from framebench.pages.answer_words import plain
 from framebench.pages.evidence import Evidence
-from framebench.pages.views import Cell, Table
+from framebench.pages.views import Cell, Fact, Table
 from framebench.pages.words import _
 from framebench.records import store
 
@@ -19,6 +19,27 @@ CONTENTS = {
     "results": _("one row per result, with intervals, failures included"),
     "comparisons": _("one row per contender and case, against the baseline"),
     "answers": _("one row per kind of work: which one, by how much, and the sentence of the home page"),
+}
+
+
+COLUMNS = {
+    "units_per_s, unit": _("throughput, and what it counts: images, tokens, samples or calls per second"),
+    "step_ns": _("median time of one step; in results with its 95 % interval (_low, _high)"),
+    "time_ratio": _("time over the baseline's: below 1 is faster"),
+    "flops_per_step, flops_causal_per_step": _(
+        "the declared work, and what of it is left without what a causal mask hides"
+    ),
+    "learning_measure, target, final_score": _(
+        "what a training is judged by (an accuracy is a share), what it has to reach, where it ended"
+    ),
+    "parity_passed, shape_checked": _(
+        "the gate's answer; whether the timed shape agreed with float64 before and after the blocks (empty: nobody "
+        "could say)"
+    ),
+    "flags, unranked_because": _("codes, as in the records; their words stand on the result's page"),
+    "lock_sha256, base_sha256, work_hash, protocol_hash": _(
+        "what makes trials one result; the last is empty before record version 3"
+    ),
 }
 
 
@@ -50,6 +71,7 @@ def view(downloads: dict[str, str | bytes]) -> dict[str, Any]:
     ]
     return {
         "tables": Table([_("Table"), _("What"), "CSV", "Parquet", "JSON"], rows),
+        "columns": [Fact(name, text) for name, text in COLUMNS.items()],
         "schemas": Table([_("Document"), _("JSON Schema (2020-12)")], schemas),
     }
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from framebench.dataset import CaseComparison, Dataset, Result, Row
 from framebench.dataset.every_baseline import Against, Compared, against_baseline
-from framebench.pages.words import _, executor_name, task_name
+from framebench.pages.words import _, executor_name, precision_name, task_name
+from framebench.records import store
 from framebench.records.identity import group_key
-from harness.record import Case
+from harness.record import Case, Record
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ class Group:
 
     @property
     def short_title(self) -> str:
-        """``convstack training, preset cpu``."""
-        return f"{self.case.workload} {task_name(self.case.task)}, {_('preset')} {self.case.preset}"
+        """``mlp training, preset cpu``; with the precision where it is not fp32."""
+        text = f"{self.case.workload}: {task_name(self.case.task)}, {_('preset')} {self.case.preset}"
+        return text if self.case.precision == "fp32" else f"{text}, {precision_name(self.case)}"
 
     @property
     def place(self) -> str:
@@ -100,6 +104,20 @@ class Evidence:
     def group_of(self, result: Result) -> Group | None:
         """The group a result stands in; null for one that a newer result has replaced everywhere."""
         return next((group for group in self.groups if group.key == group_key(result)), None)
+
+    def series(self, trial: Record) -> dict[str, Any]:
+        """What the trial's sidecar holds; empty where it is not at hand."""
+        return store.series(self.dataset.paths[trial.trial_id]) if trial.sidecar else {}
+
+    def written_as(self, trial: Record) -> int:
+        """The version that the trial's record was written in; records are read as the newest."""
+        written: int = json.loads(self.dataset.paths[trial.trial_id].read_bytes())["record_version"]
+        return written
+
+
+def sidecar_file(trial_id: str) -> str:
+    """Where the site keeps what a gate compared one by one, relative to its root."""
+    return f"records/{trial_id}.sidecar.json.gz"
 
 
 def record_file(trial_id: str) -> str:

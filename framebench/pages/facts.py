@@ -6,7 +6,7 @@ from framebench.dataset import Utilization
 from framebench.pages import figures
 from framebench.pages.views import Fact
 from framebench.pages.words import _, executor_name
-from harness.record import Hardware, Record
+from harness.record import Gpu, Hardware, Record
 
 
 def yes_no(value: bool | None) -> str:
@@ -41,9 +41,29 @@ def hardware(machine: Hardware | None) -> list[Fact]:
         Fact(_("Control groups"), text(machine.cgroup)),
     ]
     for number, gpu in enumerate(machine.gpus):
-        details = ", ".join(f"{key} {text(value)}" for key, value in gpu.items())
-        rows.append(Fact(_("GPU {n}").format(n=number), details))
+        rows.append(Fact(_("GPU {n}").format(n=number), gpu_words(gpu)))
     return rows
+
+
+def gpu_words(gpu: Gpu) -> str:
+    """``NVIDIA H200, 141 GiB, at most 700 W and 1980 MHz``; what its driver does not tell is left out."""
+    limits = [
+        f"{gpu.power_limit_w:g} W" if gpu.power_limit_w is not None else "",
+        f"{gpu.max_sm_clock_mhz} MHz" if gpu.max_sm_clock_mhz is not None else "",
+    ]
+    limit = f" {_('and')} ".join(part for part in limits if part)
+    parts = [
+        gpu.name or _("name unknown"),
+        figures.size(gpu.memory_bytes) if gpu.memory_bytes is not None else "",
+        _("at most {limit}").format(limit=limit) if limit else "",
+        _("memory at most {clock} MHz").format(clock=gpu.max_memory_clock_mhz)
+        if gpu.max_memory_clock_mhz
+        else "",
+        _("cut into instances (MIG)") if gpu.mig else "",
+        _("PCI id {id}").format(id=gpu.pci_device_id) if gpu.pci_device_id else "",
+        _("UUID's hash {hash}").format(hash=gpu.uuid_sha256[:12] + "…"),
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def environment(record: Record) -> list[Fact]:
@@ -54,6 +74,11 @@ def environment(record: Record) -> list[Fact]:
         Fact(_("Config digest"), image.config_digest or figures.NONE, code=bool(image.config_digest)),
         Fact(_("Address in a registry"), image.repo_digest or figures.NONE, code=bool(image.repo_digest)),
         Fact(_("Lock file, SHA-256"), image.lock_sha256 or figures.NONE, code=bool(image.lock_sha256)),
+        Fact(
+            _("Lock of the base's packages, SHA-256"),
+            image.base_sha256 or figures.NONE,
+            code=bool(image.base_sha256),
+        ),
         Fact(_("Ran"), executor_name(record.provenance.executor)),
     ]
     software = record.software
@@ -75,7 +100,11 @@ def settings(record: Record) -> list[Fact]:
     chosen = record.settings
     if chosen is None:
         return []
-    rows = [Fact(_("Layout"), text(chosen.layout))]
+    rows = [
+        Fact(_("Layout"), text(chosen.layout)),
+        Fact(_("Device"), text(chosen.device)),
+        Fact(_("GPUs that the framework could see"), text(chosen.gpus_visible)),
+    ]
     for title, group in (
         (_("Threads"), chosen.threads),
         (_("Precision"), chosen.precision),
@@ -110,18 +139,28 @@ def share(part: float | None, whole: float | None, precision: str | None, reason
     )
 
 
-def provenance(record: Record) -> list[Fact]:
+def work(flops: int | None, causal: int | None) -> str:
+    """``3.50 GFLOP``, and what a causal mask leaves of it where there is one."""
+    if causal is None or causal == flops:
+        return figures.flops(flops)
+    return _("{all}; {causal} without what the causal mask hides").format(
+        all=figures.flops(flops), causal=figures.flops(causal)
+    )
+
+
+def provenance(record: Record, version: int) -> list[Fact]:
     """Which code measured, on which host, in which campaign."""
     origin = record.provenance
     return [
         Fact(_("Commit"), origin.git_commit or figures.NONE, code=bool(origin.git_commit)),
         Fact(_("Uncommitted changes"), yes_no(origin.dirty)),
-        Fact(_("Work hash"), origin.work_hash, code=True),
+        Fact(_("Work hash"), origin.work_hash or figures.NONE, code=bool(origin.work_hash)),
+        Fact(_("Protocol hash"), origin.protocol_hash or figures.NONE, code=bool(origin.protocol_hash)),
         Fact(_("Harness tree, SHA-256"), origin.harness_tree_sha256, code=True),
         Fact(_("Workload configuration, SHA-256"), text(record.workload_config_sha256), code=True),
         Fact(_("Host"), origin.host_id, href=f"../../hosts/{origin.host_id}/"),
         Fact(_("Campaign"), record.campaign_id, code=True),
-        Fact(_("Record version"), str(record.record_version)),
+        Fact(_("Written as record version"), str(version)),
     ]
 
 

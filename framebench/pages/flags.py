@@ -1,11 +1,32 @@
-"""What a record's flags mean, in a sentence each. An unknown flag stands for itself."""
+"""A record's flags in words, and what each means in a sentence. A code that nobody knows stands for itself."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from framebench.dataset.result import SET_ASIDE
 from framebench.pages.views import Mark
 from framebench.pages.words import _
 from harness import flags
+
+WORDS = {
+    flags.NOISY: _("noisy host"),
+    flags.UNRANKED: _("busy host"),
+    flags.NOISE_UNKNOWN: _("noise unknown"),
+    flags.NOT_STEADY: _("not steady"),
+    flags.SLOWDOWN: _("slowed down"),
+    flags.NO_STEADY_STATE: _("no steady state"),
+    flags.DRIFTED: _("machine drifted"),
+    flags.CALL_OVERHEAD: _("call overhead above 1 %"),
+    flags.BARRIER_OVERHEAD: _("synchronisation above 1 %"),
+    flags.NO_TELEMETRY: _("no telemetry"),
+    flags.SLOW_SAMPLER: _("sampler slowed"),
+    flags.GPU_LIMITED: _("GPU held back"),
+    flags.GPU_POWER_LIMITED: _("GPU at its power limit"),
+    flags.GPU_SHARED: _("GPU shared"),
+    flags.EMULATED: _("emulated"),
+    flags.SHAPE_UNCHECKED: _("timed shape unchecked"),
+}
 
 MEANINGS = {
     SET_ASIDE: _(
@@ -48,24 +69,43 @@ MEANINGS = {
     flags.SLOW_SAMPLER: _(
         "Watching disturbs the work on this host more than 1 %, by its self-test: the sampler looked less often."
     ),
+    flags.SHAPE_UNCHECKED: _(
+        "What double precision says of the timed batch size was never computed: the gate saw its own, smaller batch, "
+        "and nothing but the count of steps and the machine's ceiling stood guard over the timed one."
+    ),
     flags.NO_TELEMETRY: _("The sampler that reads the machine's counters could not run."),
 }
 
 
+def word(flag: str) -> str:
+    """The flag in a few words."""
+    return WORDS.get(flag, _(flag))
+
+
 def meaning(flag: str) -> str:
-    """The flag in a sentence."""
-    return MEANINGS.get(flag, flag)
+    """The flag in a sentence; empty for a code that nobody knows."""
+    return MEANINGS.get(flag, "")
 
 
-def marks(flags: list[str]) -> list[Mark]:
+def marks(found: Iterable[str]) -> list[Mark]:
     """One mark per flag, each once."""
-    return [Mark(_(flag), meaning(flag), warn=True) for flag in dict.fromkeys(flags)]
+    return [Mark(word(flag), meaning(flag) or word(flag), warn=True) for flag in dict.fromkeys(found)]
+
+
+UNRANKED = {
+    "parity not checked": (
+        _("gate not passed yet"),
+        _("Its arithmetic has not been checked against the reference yet."),
+    ),
+    "not comparable": (_("not comparable"), _("It failed the gate: it does not compute the same.")),
+}
+
+
+def unranked_word(reason: str | None) -> str:
+    """Why a result takes no place, in a few words; empty where it does."""
+    return UNRANKED[reason][0] if reason in UNRANKED else word(reason or "")
 
 
 def why_unranked(reason: str) -> str:
     """Why a result takes no place, in a sentence."""
-    known = {
-        "parity not checked": _("Its arithmetic has not been checked against the reference yet."),
-        "not comparable": _("It failed the parity gate: it does not compute the same."),
-    }
-    return known.get(reason, meaning(reason))
+    return UNRANKED[reason][1] if reason in UNRANKED else meaning(reason) or word(reason)

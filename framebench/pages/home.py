@@ -1,4 +1,4 @@
-"""Home: which one, for my work, and by how much? Answered per scenario, or plainly not answered."""
+"""Home: which one, for my work, and by how much? Answered for each task of each workload that has results."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from framebench.dataset.answers import QUESTIONS, Answer, Question, State
+from framebench.dataset.answers import Answer, Question, State, answers
 from framebench.pages.answer_words import marked, title
 from framebench.pages.chart import Row, caption, chart
 from framebench.pages.evidence import Evidence
-from framebench.pages.words import _
+from framebench.pages.words import _, all_of, common_unit, families, rate_unit
+from framebench.pages.workload import summary
+from harness import workloads
 
-__all__ = ["QUESTIONS", "Scenario", "scenario", "view"]
+__all__ = ["Question", "Scenario", "scenario", "view"]
 
 
 class Scenario(NamedTuple):
-    """One card: the question, the answer in a sentence, the best of each framework, and where to look."""
+    """One card: the question, the workload in a line, the answer, the best of each framework, and where to look."""
 
     title: str
+    about: str
     state: State
     sentence: Markup
     rows: list[Row]
@@ -28,11 +31,16 @@ class Scenario(NamedTuple):
 
 def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``index.md.j2`` of the home page needs."""
-    scenarios = [_card(answer, evidence) for answer in evidence.dataset.answers]
+    asked = evidence.dataset.answers
+    scenarios = [_card(answer, evidence) for answer in asked]
     states = {one.state for one in scenarios}
+    there = {answer.question for answer in asked}
+    titles = [title(question) for question in declared() if question not in there]
     return {
+        "frameworks": all_of(list(families().values()), _("or")),
         "scenarios": scenarios,
-        "measured": states != {"not measured"},
+        "unmeasured": [text[:1].lower() + text[1:] for text in titles],
+        "measured": bool(states - {"not measured"}),
         "answered": "answered" in states,
         "busy": "answered" not in states and "no quiet host" in states,
         "results": len(evidence.dataset.results),
@@ -41,22 +49,37 @@ def view(evidence: Evidence) -> dict[str, Any]:
     }
 
 
+def declared() -> list[Question]:
+    """Every task of every workload there is."""
+    return [
+        Question(name, task)
+        for name in workloads.names()
+        if name not in workloads.broken()
+        for task in workloads.get(name).tasks
+    ]
+
+
 def scenario(question: Question, evidence: Evidence) -> Scenario:
-    """The card of one question."""
-    return next(_card(one, evidence) for one in evidence.dataset.answers if one.question == question)
+    """The card of one question, whether anybody has measured it or not."""
+    data = evidence.dataset
+    (answer,) = answers(data.comparisons, data.baselines, [question])
+    return _card(answer, evidence)
 
 
 def _card(answer: Answer, evidence: Evidence) -> Scenario:
     head, sentence = title(answer.question), marked(answer)
+    about = summary(evidence.root, answer.question.workload)
     group = next((group for group in evidence.groups if group.comparison is answer.case), None)
     if group is None:
-        return Scenario(head, answer.state, sentence, [], "", None)
+        return Scenario(head, about, answer.state, sentence, [], "", None)
     rows = {row.href: row for row in chart(group, "").rows}
+    unit = rate_unit(common_unit(group.timed))
     return Scenario(
         title=head,
+        about=about,
         state=answer.state,
         sentence=sentence,
         rows=[rows[f"results/{result.id}/"] for result in answer.best],
-        where=f"{group.case.workload}, {_('preset')} {group.case.preset} · {caption(group)}",
+        where=f"{_('in')} {unit} · {_('preset')} {group.case.preset} · {caption(group)}",
         href=f"compare/#{group.anchor}",
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from framebench.dataset import Result
-from framebench.pages import figures
+from framebench.pages import figures, flags
 from framebench.pages.chart import failure_text
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, result_name
+from framebench.pages.words import _, rate_unit, result_name
 
 
 def results_table(results: Iterable[Result], up: str) -> Table:
@@ -20,7 +20,8 @@ def results_table(results: Iterable[Result], up: str) -> Table:
         value, interval = figures.NONE, ""
         if result.throughput is not None:
             value, interval = figures.with_interval(*result.throughput[:3])
-        remark = failure_text(result) or result.unranked_because or ""
+            value = f"{value} {rate_unit(result.unit)}"
+        remark = failure_text(result) or flags.unranked_word(result.unranked_because)
         rows.append(
             [
                 Cell(
@@ -35,5 +36,5 @@ def results_table(results: Iterable[Result], up: str) -> Table:
                 Cell(remark, "fb-reason"),
             ]
         )
-    head = [_("Contender"), _("Case"), _("samples/s"), _("95 % interval"), _("Trials"), _("Remark")]
+    head = [_("Contender"), _("Case"), _("Throughput"), _("95 % interval"), _("Trials"), _("Remark")]
     return Table(head, rows)

@@ -25,7 +25,7 @@ def environment(templates: Path) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     env.globals.update(_=words._, figures=figures, words=words)
-    env.filters.update(html=one_block, pre=preformatted, fenced=fenced, yaml=as_yaml)
+    env.filters.update(html=one_block, pre=preformatted, fenced=fenced, yaml=as_yaml, docstring=as_prose)
     return env
 
 
@@ -52,6 +52,24 @@ def fenced(code: str, language: str, indent: int = 0) -> Markup:
         fence += "`"
     lines = [f"{fence}{language}", *code.rstrip("\n").split("\n"), fence]
     return Markup("\n".join((" " * indent + line).rstrip() for line in lines))
+
+
+def as_prose(text: str) -> Markup:
+    """A docstring as Markdown: its doubled backticks are code, everything else stands for itself."""
+    parts = text.split("``")
+    prose = [f"`{part}`" if number % 2 else _plain(part) for number, part in enumerate(parts)]
+    return Markup("".join(prose))
+
+
+def _plain(text: str) -> str:
+    """Text whose signs mean nothing to Markdown; code in single backticks stays code."""
+    parts = text.split("`")
+    signs = str.maketrans({sign: f"\\{sign}" for sign in "*_[]#"})
+    whole = [
+        str(escape(part)).translate(signs) if number % 2 == 0 else f"`{part}`"
+        for number, part in enumerate(parts)
+    ]
+    return "".join(whole)
 
 
 def as_yaml(value: Any) -> Markup:

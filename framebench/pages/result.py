@@ -6,11 +6,11 @@ from typing import Any
 
 from framebench.dataset import Result
 from framebench.dataset.quiet import too_busy
-from framebench.pages import facts, figures, flags, telemetry, trials
+from framebench.pages import facts, figures, flags, gate, learning, telemetry, trials
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.views import Cell, Fact, Table
-from framebench.pages.words import _, executor_name, result_name, task_name
+from framebench.pages.words import UNITS, _, executor_name, precision_name, rate_unit, result_name, task_name
 from framebench.statistics.bootstrap import MIN_TRIALS
 
 UP = "../../"
@@ -26,8 +26,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
     if result.throughput is not None:
         value, interval = figures.with_interval(*result.throughput[:3])
     links = {record.trial_id: UP + record_file(record.trial_id) for record in records}
-    gate = [result.parity_trial] if result.parity_trial else []
-    learning = trials.learning_plot(result.timed)
+    version = evidence.written_as(last)
     name = result_name(result)
     return {
         "id": result.id,
@@ -38,10 +37,11 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "case_href": f"{UP}compare/#{group.anchor}" if group else f"{UP}compare/",
         "host": result.host_id,
         "value": value,
+        "unit": rate_unit(result.unit),
         "interval": interval,
         "failure": failure_text(result),
         "marks": result_marks(result),
-        "notes": _notes(result),
+        "notes": _notes(result, version),
         "summary": _summary(result, group),
         "reproduce": f"make reproduce RESULT={result.id}",
         "identity": _identity(result),
@@ -53,11 +53,14 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "warmup": trials.warmup_table(records),
         "latencies": _latencies(result),
         "latency": trials.latency_table(records),
-        "learning": learning,
-        "learned": trials.learning_table(records),
+        "learning": learning.of_trials(result.timed),
+        "learned": learning.trial_table(records),
         "memory": trials.memory_table(records),
-        "parity": trials.parity_table(gate),
-        "parity_lead": _parity_lead(result),
+        "gate_lead": gate.lead(result, version),
+        "gate_parts": gate.parts_table(result.parity),
+        "gate_list": gate.listed(result, evidence, UP),
+        "shape": gate.shape_table(records),
+        "kernels": [Fact(key.replace("_", " "), text) for key, text in sorted(gate.kernels(records).items())],
         "canaries": trials.canary_table(records),
         "calibration": trials.calibration_table(result.timed),
         "telemetry": telemetry.process_table(result.timed or records),
@@ -67,13 +70,20 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "settings": facts.settings(last),
         "environment": facts.environment(last),
         "packages": _packages(result),
-        "provenance": facts.provenance(last),
+        "provenance": facts.provenance(last, version),
         "protocol": facts.protocol(last),
     }
 
 
-def _notes(result: Result) -> list[str]:
+def _notes(result: Result, version: int) -> list[str]:
     notes = []
+    if not result.latest.provenance.protocol_hash and version < 3:
+        notes.append(
+            _(
+                "Measured under record version {version}: the rules of that time hold for it. A protocol was known by "
+                "its name, an image counted as a whole, harness included, and the gate had fixed tolerances."
+            ).format(version=version)
+        )
     if result.throughput is not None and result.unranked_because is not None:
         notes.append(_("Shown, not ranked. {why}").format(why=flags.why_unranked(result.unranked_because)))
     if not result.container:
@@ -81,10 +91,13 @@ def _notes(result: Result) -> list[str]:
     others = {flag: count for flag, count in result.flags.items() if flag != result.unranked_because}
     for flag, count in others.items():
         note = _("{flag}, in {count} of {all} trials. {meaning}")
-        text = flags.meaning(flag)
+        words = flags.word(flag)
         notes.append(
             note.format(
-                flag=flag, count=count, all=len(result.records), meaning=text if text != flag else ""
+                flag=words[:1].upper() + words[1:],
+                count=count,
+                all=len(result.records),
+                meaning=flags.meaning(flag),
             ).strip()
         )
     if result.dirty:
@@ -97,7 +110,10 @@ def _notes(result: Result) -> list[str]:
 
 
 def _summary(result: Result, group: Group | None) -> list[Fact]:
-    rows = []
+    rows = [Fact(_("Precision"), precision_name(result.case))]
+    per_step = next((record.timing.units_per_step for record in result.timed if record.timing), None)
+    if per_step is not None:
+        rows.append(Fact(_("One step"), f"{per_step} {UNITS.get(result.unit, result.unit)}"))
     if result.time_ns is not None:
         rows.append(Fact(_("Time per step"), figures.duration(result.time_ns.value)))
     if result.cpu_ns is not None:
@@ -110,7 +126,7 @@ def _summary(result: Result, group: Group | None) -> list[Fact]:
             )
         )
     if result.flops_per_step is not None:
-        rows.append(Fact(_("Work per step"), figures.flops(result.flops_per_step)))
+        rows.append(Fact(_("Work per step"), facts.work(result.flops_per_step, result.flops_causal_per_step)))
     if result.utilization is not None:
         rows += facts.utilization(result.utilization)
     compared = group.against_baseline.get(result.id) if group else None
@@ -220,17 +236,6 @@ def _failures(result: Result) -> list[dict[str, str]]:
             text += " " + _("What would help: {mend}.").format(mend=outcome.mend.rstrip("."))
         cells.append({"text": text, "stderr": "\n".join(outcome.stderr_tail)})
     return cells
-
-
-def _parity_lead(result: Result) -> str:
-    parity = result.parity
-    if parity is None:
-        return ""
-    verdict = _("passed") if parity.passed else _("failed, so the contender is not comparable")
-    return _(
-        "Compared with {reference} on the same weights and batches (batch {batch}, {steps} optimizer steps), "
-        "in the mode that is timed: {verdict}."
-    ).format(reference=parity.reference, batch=parity.batch, steps=parity.steps, verdict=verdict)
 
 
 def _packages(result: Result) -> Table:

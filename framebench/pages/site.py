@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from framebench import dataset
 from framebench.errors import UserError
-from framebench.pages import compare, data, gpus, home, host, image, result, selftest, stack, workload
-from framebench.pages.evidence import Evidence, gather, record_file
+from framebench.pages import compare, data, gpus, home, host, image, result, selftest, source, stack, workload
+from framebench.pages.evidence import Evidence, gather, record_file, sidecar_file
 from framebench.pages.render import page
 from framebench.pages.write import write_tree
+from framebench.records import store
 
 BASELINES = "data/baselines.json"
 
@@ -79,13 +80,16 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "stacks/index.md": text("index.md.j2", **stack.index(evidence)),
         "images/index.md": text("index.md.j2", **image.index(evidence)),
         "hosts/index.md": text("index.md.j2", **host.index(evidence)),
+        "assets/stacks.css": stack.colours(),
         BASELINES: compare.baselines_json(evidence),
         **downloads,
     }
     for name in workload.names():
         files[f"workloads/{name}.md"] = text("workload.md.j2", **workload.view(name, evidence))
+        files.update(source.copies(root, workload.files(root, name)))
     for name in stack.names():
         files[f"stacks/{name}.md"] = text("stack.md.j2", **stack.view(name, evidence))
+        files.update(source.copies(root, stack.files(root, name)))
     for row in image.rows(evidence):
         files[f"images/{row.name}.md"] = text("image.md.j2", **image.view(row, evidence))
     for name in image.gone(evidence):
@@ -96,6 +100,10 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         files[f"results/{one.id}.md"] = text("result.md.j2", **result.view(one, evidence))
     for trial_id, path in evidence.dataset.paths.items():
         files[record_file(trial_id)] = path
+    for one in evidence.dataset.results:
+        gate = one.parity_trial
+        if gate and (sidecar := store.sidecar_of(evidence.dataset.paths[gate.trial_id])):
+            files[sidecar_file(gate.trial_id)] = sidecar
     files.update(_by_hand(root))
     return files
 

@@ -1,51 +1,38 @@
-"""The pages of stacks: how each builds its graph, what compiling costs and buys, and all its results."""
+"""The pages of stacks: what each says of itself, what is timed, what compiling costs and buys, and all its results."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from framebench.pages import figures
+from framebench.pages import figures, source
 from framebench.pages.compiling import compiling_table
 from framebench.pages.evidence import Evidence
 from framebench.pages.listings import results_table
+from framebench.pages.source import SourceFile
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, stack_name
-from harness import frameworks
+from framebench.pages.words import _, info, mode_name, stack_name, stacks
+from harness.record import Contender
 
-ABOUT = {
-    "torch": _(
-        "Eager by default: each operation runs as Python reaches it, and the graph for the gradient is "
-        "recorded on the way (a dynamic graph). `torch.compile` traces the forward pass and the loss into "
-        "one graph, derives the backward pass from it ahead of time, and generates code for both; the "
-        "optimizer's step is compiled apart, because this version does not accept it inside the same graph."
-    ),
-    "tensorflow": _(
-        "Eager by default since version 2; the gradient comes from a tape that records operations as they "
-        "run. `tf.function` traces Python into a static graph; with `jit_compile=True` XLA compiles that "
-        "graph into fused kernels."
-    ),
-    "keras-tensorflow": _(
-        "Keras writes the model and the training loop; TensorFlow runs them. `fit` always runs a "
-        "`tf.function` unless told otherwise; `jit_compile` decides whether XLA compiles it. Keras' own "
-        '"auto" is resolved and recorded, never published as such.'
-    ),
-    "keras-torch": _(
-        "Keras writes the model and the training loop; PyTorch runs them, eagerly unless `jit_compile=True`, "
-        "which hands the step to `torch.compile`."
-    ),
-    "keras-jax": _(
-        "Keras writes the model and the training loop; JAX runs them. Its step is a pure function that XLA "
-        "compiles as a whole, gradient and optimizer included; state goes in and comes out. Eager JAX "
-        "dispatches each operation by itself and is there for comparison."
-    ),
-}
+FIRST = ("driver.py", "stack.py")  # what is timed, and what is set
+NAMED = {"__init__.py": _("declaration")}
+
+
+PALETTE = 8  # colours that framebench.css has for either scheme
 
 
 def names() -> list[str]:
     """Every stack that is compared, the plain frameworks first."""
-    stacks = set(frameworks.stacks()) - {frameworks.SELF_TEST} | set(ABOUT)
-    order = list(ABOUT)
-    return sorted(stacks, key=lambda name: (order.index(name) if name in order else len(order), name))
+    return [one.name for one in stacks()]
+
+
+def colours() -> str:
+    """The style sheet that gives each stack its colour: the palette of ``framebench.css``, in the order of stacks."""
+    lines = [
+        f'[data-stack="{name}"] {{ --fb-colour: var(--fb-c{number % PALETTE}); }}'
+        for number, name in enumerate(names())
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def index(evidence: Evidence) -> dict[str, Any]:
@@ -53,17 +40,17 @@ def index(evidence: Evidence) -> dict[str, Any]:
     rows = []
     for name in names():
         results = [r for r in evidence.dataset.results if r.contender.stack == name and not r.superseded]
-        modes = sorted({result.contender.slug.removeprefix(name + "-") for result in results})
+        modes = sorted({mode_name(result.contender) for result in results if not result.contender.twin})
         rows.append(
             [
                 Cell(stack_name(name), href=f"{name}/", stack=name),
-                Cell(", ".join(modes) or figures.NONE, "fb-reason"),
+                Cell("; ".join(modes) or figures.NONE, "fb-reason"),
                 Cell(str(len(results)), "fb-num"),
             ]
         )
     return {
         "title": _("Stacks"),
-        "lead": _("A framework, or Keras with the backend that runs it."),
+        "lead": _("A framework, or one with the backend that runs it."),
         "table": Table([_("Stack"), _("Modes and variants measured"), _("Results")], rows),
         "empty": _("There is no stack."),
     }
@@ -77,10 +64,52 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         table = compiling_table(group, "../../", stack=name)
         if table.rows:
             compiling.append(table._replace(caption=f"{group.short_title}, {group.place}"))
+    known = info(name)
+    shown = files(evidence.root, name)
+    driver = next((one for one in shown if one.name == FIRST[0]), None)
     return {
         "name": name,
         "title": stack_name(name),
-        "about": ABOUT.get(name, ""),
+        "about": known.about if known else "",
+        "modes": _modes(name),
+        "backend": _backend(name),
+        "conventions": source.docstring(driver.code) if driver else "",
+        "sources": shown,
         "compiling": compiling,
         "results": results_table(results, "../../"),
     }
+
+
+def files(root: Path, name: str) -> list[SourceFile]:
+    """The framework's folder of the harness: the driver first, then the stack, then what they are made of."""
+    known = info(name)
+    if known is None:
+        return []
+    folder = f"harness/frameworks/{known.framework}"
+
+    def order(path: str) -> tuple[int, str]:
+        return (FIRST.index(path) if path in FIRST else len(FIRST) + (path == "__init__.py"), path)
+
+    paths = sorted((path.name for path in (root / folder).glob("*.py")), key=order)
+    every = [source.read(root, f"{folder}/{path}", NAMED.get(path, "")) for path in paths]
+    return [one for one in every if one is not None]
+
+
+def _modes(name: str) -> Table:
+    """Each mode and variant that the stack declares, in its community's words and as it is asked for."""
+    known = info(name)
+    rows = []
+    for mode, variants in known.modes.items() if known else ():
+        for variant in variants:
+            contender = Contender(stack=name, mode=mode, variant=variant)
+            rows.append([Cell(mode_name(contender)), Cell(contender.slug, code=True)])
+    return Table([_("Mode and variant"), _("As a suite asks for it")], rows)
+
+
+def _backend(name: str) -> Cell | None:
+    """The plain stack that runs this one; null for one that runs by itself."""
+    known = info(name)
+    if known is None or not known.backend:
+        return None
+    plain = next((one for one in stacks() if one.framework == known.backend and not one.backend), None)
+    return Cell(plain.title, href=f"../{plain.name}/") if plain else None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from framebench.pages import figures
 from framebench.pages.trials import MAX_SHOWN, NUM, names
 from framebench.pages.views import Cell, Fact, Table
-from framebench.pages.words import _
+from framebench.pages.words import _, one_of
 from harness.record import Energy, GpuTelemetry, Metric, Record
 
 WORDS = {
@@ -67,6 +67,7 @@ def gpu_table(records: Sequence[Record]) -> Table | None:
 def energy_table(records: Sequence[Record]) -> Table | None:
     """Energy of each GPU over the timed window; what is null keeps its reason."""
     rows = []
+    unit = one_of(next((record.timing.unit for record in records if record.timing), "samples"))
     for trial, gpu in _gpus(records):
         energy = gpu.energy
         rest = " / ".join(_amount(watts, "W") for watts in (energy.idle_before_w, energy.idle_after_w))
@@ -85,7 +86,7 @@ def energy_table(records: Sequence[Record]) -> Table | None:
         _("Trial"),
         _("Energy"),
         _("Above rest"),
-        _("Per sample"),
+        _("Per {unit}").format(unit=unit),
         _("Power at rest, before / after"),
         _("By"),
         _("Note"),

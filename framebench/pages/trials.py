@@ -15,7 +15,7 @@ MAX_SHOWN = 12
 OTHER_KINDS = {
     "cold-start": _("cold start"),
     "memory": _("memory"),
-    "parity": _("parity"),
+    "parity": _("gate"),
     "ceiling": _("ceiling"),
 }
 
@@ -166,54 +166,6 @@ def latency_table(records: Sequence[Record]) -> Table | None:
     return Table([_("Trial"), _("Steps"), "p50", "p90", "p95", "p99"], rows[-MAX_SHOWN:], caption)
 
 
-def learning_plot(records: Sequence[Record]) -> Plot | None:
-    """Test accuracy after each epoch, one line per trial (each trial has its own seed)."""
-    learned = [record for record in records if record.learning and record.learning.curve][-MAX_SHOWN:]
-    if not learned:
-        return None
-    series = []
-    for record in learned:
-        assert record.learning is not None
-        points = [(float(point.epoch), point.test_accuracy) for point in record.learning.curve]
-        series.append((_("seed {n}").format(n=record.seed), points, None))
-    target = learned[0].learning.target_accuracy if learned[0].learning else 0.0
-    low = min(target, *(y for _label, points, _stack in series for _x, y in points))
-    last = int(max(points[-1][0] for _label, points, _stack in series))
-    return plot(
-        _("Test accuracy after each epoch, one line per trial"),
-        series,
-        y_low=low,
-        y_high=1.0,
-        x_labels=(_("epoch 1"), _("epoch {n}").format(n=last)),
-        y_labels=(figures.percent(low, 3), "100 %"),
-        rule=(target, _("dashed: target, {share}").format(share=figures.percent(target))),
-    )
-
-
-def learning_table(records: Sequence[Record]) -> Table | None:
-    """Epochs and training time to the target accuracy, one row per trial."""
-    rows = []
-    for record in records:
-        learning = record.learning
-        if learning is None:
-            continue
-        epochs = learning.epochs_to_target
-        reached = epochs is not None
-        rows.append(
-            [
-                Cell(names([record])[record.trial_id]),
-                Cell(str(record.seed), NUM),
-                Cell(str(epochs) if reached else _("not reached"), NUM),
-                Cell(figures.duration(learning.wall_ns_to_target), NUM),
-                Cell(figures.percent(learning.final_accuracy, 4), NUM),
-            ]
-        )
-    if not rows:
-        return None
-    head = [_("Trial"), _("Seed"), _("Epochs to target"), _("Training time to target"), _("Final accuracy")]
-    return Table(head, rows[-MAX_SHOWN:], _("Evaluation is outside the clock."))
-
-
 def memory_table(records: Sequence[Record]) -> Table | None:
     """Peaks from the memory trials; what could not be read keeps its reason."""
     rows = []
@@ -231,27 +183,6 @@ def memory_table(records: Sequence[Record]) -> Table | None:
             reason = record.memory.reasons.get(field, "")
             rows.append([Cell(label), Cell(figures.size(value), NUM), Cell(reason, "fb-reason")])
     return Table([_("Memory"), _("Size"), _("Note")], rows) if rows else None
-
-
-def parity_table(records: Sequence[Record]) -> Table | None:
-    """Every difference from the double-precision reference, with its tolerance."""
-    rows = []
-    for record in records:
-        if record.parity is None:
-            continue
-        for diff in record.parity.diffs:
-            rows.append(
-                [
-                    Cell(diff.what, code=True),
-                    Cell(diff.metric),
-                    Cell(figures.NONE if diff.value is None else f"{diff.value:.1e}", NUM),
-                    Cell(f"{diff.tolerance:.0e}", NUM),
-                    Cell(_("pass") if diff.passed else _("fail"), "fb-yes" if diff.passed else "fb-no"),
-                ]
-            )
-    if not rows:
-        return None
-    return Table([_("Compared"), _("Measure"), _("Difference"), _("Tolerance"), _("Outcome")], rows)
 
 
 def calibration_table(records: Sequence[Record]) -> Table | None:

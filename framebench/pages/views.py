@@ -61,6 +61,7 @@ class Plot(NamedTuple):
     dots: bool = False
     rule: float | None = None
     rule_label: str = ""
+    y_name: str = ""
 
 
 def plot(
@@ -73,6 +74,7 @@ def plot(
     y_labels: tuple[str, str],
     dots: bool = False,
     rule: tuple[float, str] | None = None,
+    y_name: str = "",
 ) -> Plot:
     """Scale ``(label, [(x, y)], stack)`` into the drawing's box, x from the least to the greatest of all."""
     xs = [x for _label, points, _stack in series for x, _y in points]
@@ -101,4 +103,5 @@ def plot(
         dots=dots,
         rule=None if rule is None else place(x_low, rule[0])[1],
         rule_label="" if rule is None else rule[1],
+        y_name=y_name,
     )

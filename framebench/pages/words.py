@@ -1,9 +1,17 @@
-"""The words that pages use: gettext's identity for now, and names in prose for what records name by code."""
+"""The words that pages use: gettext's identity for now, and names in prose for what records name by code.
+
+Stacks name themselves, their modes and their variants (``harness.frameworks.StackInfo``); one that is no longer
+there is called by its code.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from framebench.dataset import Result
-from harness.record import Contender
+from harness import frameworks
+from harness.frameworks import StackInfo
+from harness.record import Case, Contender
 
 
 def _(text: str) -> str:
@@ -11,35 +19,67 @@ def _(text: str) -> str:
     return text
 
 
+def stacks() -> list[StackInfo]:
+    """Every stack that is compared: the plain frameworks first, then those that run on another one's backend."""
+    compared = [one for one in frameworks.stacks().values() if one.name != frameworks.SELF_TEST]
+    return sorted(compared, key=lambda one: (bool(one.backend), one.title.lower()))
+
+
+def info(stack: str) -> StackInfo | None:
+    """What a stack says of itself; null for one that is no longer there."""
+    return frameworks.stacks().get(stack)
+
+
 def framework(stack: str) -> str:
     """The framework a reader would name: ``keras-jax`` is Keras."""
-    return {"torch": "PyTorch", "tensorflow": "TensorFlow", "keras": "Keras"}.get(stack.split("-")[0], stack)
+    known = info(stack)
+    return stack if known is None else family(known)
+
+
+def family(stack: StackInfo) -> str:
+    """The framework's own name: what stands before "on" where a backend has its part in the title."""
+    return stack.title.partition(" on ")[0] if stack.backend else stack.title
+
+
+def families() -> dict[str, str]:
+    """Name of each framework by the code that its files have, in the order of ``stacks``."""
+    found: dict[str, str] = {}
+    for one in stacks():
+        found.setdefault(one.framework, family(one))
+    return found
+
+
+def all_of(names: list[str], word: str = "") -> str:
+    """``PyTorch, TensorFlow or Keras`` with ``word`` before the last."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word or _('and')} {names[-1]}"
 
 
 def stack_name(stack: str) -> str:
     """``keras-jax`` → ``Keras on JAX``."""
-    family, _sep, backend = stack.partition("-")
-    if family == "keras" and backend:
-        backends = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
-        return _("Keras on {backend}").format(backend=backends.get(backend, backend))
-    return framework(stack)
+    known = info(stack)
+    return known.title if known else stack
 
 
 def mode_name(contender: Contender) -> str:
     """How the stack is used, in its community's words: ``tf.function, XLA``, ``jit, fit/predict``."""
-    variant = contender.variant.split("-") if contender.variant else []
-    backend = contender.stack.split("-")[-1]
-    if contender.mode == "compiled" and backend == "tensorflow":
-        words = ["tf.function, XLA" if "xla" in variant else "tf.function"]
-    elif contender.mode == "compiled":
-        words = [{"torch": "torch.compile", "jax": "jit"}.get(backend, _("compiled"))]
-    else:
-        words = [_(contender.mode)]
-    known = {"loop": "fit/predict", "direct": _("direct step"), "graph": "", "xla": ""}
-    words += [known.get(part, part) for part in variant]
+    known = info(contender.stack)
+    own = known.words if known else {}
+    words = [own.get(contender.mode, _(contender.mode)), *_variant_words(contender.variant, own)]
     if contender.twin:
         words.append(_("twin (A/A)"))
     return ", ".join(word for word in words if word)
+
+
+def _variant_words(variant: str, own: Mapping[str, str]) -> list[str]:
+    """A variant's parts in words; of the parts that a stack names, the longest that fit (``channels-first-loop``)."""
+    parts = variant.split("-") if variant else []
+    words = []
+    while parts:
+        length = next((n for n in range(len(parts), 0, -1) if "-".join(parts[:n]) in own), 1)
+        name = "-".join(parts[:length])
+        words.append(own.get(name, name))
+        parts = parts[length:]
+    return words
 
 
 def result_name(result: Result) -> str:
@@ -57,14 +97,70 @@ def contender_name(contender: Contender) -> str:
     return f"{stack_name(contender.stack)}, {mode_name(contender)}"
 
 
+TASKS = {
+    "train": _("training"),
+    "infer": _("inference"),
+    "prefill": _("reading a prompt"),
+    "decode": _("generating, token by token"),
+    "load": _("loading data"),
+    "call": _("calling the framework"),
+}
+
+
 def task_name(task: str) -> str:
     """``train`` → ``training``."""
-    return {"train": _("training"), "infer": _("inference")}.get(task, task)
+    return TASKS.get(task, task)
+
+
+PRECISIONS = {
+    "fp32": _("fp32"),
+    "tf32": _("fp32 with TF32 products"),
+    "bf16": _("bf16"),
+    "bf16 train": _("bf16 compute, fp32 weights"),
+    "bf16 other": _("bf16 weights and compute"),
+}
+
+
+def precision_name(case: Case) -> str:
+    """``bf16 compute, fp32 weights``: what a case's precision means for its task."""
+    detailed = f"{case.precision} {'train' if case.task == 'train' else 'other'}"
+    return PRECISIONS.get(detailed, PRECISIONS.get(case.precision, case.precision))
+
+
+def common_unit(results: Iterable[Result]) -> str:
+    """What all of them count in a step; ``samples`` where they do not agree (older records know nothing else)."""
+    units = {result.unit for result in results if result.time_ns is not None}
+    return units.pop() if len(units) == 1 else "samples"
+
+
+UNITS = {"samples": _("samples"), "images": _("images"), "tokens": _("tokens"), "calls": _("calls")}
+ONE_OF = {"samples": _("sample"), "images": _("image"), "tokens": _("token"), "calls": _("call")}
+
+
+def rate_unit(unit: str) -> str:
+    """``images/s``."""
+    return _("{unit}/s").format(unit=UNITS.get(unit, unit))
+
+
+def one_of(unit: str) -> str:
+    """``images`` → ``image``."""
+    return ONE_OF.get(unit, unit)
+
+
+MEASURES = {
+    "test accuracy": (_("test accuracy"), _("Test accuracy")),
+    "validation loss": (_("validation loss"), _("Validation loss")),
+}
+
+
+def measure_name(measure: str, first: bool = False) -> str:
+    """What a training is judged by; ``first`` begins a sentence."""
+    return MEASURES.get(measure, (measure, measure.capitalize()))[first]
 
 
 STATUSES = {
     "ok": _("measured"),
-    "not_comparable": _("not comparable: failed the parity gate"),
+    "not_comparable": _("not comparable: failed the gate"),
     "oom": _("out of memory"),
     "timeout": _("timed out"),
     "crashed": _("crashed"),
@@ -121,7 +217,9 @@ PHASES = {
     "rest_after": _("rest after the blocks"),
     "data": _("prepare the batches"),
     "canaries": _("canaries"),
-    "parity": _("compare with the reference"),
+    "parity": _("the gate: compare with the reference"),
+    "shape_before": _("compare the timed shape, before"),
+    "shape_after": _("compare the timed shape, after"),
     "steps": _("steps for the memory peak"),
     "block_size": _("find the block size"),
     "blocks": _("timed blocks"),

@@ -4,7 +4,7 @@
 (function () {
   "use strict";
   const base = document.currentScript ? document.currentScript.src.replace(/assets\/[^/]*$/, "") : "";
-  const FILTERS = ["workload", "task", "preset", "place"];
+  const FILTERS = ["workload", "task", "preset", "precision", "place"];
   let comparisons = null;
 
   function load() {

@@ -1,0 +1,198 @@
+"""The gate on a result's page: its parts in words, what came nearest to its tolerance, and the whole list at hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from framebench.dataset import Result
+from framebench.pages import figures
+from framebench.pages.evidence import Evidence, sidecar_file
+from framebench.pages.trials import MAX_SHOWN, NUM, names
+from framebench.pages.views import Cell, Table
+from framebench.pages.words import _
+from harness.record import GatePart, Parity, ParityDiff, Record
+
+SHOWN = 10  # comparisons of a part, the nearest to their tolerance first
+
+PARTS = {
+    "data": _("the same bytes: weights and batches"),
+    "logic": _("logic, computed in float64"),
+    "precision": _("the precision that is timed"),
+    "optimizer": _("the optimizer's rule by itself"),
+    "state": _("state: counters, reset, many steps at once"),
+    "shape": _("the timed batch size"),
+    "outputs": _("what the task gives back"),
+}
+METRICS = {"rel-l2": _("relative"), "abs": _("absolute")}
+
+
+class Listed(NamedTuple):
+    """Comparisons one by one, with the words above them; ``href`` leads to all of them."""
+
+    title: str
+    table: Table
+    href: str | None
+
+
+def part_names(names: Sequence[str]) -> list[str]:
+    """Parts of one gate in words; one that is looked at twice says in which precision."""
+    found = []
+    for position, name in enumerate(names):
+        words = PARTS.get(name, name)
+        if names.count(name) > 1:
+            again = name in names[:position]
+            words = f"{words}, {_('in the timed precision') if again else _('in float64')}"
+        found.append(words)
+    return found
+
+
+def lead(result: Result, version: int) -> str:
+    """With what, at which size and how a contender was compared, and how it ended; empty without a gate."""
+    parity = result.parity
+    if parity is None:
+        return ""
+    verdict = _("passed") if parity.passed else _("failed, so the contender is not comparable")
+    text = _(
+        "Compared with {reference} on the same weights and batches (preset {preset}, batch {batch}), in the mode "
+        "that is timed: {verdict}."
+    ).format(reference=parity.reference, preset=parity.preset, batch=parity.batch, verdict=verdict)
+    if version < 3:
+        text += " " + _(
+            "This was the gate of record version {version}: fixed tolerances, in the timed precision alone; its timed "
+            "shape was looked at by its first output."
+        ).format(version=version)
+    return text
+
+
+def parts_table(parity: Parity | None) -> Table | None:
+    """One row per part: how many comparisons, how many failed, the nearest to its tolerance."""
+    if parity is None or not parity.parts:
+        return None
+    named = part_names([part.name for part in parity.parts])
+    rows = [_row(name, part) for name, part in zip(named, parity.parts, strict=True)]
+    return _without_empty_notes(Table(_head(_("Part")), rows))
+
+
+def shape_table(records: Sequence[Record]) -> Table | None:
+    """The timed shape before and after the blocks, per trial."""
+    rows = []
+    for record in [one for one in records if one.shape_before or one.shape_after][-MAX_SHOWN:]:
+        trial = names([record])[record.trial_id]
+        for part, when in ((record.shape_before, _("before")), (record.shape_after, _("after"))):
+            if part is not None:
+                rows.append(_row(f"{trial}, {when}", part))
+    if not rows:
+        return None
+    caption = _(
+        "The very model that was timed, at its own batch size, from its initial state, against double precision."
+    )
+    return _without_empty_notes(Table(_head(_("Trial")), rows, caption))
+
+
+def listed(result: Result, evidence: Evidence, up: str) -> Listed | None:
+    """The gate's comparisons one by one: from the sidecar where it is at hand, else what the record itself holds."""
+    trial = result.parity_trial
+    if trial is None or trial.parity is None:
+        return None
+    whole = evidence.series(trial).get("gate")
+    if whole:
+        rows, left = _of_parts(whole)
+        title = _("The gate's comparisons, the nearest to their tolerance first")
+        if left:
+            title += " " + _("({n} more in the download)").format(n=left)
+        return Listed(title, Table(_list_head(), rows), up + sidecar_file(trial.trial_id))
+    if not trial.parity.diffs:
+        return None
+    failed_only = all(not diff.passed for diff in trial.parity.diffs)
+    title = _("What failed") if failed_only else _("The gate's comparisons")
+    return Listed(title, Table(_list_head()[1:], [_comparison(diff) for diff in trial.parity.diffs]), None)
+
+
+def kernels(records: Sequence[Record]) -> dict[str, str]:
+    """Which path really ran, where the framework tells, of the newest trial that says."""
+    return next((record.kernels for record in reversed(records) if record.kernels), {})
+
+
+def _of_parts(whole: list[dict[str, Any]]) -> tuple[list[list[Cell]], int]:
+    rows, left = [], 0
+    for name, part in zip(part_names([part["part"] for part in whole]), whole, strict=True):
+        diffs = sorted(msgspec.convert(part["diffs"], list[ParityDiff]), key=_nearness, reverse=True)
+        left += max(0, len(diffs) - SHOWN)
+        rows += [[Cell(name, "fb-reason"), *_comparison(diff)] for diff in diffs[:SHOWN]]
+    return rows, left
+
+
+def _nearness(diff: ParityDiff) -> float:
+    """How near to its tolerance, or how far above."""
+    if diff.value is None:
+        return math.inf
+    return diff.value / diff.tolerance if diff.tolerance else math.inf if diff.value else 0.0
+
+
+def _without_empty_notes(table: Table) -> Table:
+    """The last column only where it says something."""
+    if any(row[-1].text for row in table.rows):
+        return table
+    return table._replace(head=table.head[:-1], rows=[row[:-1] for row in table.rows])
+
+
+def _head(first: str) -> list[str]:
+    return [
+        first,
+        _("Checks"),
+        _("Failed"),
+        _("Nearest to its tolerance"),
+        _("Difference"),
+        _("Tolerance"),
+        _("Note"),
+    ]
+
+
+def _row(name: str, part: GatePart) -> list[Cell]:
+    worst = part.worst
+    notes = []
+    if part.skipped:
+        notes.append(_("not checked: {why}").format(why=part.skipped))
+    if part.left_out:
+        notes.append(_("{n} left out: no tolerance would check anything").format(n=part.left_out))
+    return [
+        Cell(name, "fb-reason"),
+        Cell(str(part.checks) if part.checks else figures.NONE, NUM),
+        Cell(str(part.failed) if part.checks else figures.NONE, f"{NUM} fb-no" if part.failed else NUM),
+        Cell(worst.what if worst else figures.NONE, code=worst is not None),
+        Cell(_difference(worst), NUM),
+        Cell(_tolerance(worst), NUM),
+        Cell("; ".join(notes), "fb-reason"),
+    ]
+
+
+def _list_head() -> list[str]:
+    return [_("Part"), _("Compared"), _("Measure"), _("Difference"), _("Tolerance"), _("Outcome")]
+
+
+def _comparison(diff: ParityDiff) -> list[Cell]:
+    return [
+        Cell(diff.what, code=True),
+        Cell(METRICS.get(diff.metric, diff.metric)),
+        Cell(_difference(diff), NUM),
+        Cell(_tolerance(diff), NUM),
+        Cell(_("pass") if diff.passed else _("fail"), "fb-yes" if diff.passed else "fb-no"),
+    ]
+
+
+def _difference(diff: ParityDiff | None) -> str:
+    if diff is None:
+        return figures.NONE
+    return _("not finite") if diff.value is None else _number(diff.value)
+
+
+def _tolerance(diff: ParityDiff | None) -> str:
+    return figures.NONE if diff is None else _number(diff.tolerance)
+
+
+def _number(value: float) -> str:
+    return "0" if value == 0 else "1" if value == 1 else f"{value:.1e}"
