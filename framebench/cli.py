@@ -12,7 +12,7 @@ from rich.console import Console
 from framebench.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-console = Console(soft_wrap=True, highlight=False)
+console = Console(soft_wrap=True, highlight=False, emoji=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -147,6 +147,12 @@ _image = click.option(
     multiple=True,
     help="Measure its stack in this image instead of the default one, e.g. an earlier version (repeatable).",
 )
+_cores = click.option(
+    "--cores",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Cores of each trial.  [default: all that the machine that measures lets trials use]",
+)
 _results = click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
@@ -163,6 +169,7 @@ _results = click.option(
 @_case
 @_contender
 @_image
+@_cores
 @_results
 def plan(**options: Any) -> None:
     """Print what would run, what is done already, and how long it would take."""
@@ -180,6 +187,7 @@ def plan(**options: Any) -> None:
 @_case
 @_contender
 @_image
+@_cores
 @_results
 @click.option("--force", is_flag=True, help="Run trials again that are done already.")
 def run(**options: Any) -> None:
@@ -188,6 +196,75 @@ def run(**options: Any) -> None:
     from framebench.commands import run as command
 
     sys.exit(command.run(Request(ROOT, **options), console))
+
+
+def _gate_options(command: Any) -> Any:
+    """What `gate` and `mutate` are asked about."""
+    for option in (
+        click.option("--mode", help="eager or compiled.  [default: the stack's plainest]"),
+        click.option("--variant", help="A variant that the stack declares.  [default: the plainest]"),
+        click.option("--task", help="One task.  [default: all of the workload's]"),
+        click.option("--preset", default="smoke", show_default=True, help="A size of the workload."),
+        click.option("--precision", default="fp32", show_default=True, help="fp32, tf32 or bf16."),
+        click.option(
+            "--batch", type=click.IntRange(1), help="Batch of the timed shape.  [default: a stored one]"
+        ),
+    ):
+        command = option(command)
+    return click.argument("workload")(click.argument("stack")(command))
+
+
+@cli.command()
+@_gate_options
+@_executor
+@click.option(
+    "--all", "all_rows", is_flag=True, help="Every comparison, not only what failed and the nearest."
+)
+def gate(**options: Any) -> None:
+    """Hold one implementation against the reference: value and tolerance of each comparison; 1 if one fails."""
+    from framebench.commands import gate as command
+
+    sys.exit(command.run(ROOT, command.GateRequest(**options), console))
+
+
+@cli.command()
+@_gate_options
+def mutate(**options: Any) -> None:
+    """Plant faults in a right implementation and say what caught each; 1 if one survives."""
+    from framebench.commands import mutate as command
+    from framebench.commands.gate import GateRequest
+
+    sys.exit(command.run(ROOT, GateRequest(**options, executor="venv", all_rows=False), console))
+
+
+@cli.group()
+def new() -> None:
+    """Start something new from a skeleton."""
+
+
+@new.command(name="workload")
+@click.argument("name")
+def new_workload(name: str) -> None:
+    """Write harness/workloads/NAME: a specification, a file for each framework to fill in; say what is next."""
+    from framebench.commands import new as command
+
+    command.workload(ROOT, name, console)
+
+
+@cli.command()
+@click.argument("workload")
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="PRESET:TASK:BATCH",
+    help="A timed shape to compute (repeatable).  [default: every CPU case of the suites]",
+)
+def reference(workload: str, shapes: tuple[str, ...]) -> None:
+    """Compute and store what float64 says about a workload, and measure the gate's tolerances."""
+    from framebench.commands import reference as command
+
+    sys.exit(command.run(ROOT, workload, shapes, console))
 
 
 @cli.command()

@@ -9,6 +9,7 @@ from rich.console import Console
 from framebench import dataset
 from framebench.commands.saying import Sayer
 from framebench.pages.answer_words import plain, title
+from framebench.pages.words import rate_unit
 
 
 def run(results: Path, console: Console) -> None:
@@ -17,7 +18,11 @@ def run(results: Path, console: Console) -> None:
     for answer in dataset.load([results] if results.exists() else []).answers:
         say(f"{title(answer.question)}: {plain(answer)}")
         for result in answer.best:
-            rate = f"{result.throughput.value:,.0f} samples/s" if result.throughput else result.status
+            rate = (
+                f"{result.throughput.value:,.0f} {rate_unit(result.unit)}"
+                if result.throughput
+                else result.status
+            )
             say(f"  {result.id}  {result.label:<40} {rate:>21}")
         if answer.case:
             case = answer.case

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from framebench import dataset
 from framebench.commands.phrases import interval
+from framebench.pages.flags import unranked_word
 
 
 def run(results: Path, a: str, b: str, console: Console) -> None:
@@ -24,4 +25,6 @@ def run(results: Path, a: str, b: str, console: Console) -> None:
     )
     for result in (one, other):
         if not result.ranked:
-            console.print(f"note: {result.label} is unranked ({result.unranked_because})", markup=False)
+            console.print(
+                f"note: {result.label} is unranked ({unranked_word(result.unranked_because)})", markup=False
+            )

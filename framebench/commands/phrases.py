@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from framebench.campaign.plan import Planned
 from framebench.dataset.trial_figures import step_ns
+from framebench.pages import flags, words
 from framebench.statistics.interval import Estimate
 from harness.record import Record
 
@@ -31,8 +32,9 @@ def outcome_line(record: Record) -> str:
         return f"{outcome.status}: {outcome.reason or ''}".rstrip(": ")
     step = step_ns(record)
     if record.timing and step:
-        flags = f"  [{'; '.join(record.flags)}]" if record.flags else ""
-        return f"{record.timing.samples_per_step / step * 1e9:,.0f} samples/s{flags}"
+        found = "; ".join(flags.word(flag) for flag in record.flags)
+        rate = record.timing.units_per_step / step * 1e9
+        return f"{rate:,.0f} {words.rate_unit(record.timing.unit)}" + (f"  [{found}]" if found else "")
     return "ok"
 
 

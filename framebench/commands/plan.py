@@ -9,6 +9,7 @@ from rich.console import Console
 from framebench.campaign.opening import Bench, open_campaign
 from framebench.campaign.preparation import still_needed
 from framebench.campaign.request import Request, Resolved, as_known, resolve
+from framebench.campaign.unsupported import broken_folders
 from framebench.commands.phrases import minutes
 from framebench.commands.saying import Sayer
 
@@ -23,8 +24,24 @@ def run(request: Request, console: Console) -> None:
     for batch in bench.plan.rounds:
         for trial in batch:
             say(f"round {trial.round:<2} {trial.kind:<10} {trial.case.path}  {trial.contender.slug}")
-    for line in [*plan_lines(bench), *preparation_lines(request, resolved)]:
+    for line in [
+        *plan_lines(bench),
+        *unsupported_lines(resolved),
+        *preparation_lines(request, resolved),
+    ]:
         say(line)
+    if resolved.nothing_here and resolved.stacks:
+        say(
+            "nothing of this plan can run here; a machine that can would run the trials above, the time "
+            "estimated from their FLOPs where nothing like them was ever measured"
+        )
+
+
+def unsupported_lines(resolved: Resolved) -> Iterator[str]:
+    """What of the suite cannot run, by cause."""
+    yield from broken_folders(resolved.suite)
+    for one in resolved.unsupported:
+        yield one.sentence()
 
 
 def plan_lines(bench: Bench) -> Iterator[str]:
@@ -49,6 +66,6 @@ def preparation_lines(request: Request, resolved: Resolved) -> Iterator[str]:
     needed = still_needed(request, resolved)
     if needed:
         yield (
-            f"to prepare: {', '.join(needed.stacks)}; download about {needed.download_bytes / 1e6:,.0f} MB, "
+            f"to prepare: {', '.join(map(str, needed.stacks))}; download about {needed.download_bytes / 1e6:,.0f} MB, "
             f"disk about {needed.disk_bytes / 1e9:.1f} GB"
         )

@@ -15,8 +15,9 @@ from framebench.campaign.preparation import prepare
 from framebench.campaign.request import Request, Resolved, Say, as_known, resolve
 from framebench.commands.campaign_progress import CampaignProgress
 from framebench.commands.phrases import minutes
-from framebench.commands.plan import plan_lines, preparation_lines
+from framebench.commands.plan import plan_lines, preparation_lines, unsupported_lines
 from framebench.commands.saying import Sayer
+from framebench.executors import StackOn
 from harness.record import ImageRef
 
 
@@ -24,6 +25,8 @@ def run(request: Request, console: Console) -> int:
     """Run the campaign; exit code 0 when it ended as planned or by the budget, 130 when stopped by hand."""
     say = Sayer(console)
     resolved = resolve(request, say)
+    for line in unsupported_lines(resolved):
+        say(line)
     images = _prepared(request, resolved, say)
     bench = open_campaign(request, resolved, images, say)
     for line in plan_lines(bench):
@@ -37,9 +40,9 @@ def run(request: Request, console: Console) -> int:
     return 130 if bench.campaign.stop_after_trial else 0
 
 
-def _prepared(request: Request, resolved: Resolved, say: Say) -> dict[str, ImageRef]:
+def _prepared(request: Request, resolved: Resolved, say: Say) -> dict[StackOn, ImageRef]:
     """The environments; what they take is said before anything is fetched."""
-    if len(resolved.ready) < len(resolved.stacks):
+    if len(resolved.ready) < len(resolved.stacks) and not resolved.nothing_here:
         estimate = open_campaign(request, resolved, as_known(resolved), say).plan.estimate_s
         say(f"to measure: about {minutes(estimate)}")
         for line in preparation_lines(request, resolved):

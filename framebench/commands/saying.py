@@ -35,7 +35,7 @@ class Sayer:
         self._console = console
 
     def __call__(self, line: str) -> None:
-        self._console.print(line, markup=False)
+        self._console.print(line, markup=False, emoji=False)
 
     def bar(self, label: str, total: int, done: int) -> AbstractContextManager[DownloadBar] | None:
         """A bar that goes when the download is there; null where there is no terminal."""

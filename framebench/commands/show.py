@@ -9,6 +9,8 @@ from rich.console import Console
 from framebench import dataset
 from framebench.commands.phrases import interval
 from framebench.dataset import Dataset, Result
+from framebench.pages.flags import unranked_word, word
+from framebench.pages.words import rate_unit
 
 
 def run(results: Path, wanted: str | None, console: Console) -> None:
@@ -36,10 +38,12 @@ def _list(data: Dataset, console: Console) -> None:
             place = (result.host_id, result.case.path)
             console.print(f"\n{result.case.path} on {result.host_id}", markup=False)
         speed = (
-            f"{result.throughput.value:>11,.0f} samples/s" if result.throughput else f"{result.status:>21}"
+            f"{result.throughput.value:>11,.0f} {rate_unit(result.unit):<9}"
+            if result.throughput
+            else f"{result.status:>21}"
         )
         where = "" if result.container else f", {result.executor}"
-        rank = "" if result.ranked else f", unranked: {result.unranked_because}"
+        rank = "" if result.ranked else f", unranked: {unranked_word(result.unranked_because)}"
         line = f"  {result.id}  {result.label:<40} {speed}  {len(result.timed)} rounds{where}{rank}"
         console.print(line, markup=False)
 
@@ -62,13 +66,18 @@ def _one(data: Dataset, result: Result, console: Console) -> None:
             high=None if result.time_ns.high is None else result.time_ns.high / 1e6,
         )
         lines += [
-            ("throughput", f"{interval(result.throughput, ',.0f')} samples/s, {result.throughput.n} rounds"),
+            (
+                "throughput",
+                f"{interval(result.throughput, ',.0f')} {rate_unit(result.unit)}, {result.throughput.n} rounds",
+            ),
             ("step", f"{interval(milliseconds, '.3f')} ms"),
         ]
     if not result.ranked:
-        lines.append(("unranked", result.unranked_because or ""))
+        lines.append(("unranked", unranked_word(result.unranked_because)))
     if result.flags:
-        lines.append(("flags", ", ".join(f"{flag} ({count} trials)" for flag, count in result.flags.items())))
+        lines.append(
+            ("flags", ", ".join(f"{word(flag)} ({count} trials)" for flag, count in result.flags.items()))
+        )
     for reproduction in data.reproductions.get(result.id, []):
         lines.append(("reproduced", f"{reproduction.reproduced_utc}: {reproduction.verdict}"))
     lines.append(("check it", f"make reproduce RESULT={result.id}"))

@@ -15,9 +15,8 @@ from framebench.campaign.here import this_checkout
 from framebench.campaign.plan import Planned
 from framebench.campaign.runner import Runner
 from framebench.campaign.suites import Suite
-from framebench.executors import Executor, Unavailable
+from framebench.executors import Executor, StackOn, Unavailable
 from framebench.executors.choose import choose
-from framebench.executors.machine import cores_allowed
 from framebench.executors.system import SystemExecutor
 from harness.frameworks import SELF_TEST
 from harness.record import Contender, ImageRef, Record, TrialKind
@@ -86,7 +85,7 @@ class SelfTestCampaigns:
         self.suite = suites.load_self_test(root, "planted")
         self.observer_suite = suites.load_self_test(root, "observer")
         self.executor: Executor = SystemExecutor(root)
-        self.images = {SELF_TEST: ImageRef(name=None)}
+        self.images = {StackOn(SELF_TEST): ImageRef(name=None)}
         self._campaigns = 0
 
     def run(self, form: Form) -> Trials:
@@ -125,11 +124,12 @@ class SelfTestCampaigns:
         smoke = suites.load(self.root, "smoke")
         suite = msgspec.structs.replace(smoke, contenders=[REAL_CONTENDER], twin=REAL_CONTENDER)
         original, twin = suite.entrants()
-        prepared = executor.prepare([original.stack], self.progress.say)[original.stack]
+        wanted = StackOn(original.stack)
+        prepared = executor.prepare([wanted], self.progress.say)[wanted]
         if isinstance(prepared, Unavailable):
             return [], prepared.reason
-        runner = self._open(suite, executor, {original.stack: prepared})
-        case = next(case for case in suite.expand(cores_allowed()) if case.workload == "mlp")
+        runner = self._open(suite, executor, {wanted: prepared})
+        case = next(case for case in suite.expand(executor.machine().cores_allowed) if case.workload == "mlp")
         with self.progress.stage(f"A/A of {REAL_CONTENDER}", 1 + 2 * rounds):
             gate = runner.run(Planned("parity", case, original, 0))
             return [gate, *runner.rounds(case, [original, twin], rounds, self._id)], None
@@ -139,7 +139,7 @@ class SelfTestCampaigns:
         """Of the campaign that was opened last; each has its own."""
         return f"{self._campaigns:012x}"
 
-    def _open(self, suite: Suite, executor: Executor, images: dict[str, ImageRef]) -> Runner:
+    def _open(self, suite: Suite, executor: Executor, images: dict[StackOn, ImageRef]) -> Runner:
         self._campaigns += 1
         campaign = Campaign(suite, executor, images, self.source, self.folder, self._id)
         return Runner(executor, self.folder, campaign.spec, lambda trial, record: self.progress.advance())
