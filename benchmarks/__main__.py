@@ -21,10 +21,10 @@ def main() -> None:
     pythons = {}
     for row in matrix.select():
         environments.prepare_row(row, print)
-        pythons[row.stack] = ROOT / "build" / "venvs" / row.name / "bin" / "python"
+        pythons[row.stack] = environments.interpreter(row.name)
     _run([str(pythons["torch"]), "-m", "benchmarks.harness_overhead"])
     for stack, python in pythons.items():
-        _run([str(python), "-m", "benchmarks.native_loops", stack])
+        _run([str(python), "-m", "benchmarks.against_native", stack])
     _run([sys.executable, "-m", "benchmarks.warmup_rule"])
     _run([sys.executable, "-m", "benchmarks.statistics_speed"])
     _run([sys.executable, "-m", "benchmarks.coverage"])

@@ -1,28 +1,102 @@
 """Does the harness's block cost more than a hand-written loop of the same step?
 
-Pairs of (harness block, hand-written loop) over the same number of steps of the same work, interleaved in random order,
-their number fixed beforehand. Run-queue wait, which is the other tenants' doing, is taken out of each duration. The
-95 % interval of the ratio is held against [0.99, 1.01]: pass if wholly inside, fail if wholly outside, else undecided.
+``python -m benchmarks.harness_overhead [--stack torch] [--pairs 60]``. For every workload below in its smoke
+preset, pairs of (the protocol's block around the driver's ``run``, a hand-written loop), over the same
+number of steps, interleaved in random order, their number fixed beforehand. The loop uses the driver's own model,
+optimizer and batches, so that both do the same work in the same memory. On one core; run-queue wait, which is the
+other tenants' doing, is taken out of each duration. The 95 % interval of the ratio is held against [0.99, 1.01]: pass
+if wholly inside, fail if wholly outside, else undecided.
 """
 
 from __future__ import annotations
 
-import math
-import random
+import argparse
+import itertools
+import os
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
-import numpy as np
 
+from benchmarks.pairs import T_95, Ratio, interleaved, ratio
 from framebench.campaign.suites import load, parse_contender
-from harness import frameworks, protocol, workloads
-from harness.workloads import Job
+from harness import frameworks, protocol
+from harness.frameworks import Stack
+from harness.gate.check import timed_job
+from harness.record import Case, Contender, Protocol
+from harness.trials.prepare import pin
 
-PAIRS = 60
-T_95 = 2.001  # Student's t, 0.975, 59 degrees of freedom
-BOUND = 0.01
 ROOT = Path(__file__).resolve().parent.parent
+BOUND = 0.01
+WORKLOADS = ("convstack", "resnet50", "gpt")
+
+Step = Callable[..., Any]
+
+
+def torch_step(driver: Any) -> Step:
+    loss_of, model, optimizer = driver.file.loss, driver.model, driver.optimizer
+    declared, steps = driver.job.workload.optimizer, itertools.count()
+
+    def step(*inputs: Any) -> Any:
+        optimizer.zero_grad()
+        loss = loss_of(model, *inputs)
+        loss.backward()
+        if declared.schedule is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = declared.lr * declared.schedule.factor(next(steps))
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def tensorflow_step(driver: Any) -> Step:
+    import tensorflow as tf
+
+    @tf.function
+    def step(*inputs: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = driver.file.loss(driver.model, *inputs)
+        driver.optimizer.apply(tape.gradient(loss, driver.optimizer.weights))
+        return loss
+
+    return step  # type: ignore[no-any-return]
+
+
+def jax_step(driver: Any) -> Step:
+    import jax
+    import optax
+
+    def loss_of(params: Any, buffers: Any, *inputs: Any) -> Any:
+        if driver.buffered:
+            return driver.file.loss(driver.model, params, buffers, *inputs)
+        return driver.file.loss(driver.model, params, *inputs), buffers
+
+    def update(state: Any, *inputs: Any) -> Any:
+        params, buffers, slots = state
+        (loss, buffers), gradients = jax.value_and_grad(loss_of, has_aux=True)(params, buffers, *inputs)
+        updates, slots = driver.optimizer.update(gradients, slots, params)
+        return loss, (optax.apply_updates(params, updates), buffers, slots)
+
+    compiled = jax.jit(update, donate_argnums=0)
+    state = jax.tree.map(jax.numpy.copy, driver.carry)
+
+    def step(*inputs: Any) -> Any:
+        nonlocal state
+        loss, state = compiled(state, *inputs)
+        return loss, state
+
+    return step
+
+
+STEPS = {  # the contender, and its step by hand
+    "torch": ("torch-eager", torch_step),
+    "tensorflow": ("tensorflow-compiled-graph", tensorflow_step),
+    "jax": ("jax-compiled", jax_step),
+}
 
 
 def waited_ns() -> int:
@@ -30,56 +104,58 @@ def waited_ns() -> int:
     return sum(int(path.read_text().split()[1]) for path in Path("/proc/self/task").glob("*/schedstat"))
 
 
-def main() -> None:
-    """Print the ratio, its interval and the verdict."""
-    suite = load(ROOT, "smoke")
-    case = next(case for case in suite.expand(1) if case.workload == "convstack")
-    contender = parse_contender("torch-eager")
-    stack = frameworks.load("torch")
-    stack.configure(contender, 1, 0)
-    workload = workloads.get(case.workload)
-    weights = workload.weights(case.preset, 0)
-    batches = workload.batches(case.preset, case.batch, 0)
-    work = workloads.build(Job(workload, case, contender, weights, batches), stack)
-    work.reset(weights)
-    rules = msgspec.structs.replace(suite.protocol, measure_blocks=1, measure_s=0.0)
-    warm = protocol.warm_up(work.run, stack.barrier, rules, stack.compile_events)
-    steps = protocol.block_size(work.run, stack.barrier, rules, warm.steps_per_block).steps
+def compare(
+    case: Case, contender: Contender, stack: Stack, by_hand: Any, rules: Protocol, pairs: int
+) -> tuple[Ratio, int]:
+    """The harness's block over the loop, and the steps in both."""
+    stack.configure(case, contender, 0)
+    driver = frameworks.build(timed_job(case, contender), stack)
+    one_block = msgspec.structs.replace(rules, measure_blocks=1, measure_s=0.0)
+    warm = protocol.warm_up(driver.run, stack.barrier, rules, stack.compile_events)
+    steps = protocol.block_size(driver.run, stack.barrier, rules, warm.steps_per_block).steps
+    step, batches = by_hand(driver), driver.stream.batches  # type: ignore[attr-defined]
 
     def by_harness() -> float:
         waited = waited_ns()
-        blocks, _ = protocol.measure(work.run, stack.barrier, rules, steps)
+        blocks, _ = protocol.measure(driver.run, stack.barrier, one_block, steps)
         return blocks[0].wall_ns - (waited_ns() - waited)
 
-    def by_hand() -> float:
+    def loop() -> float:
         waited = waited_ns()
         start = time.perf_counter_ns()
-        loss = work.run(steps)
-        stack.barrier(loss)
+        for number in range(steps):
+            output = step(*batches[number % len(batches)])
+        stack.barrier(output)
         return time.perf_counter_ns() - start - (waited_ns() - waited)
 
-    order = random.Random(0)
-    ratios = []
-    for _ in range(PAIRS):
-        if order.random() < 0.5:
-            harness, hand = by_harness(), by_hand()
-        else:
-            hand, harness = by_hand(), by_harness()
-        ratios.append(math.log(harness / hand))
-    mean = float(np.mean(ratios))
-    spread = float(np.std(ratios, ddof=1))
-    half = T_95 * spread / math.sqrt(PAIRS)
-    low, high = math.exp(mean - half), math.exp(mean + half)
-    if low >= 1 - BOUND and high <= 1 + BOUND:
-        verdict = "pass"
-    elif high < 1 - BOUND or low > 1 + BOUND:
-        verdict = "fail"
-    else:
-        verdict = "undecided"
-    print(
-        f"harness / hand-written loop, {PAIRS} pairs of {steps} steps, run-queue wait taken out: "
-        f"{math.exp(mean):.4f} [{low:.4f}, {high:.4f}], spread of one pair {spread:.1%}: {verdict}"
-    )
+    loop()  # compile
+    return ratio(interleaved(by_harness, loop, pairs)), steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--stack", default="torch", choices=sorted(STEPS))
+    parser.add_argument("--pairs", type=int, default=60, choices=sorted(T_95))
+    arguments = parser.parse_args()
+    pin(1)
+    os.environ.update(frameworks.environment(arguments.stack, 1, None))
+    stack = frameworks.load(arguments.stack)
+    slug, by_hand = STEPS[arguments.stack]
+    suite = load(ROOT, "smoke")
+    verdicts: Counter[str] = Counter()
+    for case in suite.expand(1):
+        if case.task != "train" or case.workload not in WORKLOADS:
+            continue
+        found, steps = compare(case, parse_contender(slug), stack, by_hand, suite.protocol, arguments.pairs)
+        verdict = found.judge(at_least=1 - BOUND, at_most=1 + BOUND)
+        verdicts[verdict] += 1
+        print(
+            f"{slug} {case.path}, harness / by hand, {arguments.pairs} pairs of {steps} steps, run-queue wait "
+            f"taken out: {found}, spread of one pair {found.spread:.1%}: {verdict}",
+            flush=True,
+        )
+    counted = ", ".join(f"{verdicts[word]} {word}" for word in ("pass", "fail", "undecided"))
+    print(f"harness / hand-written loop within {1 - BOUND:.2f} to {1 + BOUND:.2f}: {counted}")
 
 
 if __name__ == "__main__":
