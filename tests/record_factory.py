@@ -7,11 +7,12 @@ import gzip
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
+from framebench.records.identity import protocol_hash
 from harness.record import (
     Block,
     Calibration,
@@ -20,6 +21,7 @@ from harness.record import (
     Ceiling,
     Contender,
     Energy,
+    GatePart,
     GpuTelemetry,
     Hardware,
     ImageRef,
@@ -47,6 +49,7 @@ from harness.record import (
 
 CASE = Case(workload="convstack", preset="cpu", task="train", batch=16, cores=2)
 MLP_CASE = Case(workload="mlp", preset="cpu", task="train", batch=32, cores=2)
+GPT_CASE = Case(workload="gpt", preset="cpu", task="train", batch=4, cores=2)
 CONTENDERS = (
     Contender(stack="torch", mode="eager"),
     Contender(stack="torch", mode="compiled"),
@@ -83,11 +86,20 @@ def image(contender: Contender, container: bool = True) -> ImageRef:
         name=name,
         config_digest=f"sha256:{sha('config ' + name)}" if container else None,
         lock_sha256=sha("lock " + name),
+        base_sha256=sha("base"),
         compiler="g++ 12.2.0" if contender.mode == "compiled" else None,
     )
 
 
-def timing(step_ns: float, blocks: int = 10, within: float = 0.005, seed: int = 0) -> Timing:
+def timing(
+    step_ns: float,
+    blocks: int = 10,
+    within: float = 0.005,
+    seed: int = 0,
+    units: int = 16,
+    unit: Literal["samples", "images", "tokens", "calls"] = "images",
+    flops_causal: int | None = None,
+) -> Timing:
     """Blocks of about 160 ms around ``step_ns``, spread log-normally by ``within``."""
     random = np.random.default_rng(seed)
     steps = max(1, round(160e6 / step_ns))
@@ -105,8 +117,10 @@ def timing(step_ns: float, blocks: int = 10, within: float = 0.005, seed: int = 
             Block(steps=steps, wall_ns=int(wall), cpu_ns=int(1.9 * wall), wait_ns=None) for wall in walls
         ],
         steady_class="steady",
-        samples_per_step=16,
+        units_per_step=units,
+        unit=unit,
         flops_per_step=3_500_000_000,
+        flops_causal_per_step=flops_causal,
         barrier_ns=2_000,
         call_overhead_ns=15_000,
         call_overhead_share=0.0001,
@@ -120,31 +134,122 @@ def timing(step_ns: float, blocks: int = 10, within: float = 0.005, seed: int = 
     )
 
 
+def diff(what: str, value: float | None, tolerance: float, metric: Literal["rel-l2", "abs"]) -> ParityDiff:
+    """A comparison with its outcome."""
+    passed = value is not None and value <= tolerance
+    return ParityDiff(what=what, metric=metric, value=value, tolerance=tolerance, passed=passed)
+
+
+# What a gate compares, part by part, in a trial that passes
+_RULE = [diff("rule of the weights", 0.31, 1.0, "rel-l2")]
+_STATE = [diff("steps counted", 0.0, 0.0, "abs")]
+GATE: list[tuple[str, list[ParityDiff]]] = [
+    ("data", [diff("bytes of the weights", 0.0, 0.0, "abs"), diff("bytes of the batches", 0.0, 0.0, "abs")]),
+    (
+        "logic",
+        [diff("loss 1", 2.2e-16, 1e-9, "abs"), diff("gradients conv0/kernel", 4.4e-16, 1e-9, "rel-l2")],
+    ),
+    ("optimizer", _RULE),
+    ("state", _STATE),
+    (
+        "precision",
+        [
+            diff("loss 1", 1.2e-7, 1e-5, "abs"),
+            diff("gradients conv0/kernel", 2.4e-6, 1e-4, "rel-l2"),
+            diff("updates conv0/kernel", 8.0e-6, 1e-3, "rel-l2"),
+        ],
+    ),
+    ("optimizer", _RULE),
+    ("state", _STATE),
+]
+
+
+def part(name: str, diffs: Sequence[ParityDiff], left_out: int = 0) -> GatePart:
+    """What a record keeps of one part; the comparison nearest to its tolerance is its worst."""
+
+    def nearness(one: ParityDiff) -> float:
+        return (one.value or 0.0) / one.tolerance if one.tolerance else float(bool(one.value))
+
+    fields = {
+        "name": name,
+        "checks": len(diffs),
+        "failed": sum(not one.passed for one in diffs),
+        "worst": max(diffs, key=nearness),
+        "left_out": left_out,
+    }
+    return msgspec.convert(fields, GatePart, from_attributes=True)
+
+
+def gate(passed: bool = True) -> list[tuple[str, list[ParityDiff]]]:
+    """All comparisons of a gate; one that fails ends with the part that failed."""
+    if passed:
+        return GATE
+    wrong = diff("gradients conv0/kernel", 0.02, 1e-4, "rel-l2")
+    parts = GATE[:5]
+    return [*parts[:-1], (parts[-1][0], [wrong if one.what == wrong.what else one for one in parts[-1][1]])]
+
+
 def parity(passed: bool = True) -> Parity:
-    diffs = [
-        ParityDiff(what=what, metric="rel-l2", value=value, tolerance=tolerance, passed=value <= tolerance)
-        for what, value, tolerance in [
-            ("logits", 3.1e-7 if passed else 0.02, 1e-5),
-            ("loss", 1.2e-7, 1e-5),
-            ("gradient conv0/kernel", 2.4e-6, 1e-4),
-            ("update conv0/kernel", 8.0e-6, 1e-3),
-        ]
-    ]
-    return Parity(reference="numpy float64", preset="parity", batch=4, steps=3, diffs=diffs, passed=passed)
+    parts = [part(name, diffs, left_out=2 if name == "precision" else 0) for name, diffs in gate(passed)]
+    if passed:
+        parts.append(GatePart(name="shape", checks=0, failed=0, skipped="no reference for batch 16"))
+    return Parity(
+        reference="torch 2.13.0 float64",
+        preset="cpu",
+        batch=4,
+        steps=3,
+        diffs=[one for _name, diffs in gate(passed) for one in diffs if not one.passed],
+        passed=passed,
+        parts=parts,
+    )
+
+
+def gate_sidecar(passed: bool = True) -> Sidecar:
+    """The gate's whole list, as a parity trial's sidecar has it."""
+    parts = [{"part": name, "diffs": msgspec.to_builtins(diffs)} for name, diffs in gate(passed)]
+    return inline_sidecar({"gate": parts})
+
+
+def shape() -> GatePart:
+    """A look at the timed shape, passed."""
+    return part("shape", [diff("loss 1", 1.1e-7, 1e-5, "abs"), diff("steps counted", 0.0, 0.0, "abs")])
 
 
 def learning(final: float = 0.97) -> Learning:
+    """Test accuracy after each of eight epochs."""
     curve = [
-        LearningPoint(epoch=epoch + 1, train_wall_ns=40_000_000 * (epoch + 1), test_accuracy=accuracy)
+        LearningPoint(epoch=epoch + 1, train_wall_ns=40_000_000 * (epoch + 1), score=accuracy)
         for epoch, accuracy in enumerate(np.linspace(0.8, final, 8).round(4).tolist())
     ]
-    reached = next((point for point in curve if point.test_accuracy >= 0.95), None)
+    reached = next((point for point in curve if point.score >= 0.95), None)
+    return _learning("test accuracy", 0.95, True, curve, reached)
+
+
+def learning_loss(final: float = 1.9) -> Learning:
+    """Validation loss after each of eight epochs: lower is better."""
+    curve = [
+        LearningPoint(epoch=epoch + 1, train_wall_ns=40_000_000 * (epoch + 1), score=loss)
+        for epoch, loss in enumerate(np.linspace(4.5, final, 8).round(4).tolist())
+    ]
+    reached = next((point for point in curve if point.score <= 2.0), None)
+    return _learning("validation loss", 2.0, False, curve, reached)
+
+
+def _learning(
+    measure: Literal["test accuracy", "validation loss"],
+    target: float,
+    higher: bool,
+    curve: list[LearningPoint],
+    reached: LearningPoint | None,
+) -> Learning:
     return Learning(
-        target_accuracy=0.95,
+        measure=measure,
+        target=target,
+        higher=higher,
         curve=curve,
         epochs_to_target=reached.epoch if reached else None,
         wall_ns_to_target=reached.train_wall_ns if reached else None,
-        final_accuracy=final,
+        final_score=curve[-1].score,
     )
 
 
@@ -219,6 +324,7 @@ def make_record(**changes: Any) -> Record:
     host_id = changes.pop("host_id", "epyc-2c-ab12cd34")
     step_ns = changes.pop("step_ns", STEP_NS["torch-eager"])
     kind: TrialKind = changes.get("kind", "timing")
+    protocol = changes.get("protocol", Protocol(name="cpu"))
     phases = [
         ("import", 2.1e9),
         ("build", 0.2e9),
@@ -238,7 +344,7 @@ def make_record(**changes: Any) -> Record:
         "duration_ns": 12_000_000_000,
         "case": case,
         "contender": contender,
-        "protocol": Protocol(name="cpu"),
+        "protocol": protocol,
         "image": ImageRef(name=None) if executor == "system" else image(contender, executor == "docker"),
         "provenance": Provenance(
             executor=executor,
@@ -247,6 +353,7 @@ def make_record(**changes: Any) -> Record:
             dirty=False,
             harness_tree_sha256=sha("tree"),
             work_hash=sha(f"work {contender.stack} {case.workload}"),
+            protocol_hash=protocol_hash(protocol),
         ),
         "outcome": Outcome(status="ok"),
         "cache_state": "warm",
@@ -294,7 +401,9 @@ def make_record(**changes: Any) -> Record:
     else:
         fields["phases"] = [Phase(name=name, wall_ns=int(wall), cpu_ns=int(wall)) for name, wall in phases]
         if kind == "timing":
-            fields["timing"] = timing(step_ns)
+            fields["timing"] = timing(step_ns, **_units(case))
+            fields["shape_before"] = fields["shape_after"] = shape()
+            fields["kernels"] = {"attention": "flash"} if case.workload == "gpt" else {}
             fields["calibration"] = Calibration(
                 matmul_before_ns=298_000,
                 matmul_after_ns=299_000,
@@ -304,9 +413,18 @@ def make_record(**changes: Any) -> Record:
             )
         if case.workload == "mlp" and case.task == "train" and kind == "timing":
             fields["learning"] = learning()
+        if case.workload == "gpt" and case.task == "train" and kind == "timing":
+            fields["learning"] = learning_loss()
     if kind == "cold-start":
         fields["cache_state"] = "cold"
     return Record(**(fields | changes))
+
+
+def _units(case: Case) -> dict[str, Any]:
+    """What a step of a workload counts."""
+    if case.workload == "gpt":
+        return {"units": 128 * case.batch, "unit": "tokens", "flops_causal": 3_300_000_000}
+    return {}
 
 
 def make_failed(status: str, reason: str, **changes: Any) -> Record:
@@ -314,6 +432,8 @@ def make_failed(status: str, reason: str, **changes: Any) -> Record:
     written_by = "host" if status in {"oom", "timeout", "crashed", "interrupted"} else "harness"
     empty: dict[str, Any] = {
         "timing": None,
+        "shape_before": None,
+        "shape_after": None,
         "learning": None,
         "phases": [],
         "memory": None,

@@ -142,7 +142,7 @@ def test_without_scripts_tables_are_complete(browser: Any, address: str) -> None
         assert "baseline" in verdicts and "faster" in verdicts
     assert not page.locator("form.fb-controls").is_visible()
     page.goto(address)
-    assert page.locator(".fb-scenario").count() == 4
+    assert page.locator(".fb-scenario").count() == 3
     assert "is the fastest" in page.locator(".fb-scenario").first.inner_text()
     page.context.close()
 

@@ -78,8 +78,10 @@ def main() -> None:
     load = Load(Path(os.environ["FAKE_LOAD"]))
     trial = spec(kind, **json.load(sys.stdin))
     case = msgspec.structs.replace(trial.case, device="gpu")
-    frameworks.load = lambda name: NumpyStack()
-    workloads.build = lambda job, stack: GpuMlp(job, load, fault)
+    frameworks.load = lambda name: NumpyStack(frameworks.info(name))
+    frameworks.build = lambda job, stack: GpuMlp(job, load, fault)
+    workloads.has_file = lambda workload, framework: True
+    workloads.file = lambda workload, framework: None  # type: ignore[assignment,return-value]
     canaries.check = lambda *_: CANARIES
     trial = msgspec.structs.replace(
         trial, case=case, trial_id="01kb2fa9ze" * 3, campaign_id="01kb2fa9ze" * 3, **in_an_image()

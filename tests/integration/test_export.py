@@ -23,7 +23,8 @@ from framebench.errors import UserError
 from framebench.images.make import engine
 from framebench.images.ship.image_file import Exported
 from framebench.records import store
-from harness.record import Contender, ImageRef, Record, TrialSpec, encode_spec
+from framebench.records.versions import encode_spec
+from harness.record import Contender, ImageRef, Record, TrialSpec
 from tests.ctrl_c import heed_ctrl_c
 from tests.record_factory import make_record
 from tests.requirement import require

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.record import Contender, Record, TrialSpec, decode_record, encode_spec
+from framebench.records.versions import decode_record, encode_spec
+from harness.record import Contender, Record, TrialSpec
 from harness.thread_pools import TEAMS
 from tests.requirement import require
 from tests.unit.test_harness_trials import spec

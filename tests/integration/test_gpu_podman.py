@@ -18,7 +18,7 @@ from framebench import images
 from framebench.errors import UserError
 from framebench.executors.gpu import CDI_KIND, cdi_names
 from framebench.images.make import engine
-from harness.record import decode_record, encode_spec
+from framebench.records.versions import decode_record, encode_spec
 from tests.fake_nvml import BUSY_W, GPU, SECOND_GPU, Load, build
 from tests.requirement import require
 from tests.unit.test_harness_trials import spec

@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from framebench.records.versions import decode_record
 from harness import flags
-from harness.record import GpuTelemetry, Record, Telemetry, decode_record, encode
+from harness.record import GpuTelemetry, Record, Telemetry, encode
 from harness.telemetry.gpm import METRICS as GPM_METRICS
 from harness.telemetry.nvml_metrics import FIELDS
 from harness.telemetry.recorder import Telemetry as Recorder
@@ -435,7 +436,7 @@ def test_the_machines_gpus(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_DEVICES", "2")
     monkeypatch.setenv("FAKE_MIG", "1")
     monkeypatch.setenv("FAKE_FAIL", "nvmlDeviceGetMaxClockInfo=3")
-    code = "import json; from harness.environment import gpus; print(json.dumps(gpus()))"
+    code = "import msgspec; from harness.environment import gpus; print(msgspec.json.encode(gpus()).decode())"
     first, second = in_a_process(code)
     assert first == {
         "name": "Fake GPU 0",
@@ -498,7 +499,7 @@ def test_a_whole_trial_with_everything_a_gpu_tells(load: Load) -> None:
     assert gpu.energy.j_per_sample == pytest.approx(gpu.energy.total_j / samples, rel=1e-4)
     assert len(gpu.metrics) + len(gpu.gpm) + len(gpu.limited_share) + len(gpu.held_back_ns) >= 30
     assert record.hardware is not None
-    assert gpu.uuid_sha256 in [one["uuid_sha256"] for one in record.hardware.gpus]
+    assert gpu.uuid_sha256 in [one.uuid_sha256 for one in record.hardware.gpus]
     assert record.sidecar is not None and record.sidecar.inline is not None
     sidecar = base64.b64decode(record.sidecar.inline)
     series = json.loads(gzip.decompress(sidecar))["telemetry"]

@@ -23,6 +23,7 @@ from framebench.campaign.request import Request
 from framebench.commands import reproduce
 from framebench.commands import run as run_command
 from framebench.errors import UserError
+from framebench.executors import StackOn
 from framebench.executors.docker import DockerExecutor
 from framebench.images.audit.two_builds import copy_inputs
 from framebench.images.fetch.debs import BaseUnavailable, fetch_debs, load_base_lock
@@ -177,10 +178,8 @@ def test_a_pulled_image_is_measured_in_and_not_built_again(absent: Pushed) -> No
     shutil.rmtree(absent.root / "build" / "images")  # as in a clone where nothing was ever built
     assert images.local_image(absent.root, absent.row) is None
     name = images.pull_published(absent.root, absent.row, print)
-    prepared = DockerExecutor(absent.root).prepare(
-        [absent.row.stack], pytest.fail
-    )  # a build says what it does
-    image = prepared[absent.row.stack]
+    wanted = StackOn(absent.row.stack)
+    image = DockerExecutor(absent.root).prepare([wanted], pytest.fail)[wanted]  # a build says what it does
     assert isinstance(image, ImageRef)
     assert (image.config_digest, image.repo_digest) == (absent.config_digest, absent.address)
     assert engine.inspect(name) is not None

@@ -12,7 +12,7 @@ from framebench import images
 from framebench.errors import UserError
 from framebench.images import LocalImage
 from framebench.images.make import engine
-from harness.record import decode_record
+from framebench.records.versions import decode_record
 from tests.requirement import require
 
 pytestmark = pytest.mark.docker

@@ -6,8 +6,11 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from platform import release
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from framebench.campaign.opening import open_campaign
@@ -29,7 +32,7 @@ class Engine:
         self.read = 0
         self.known: dict[str, dict[str, Any]] = {}
         tree = harness_layer.harness_tree_sha256(root)
-        for row in load_matrix(root).for_stacks(()).values():
+        for row in load_matrix(root).for_device("cpu").values():
             details = {
                 "Id": "whatever the engine calls it",
                 "Architecture": "amd64",
@@ -75,7 +78,15 @@ class Engine:
         return []
 
     def info(self) -> dict[str, Any]:
-        return {"MemTotal": 8 << 30, "NCPU": 2}
+        return {
+            "MemTotal": psutil.virtual_memory().total,
+            "NCPU": psutil.cpu_count(),
+            "KernelVersion": release(),
+        }
+
+    @property
+    def api(self) -> Any:
+        return SimpleNamespace(base_url="http+docker://localhost")
 
     def version(self) -> dict[str, Any]:
         return {"Arch": "amd64"}

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from harness import canaries, flags, roofline
-from harness.record import Metric, Settings, Telemetry
+from harness.operands import operands
+from harness.record import Gpu, Metric, Precision, Settings, Telemetry
 
 SETTINGS = Settings(layout=None, threads={"intra": 1}, precision={}, compile={})
 FP32 = Settings(layout=None, threads={}, precision={"float32_matmul": "highest"}, compile={})
@@ -48,7 +49,7 @@ class NumpyStack:
         self.rounding = rounding
 
     def matmul(self, size: int) -> Callable[[], Any]:
-        a, b = (self.rounding(array) for array in canaries.operands(size))
+        a, b = (self.rounding(array) for array in operands(size))
         return lambda: a @ b
 
     def barrier(self, output: Any) -> Any:
@@ -83,7 +84,7 @@ class LazyStack(NumpyStack):
     """A product that is never computed."""
 
     def matmul(self, size: int) -> Callable[[], Any]:
-        a, _ = canaries.operands(size)
+        a, _ = operands(size)
         return lambda: a
 
 
@@ -125,25 +126,36 @@ def _hash(together: threading.Barrier) -> None:
 
 
 def test_operands_are_the_same_everywhere() -> None:
-    a, b = canaries.operands(4)
+    a, b = operands(4)
     assert a.dtype == b.dtype == np.float32 and a.shape == b.shape == (4, 4)
     assert np.abs(a).max() < 2.0**-20 and 0 < np.abs(b).max() < 2.0**15
-    np.testing.assert_array_equal(a, canaries.operands(4)[0])
+    np.testing.assert_array_equal(a, operands(4)[0])
     assert hashlib.sha256(b.tobytes()).hexdigest().startswith("c8f7c69d737cebbe")
-    whole, _ = canaries.operands(64)
+    whole, _ = operands(64)
     assert abs(whole.mean()) < 2.0**-20 / 16  # seven standard errors
 
 
 def test_fp32_passes() -> None:
-    canary = canaries.precision(NumpyStack(), "cpu")  # type: ignore[arg-type]
-    assert canary.passed and "as" not in canary.observed
+    canary = canaries.precision(NumpyStack(), "fp32", "cpu")  # type: ignore[arg-type]
+    assert canary.passed and canary.observed.endswith("as fp32 gives")
+
+
+@pytest.mark.parametrize(
+    ("rounding", "declared"),
+    [(nearest(10), "tf32"), (cut(10), "tf32"), (nearest(7), "bf16"), (cut(7), "bf16")],
+)
+def test_the_declared_precision_passes_and_fp32_in_its_disguise_does_not(
+    rounding: Rounding, declared: Precision
+) -> None:
+    assert canaries.precision(NumpyStack(rounding), declared, "cpu").passed  # type: ignore[arg-type]
+    assert not canaries.precision(NumpyStack(), declared, "cpu").passed  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("rounding", "name"),
     [
-        (nearest(10), "TF32"),
-        (cut(10), "TF32"),
+        (nearest(10), "tf32"),
+        (cut(10), "tf32"),
         (nearest(7), "bf16"),
         (cut(7), "bf16"),
         (fp16, "fp16"),
@@ -151,16 +163,16 @@ def test_fp32_passes() -> None:
     ids=["tf32-nearest", "tf32-cut", "bf16-nearest", "bf16-cut", "fp16"],
 )
 def test_another_format_is_refused_and_named(rounding: Rounding, name: str) -> None:
-    canary = canaries.precision(NumpyStack(rounding), "cpu")  # type: ignore[arg-type]
+    canary = canaries.precision(NumpyStack(rounding), "fp32", "cpu")  # type: ignore[arg-type]
     assert canary.passed is False
     assert canary.observed.endswith(f", as {name} gives")
     assert "fp32" in canary.expected
 
 
 def test_an_error_that_no_format_gives_is_refused_without_a_name() -> None:
-    half = canaries.precision(NumpyStack(lambda array: array / 2), "cpu")  # type: ignore[arg-type]
+    half = canaries.precision(NumpyStack(lambda array: array / 2), "fp32", "cpu")  # type: ignore[arg-type]
     assert half.passed is False and "as" not in half.observed
-    lost = canaries.precision(NumpyStack(lambda array: array * np.float32("nan")), "cpu")  # type: ignore[arg-type]
+    lost = canaries.precision(NumpyStack(lambda array: array * np.float32("nan")), "fp32", "cpu")  # type: ignore[arg-type]
     assert lost.passed is False and lost.observed == "nan"
 
 
@@ -187,7 +199,11 @@ def test_a_product_faster_than_the_bound_fails() -> None:
     assert canary.passed is False
 
 
-KNOWN = {"name": "NVIDIA H200", "pci_device_id": "0x233510de"}
+def gpu(name: str, pci_device_id: str | None = None) -> Gpu:
+    return Gpu(name=name, uuid_sha256="0" * 64, pci_device_id=pci_device_id)
+
+
+KNOWN = gpu("NVIDIA H200", "0x233510de")
 
 
 @pytest.mark.parametrize(
@@ -195,15 +211,15 @@ KNOWN = {"name": "NVIDIA H200", "pci_device_id": "0x233510de"}
     [
         ([KNOWN], FP32, 67e12),
         ([KNOWN], TF32, 494.5e12),
-        ([KNOWN, {"name": "NVIDIA L4", "pci_device_id": "0x27b810de"}], FP32, 67e12),  # the faster of two
-        ([KNOWN, {"name": "NVIDIA X1"}], FP32, 2250e12),  # the fastest there is
-        ([{"name": "Tesla T4", "pci_device_id": "0x1eb810de"}], TF32, 2250e12),
+        ([KNOWN, gpu("NVIDIA L4", "0x27b810de")], FP32, 67e12),  # the faster of two
+        ([KNOWN, gpu("NVIDIA X1")], FP32, 2250e12),  # the fastest there is
+        ([gpu("Tesla T4", "0x1eb810de")], TF32, 2250e12),
         ([KNOWN], SETTINGS, 2250e12),
         ([], FP32, 2250e12),
     ],
 )
 def test_the_bound_of_a_gpu_is_its_peak_in_the_precision_read_back(
-    gpus: list[dict[str, str]], settings: Settings, bound: float, monkeypatch: pytest.MonkeyPatch
+    gpus: list[Gpu], settings: Settings, bound: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.environment.gpus", lambda: gpus)
     assert canaries.flops_bound(settings, "gpu") == pytest.approx(canaries.HEADROOM * bound)

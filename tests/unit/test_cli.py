@@ -56,7 +56,7 @@ def test_bad_input_is_one_sentence(arguments: list[str], says: str) -> None:
 
 def test_an_unknown_result_names_the_nearest(results: Path) -> None:
     known = record_factory.make_trials(rounds=1)[0]
-    from harness.record import result_id
+    from framebench.records.identity import result_id
 
     wanted = result_id(known)
     done = framebench("show", wanted[:-1] + "0", "--results", str(results))

@@ -15,8 +15,9 @@ import pytest
 from framebench import dataset
 from framebench.errors import UserError
 from framebench.records import store
+from framebench.records.identity import result_id
 from harness.flags import EMULATED, NOISY, NOT_STEADY, UNRANKED
-from harness.record import Contender, Metric, Outcome, Record, Telemetry, result_id
+from harness.record import Contender, Metric, Outcome, Record, Telemetry
 from tests.record_factory import (
     CASE,
     CONTENDERS,
@@ -216,7 +217,7 @@ class TestResults:
         (found,) = dataset.results(records)
         assert found.learning is not None
         assert (found.learning.reached, found.learning.trials) == (4, 5)
-        assert found.learning.final_accuracy.value == pytest.approx((4 * 0.97 + 0.90) / 5)
+        assert found.learning.final_score.value == pytest.approx((4 * 0.97 + 0.90) / 5)
 
 
 class TestComparisons:
@@ -328,7 +329,7 @@ class TestFrames:
         parquet = pd.read_parquet(io.BytesIO(dataset.to_parquet(frame)))
         rows = json.loads(dataset.to_json(frame))
         assert list(csv.columns) == list(parquet.columns) == list(rows[0])
-        for column in ("step_ns", "samples_per_s_high", "final_accuracy"):
+        for column in ("step_ns", "units_per_s_high", "final_score"):
             expected = frame[column].to_numpy(float, na_value=math.nan)
             assert csv[column].to_numpy(float) == pytest.approx(expected, rel=1e-12, nan_ok=True)
             assert parquet[column].to_numpy(float) == pytest.approx(expected, rel=0, nan_ok=True)

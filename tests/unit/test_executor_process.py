@@ -298,7 +298,7 @@ def test_a_long_line_without_an_end_is_logged_in_pieces_and_cut_in_the_tail(run:
         ("print(record[:-20])", "not a valid record"),
         ("print(record, record)", "not a valid record"),
         ('print(record.replace(\'"round"\', \'"unheard_of":1,"round"\', 1))', "`unheard_of`"),
-        ("print(record.replace('\"record_version\":2', '\"record_version\":99'))", "record_version is 99"),
+        ("print(record.replace('\"record_version\":3', '\"record_version\":99'))", "record_version is 99"),
         (
             "import json; print(json.dumps({**json.loads(record), 'trial_id': 'other'}))",
             "another trial, other",

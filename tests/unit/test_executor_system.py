@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framebench.executors import Unavailable
+from framebench.executors import StackOn, Unavailable
 from framebench.executors.system import SystemExecutor
 from harness.record import Record, encode
 from tests.record_factory import make_record
@@ -20,12 +20,14 @@ def test_what_can_be_imported_is_available_and_is_not_imported(
     for name in ("bedrock", "gravel"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('imported')")
     monkeypatch.syspath_prepend(tmp_path)
-    prepared = SystemExecutor(tmp_path).prepare(["bedrock", "bedrock-gravel", "bedrock-sand"], print)
+    prepared = SystemExecutor(tmp_path).prepare(
+        [StackOn("bedrock"), StackOn("bedrock-gravel"), StackOn("bedrock-sand")], print
+    )
     for stack in ("bedrock", "bedrock-gravel"):
-        image = prepared[stack]
+        image = prepared[StackOn(stack)]
         assert not isinstance(image, Unavailable)
         assert (image.name, image.config_digest, image.lock_sha256) == (None, None, None)
-    missing = prepared["bedrock-sand"]
+    missing = prepared[StackOn("bedrock-sand")]
     assert isinstance(missing, Unavailable)
     assert "sand" in missing.reason and "bedrock" not in missing.reason.replace(str(tmp_path), "")
     assert "bedrock" not in sys.modules

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from framebench.errors import UserError
-from framebench.executors import Failure, Unavailable
+from framebench.executors import Failure, StackOn, Unavailable
 from framebench.executors import venv as module
 from framebench.executors.venv import READY, VenvExecutor, find_interpreter
 from framebench.images import ImageRow, lock_path, lock_sha256
@@ -129,16 +129,12 @@ def test_a_stack_without_an_interpreter_is_unavailable_and_does_not_stop_the_oth
     rows = {"torch": ROW, "tensorflow": msgspec.structs.replace(ROW, name="torch-2-cpu-py399", python="3.99")}
     lock_path(root, rows["tensorflow"]).write_bytes(lock_path(root, ROW).read_bytes())
 
-    class Rows:
-        @staticmethod
-        def for_stacks(names: object) -> dict[str, ImageRow]:
-            return rows
-
-    monkeypatch.setattr(module, "load_matrix", lambda root: Rows)
-    prepared = VenvExecutor(root).prepare(["tensorflow", "torch"], print)
-    assert isinstance(prepared["tensorflow"], Unavailable)
-    assert "3.99" in prepared["tensorflow"].reason
-    assert not isinstance(prepared["torch"], Unavailable)
+    executor = VenvExecutor(root)
+    monkeypatch.setattr(executor.rows, "find", lambda wanted: rows[wanted.stack])
+    prepared = executor.prepare([StackOn("tensorflow"), StackOn("torch")], print)
+    refused = prepared[StackOn("tensorflow")]
+    assert isinstance(refused, Unavailable) and "3.99" in refused.reason
+    assert not isinstance(prepared[StackOn("torch")], Unavailable)
 
 
 def test_an_environment_that_is_gone_is_said(root: Path) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 import msgspec
 
 from framebench.campaign import suites
-from harness import environment, flags, frameworks
-from harness.record import Contender, ImageRef, Provenance, decode_record, encode_spec
+from framebench.records.versions import decode_record, encode_spec
+from harness import flags, frameworks
+from harness.cores import cores_allowed
+from harness.record import Contender, ImageRef, Provenance
 from harness.standalone import default_spec
 from tests.unit.test_harness_trials import spec
 
@@ -74,7 +76,7 @@ def test_empty_stdin_in_an_image_runs_a_trial_that_claims_nothing_it_cannot_know
         executor="docker", host_id="", git_commit=None, dirty=None, harness_tree_sha256="", work_hash=""
     )
     assert (record.case.workload, record.case.preset, record.case.task) == ("mlp", "smoke", "train")
-    assert record.case.cores == environment.cores_allowed()
+    assert record.case.cores == cores_allowed()
     assert answer.stderr.decode().splitlines()[-1] == (
         f"harness: ran numpy-eager on {record.case.path} in numpy-1-cpu-py311, unsupported: the workload mlp has no"
         " file for numpy; the record is on stdout"

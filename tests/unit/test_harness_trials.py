@@ -10,24 +10,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from framebench.records.versions import decode_record
 from harness import __main__ as harness
 from harness import flags, frameworks, workloads
 from harness.frameworks import Unsupported
 from harness.frameworks.numpy.stack import NumpyStack
-from harness.record import (
-    Canary,
-    Case,
-    Contender,
-    ImageRef,
-    Protocol,
-    Provenance,
-    Record,
-    TrialSpec,
-    decode_record,
-    encode,
-)
+from harness.record import Canary, Case, Contender, ImageRef, Protocol, Provenance, Record, TrialSpec, encode
 from tests.unit.numpy_mlp import NumpyMlp
 
+MLP = workloads.get("mlp")
 QUICK = Protocol(
     name="quick",
     warmup_block_ms=1.0,
@@ -75,10 +66,12 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
         def load(name: str) -> Any:
             if isinstance(stack, BaseException):
                 raise stack
-            return stack or NumpyStack()
+            return stack or NumpyStack(frameworks.info("numpy"))
 
         monkeypatch.setattr(frameworks, "load", load)
-        monkeypatch.setattr(workloads, "build", lambda job, stack: NumpyMlp(job, fault))
+        monkeypatch.setattr(workloads, "has_file", lambda workload, framework: True)
+        monkeypatch.setattr(workloads, "file", lambda workload, framework: None)
+        monkeypatch.setattr(frameworks, "build", lambda job, stack: NumpyMlp(job, fault))
         answer = [Canary(name="sync", passed=canary, expected="", observed="")]
         monkeypatch.setattr("harness.canaries.check", lambda *_: answer)
         return decode_record(encode(harness.run(trial)))  # what arrives at the host
@@ -95,20 +88,22 @@ def test_timing_trial_fills_the_record(run: Any) -> None:
     record = run(spec(learning_epochs=3))
     assert record.outcome.status == "ok", record.outcome
     names = [phase.name for phase in record.phases]
-    assert names[:7] == [
+    assert names[:8] == [
         "import",
         "configure",
         "data",
         "build",
-        "load_weights",
         "first_step",
         "second_step",
+        "shape_before",
+        "canaries",
     ]
-    assert names[-4:] == ["warm_up", "block_size", "blocks", "learning"]
-    assert record.first_output_check is not None and record.first_output_check.passed
+    assert names[-5:] == ["warm_up", "block_size", "blocks", "shape_after", "learning"]
+    for part in (record.shape_before, record.shape_after):
+        assert part is not None and part.checks == 17 and part.failed == 0
     timing = record.timing
-    assert timing is not None and timing.samples_per_step == 32
-    assert timing.flops_per_step == workloads.get("mlp").flops("smoke", 32, "train")
+    assert timing is not None and (timing.units_per_step, timing.unit) == (32, "images")
+    assert timing.flops_per_step == MLP.flops(MLP.presets["smoke"], 32, "train")
     assert len(timing.blocks) >= 5
     assert len({block.steps for block in timing.blocks}) == 1
     assert timing.latency is None
@@ -168,7 +163,7 @@ def test_inference_has_latencies_in_the_sidecar(run: Any) -> None:
 def test_wrong_work_is_not_timed(run: Any) -> None:
     record = run(spec(), fault="wrong flatten order")
     assert record.outcome.status == "not_comparable"
-    assert record.first_output_check is not None and not record.first_output_check.passed
+    assert record.shape_before is not None and record.shape_before.failed
     assert record.timing is None
 
 
@@ -179,10 +174,38 @@ def test_failed_canary_is_invalid_and_named(run: Any) -> None:
     assert run(spec(), canary=None).outcome.status == "ok"  # could not be asked here
 
 
-def test_output_that_is_not_finite_is_invalid(run: Any) -> None:
+def test_output_that_is_not_finite_is_not_comparable(run: Any) -> None:
     record = run(spec(), fault="not finite")
+    assert record.outcome.status == "not_comparable"
+    assert "non-finite" in (record.outcome.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("half of the steps", "the framework counted"), ("half of the steps, and it counts them all", "loss")],
+)
+def test_steps_that_are_not_done_do_not_end_ok(run: Any, fault: str, words: str) -> None:
+    """A wrong counter is invalid; where the counter lies too the gate has refused the contender before any clock."""
+    record = run(spec() if "counted" in words else spec("parity"), fault=fault)
+    assert record.outcome.status != "ok"
+    assert words in (record.outcome.reason or "") or "steps at once" in (record.outcome.reason or "")
+
+
+def test_faster_than_the_machine_is_invalid(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.canaries.flops_bound", lambda settings, device: 1e3)
+    record = run(spec())
     assert record.outcome.status == "invalid"
-    assert "not finite" in (record.outcome.reason or "")
+    assert (record.outcome.reason or "").startswith("faster than the machine")
+
+
+def test_a_shape_without_a_reference_is_flagged(run: Any) -> None:
+    trial = spec()
+    record = run(msgspec.structs.replace(trial, case=msgspec.structs.replace(trial.case, batch=31)))
+    assert record.outcome.status == "ok"
+    assert flags.SHAPE_UNCHECKED in record.flags
+    assert record.shape_before is not None and "framebench reference mlp" in (
+        record.shape_before.skipped or ""
+    )
 
 
 def test_parity_trial(run: Any) -> None:
@@ -191,8 +214,10 @@ def test_parity_trial(run: Any) -> None:
     assert record.parity is not None and record.parity.passed and record.parity.steps == 3
     wrong = run(spec("parity"), fault="learning rate 1 % off")
     assert wrong.outcome.status == "not_comparable"
-    assert "update dense1.kernel" in (wrong.outcome.reason or "")
+    assert "updates dense.0.kernel" in (wrong.outcome.reason or "")
     assert wrong.parity is not None and not wrong.parity.passed
+    assert [part.name for part in wrong.parity.parts] == ["data", "logic"]
+    assert wrong.parity.diffs and not any(diff.passed for diff in wrong.parity.diffs)
 
 
 def test_memory_trial_says_why_a_figure_is_missing(run: Any) -> None:
@@ -234,5 +259,5 @@ def test_crash_keeps_the_traceback(run: Any) -> None:
     record = run(spec(), stack=RuntimeError("the framework is broken"))
     assert record.outcome.status == "crashed"
     assert record.outcome.reason == "RuntimeError: the framework is broken"
-    assert any("harness/trials/stage.py" in row for row in record.outcome.stderr_tail)
+    assert any("harness/trials/prepare.py" in row for row in record.outcome.stderr_tail)
     assert [phase.name for phase in record.phases] == ["import"]  # what was learnt so far is kept

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from framebench.errors import UserError
+from framebench.executors.drivers import runs
 from framebench.images import load_matrix, lock_sha256
 from framebench.images.fetch.debs import load_base_lock
-from framebench.images.locks import check_lock, is_locked
+from framebench.images.locks import base_sha256, check_lock, is_locked
 from framebench.images.make.assembly import assemble
+from harness import frameworks
 
 ROOT = Path(__file__).parents[2]
 ROW = """
@@ -35,13 +37,8 @@ def checkout(folder: Path, matrix: str = ROW, lock: str | None = None) -> Path:
 
 def test_every_row_of_the_repository_has_a_fitting_lock_and_base() -> None:
     matrix = load_matrix(ROOT)
-    assert {row.alias for row in matrix.select()} == {
-        "torch-cpu",
-        "tensorflow-cpu",
-        "keras-tensorflow-cpu",
-        "keras-torch-cpu",
-        "keras-jax-cpu",
-    }
+    stacks = frameworks.stacks().keys() - {frameworks.SELF_TEST}
+    assert {row.alias for row in matrix.select()} == {f"{stack}-cpu" for stack in stacks}
     for row in matrix.rows:
         assert load_base_lock(ROOT, row.base).debs()
         framework = row.packages[0].partition("==")[2].partition("+")[0]
@@ -85,23 +82,66 @@ def test_locks_name_no_place_of_the_machine_that_made_them() -> None:
 
 def test_find_takes_names_and_aliases_and_answers_an_unknown_one_with_the_nearest() -> None:
     matrix = load_matrix(ROOT)
-    assert matrix.find("torch-cpu") is matrix.find("torch-2.13.0-cpu-py311") is matrix.default("torch")
+    assert (
+        matrix.find("torch-cpu") is matrix.find("torch-2.13.0-cpu-py311") is matrix.for_device("cpu")["torch"]
+    )
     with pytest.raises(UserError, match=r"no image 'torhc-cpu'.*did you mean torch-cpu"):
         matrix.find("torhc-cpu")
-    with pytest.raises(UserError, match="no default image for stack 'jax'"):
-        matrix.default("jax")
 
 
 def test_a_campaign_measures_in_the_default_images_or_in_those_that_it_is_given() -> None:
     matrix = load_matrix(ROOT)
-    assert {row.accelerator for row in matrix.for_stacks().values()} == {"cpu"}
-    asked = matrix.for_stacks(["tensorflow-2.20.0-cpu-py311"])
+    assert {row.accelerator for row in matrix.for_device("cpu").values()} == {"cpu"}
+    asked = matrix.for_device("cpu", ["tensorflow-2.20.0-cpu-py311", "torch-cu126"])
     assert asked["tensorflow"].name == "tensorflow-2.20.0-cpu-py311"
-    assert asked["torch"] is matrix.default("torch")
+    assert asked["torch"] is matrix.for_device("cpu")["torch"]
     with pytest.raises(
-        UserError, match=r"--image tensorflow-2\.20.* and tensorflow-2\.21.* are both for tensorflow"
+        UserError, match=r"--image tensorflow-2\.20.* and tensorflow-2\.21.* are both for tensorflow on a cpu"
     ):
-        matrix.for_stacks(["tensorflow-2.20.0-cpu-py311", "tensorflow-cpu"])
+        matrix.for_device("cpu", ["tensorflow-2.20.0-cpu-py311", "tensorflow-cpu"])
+
+
+def test_a_gpu_is_measured_in_the_newest_cuda_that_its_driver_runs() -> None:
+    matrix = load_matrix(ROOT)
+    assert {row.device for row in matrix.for_device("gpu").values()} == {"gpu"}
+    newest = max(row.cuda_version for row in matrix.rows if row.stack == "torch" and row.default)
+    assert matrix.for_device("gpu")["torch"].cuda_version == newest
+    old = matrix.for_device("gpu", fits=lambda row: runs(ROOT, "550.54.14", row))
+    assert old["torch"].accelerator == "cu128" and old["jax"].accelerator == "cu129"
+    assert matrix.for_device("gpu", ["torch-cu126"])["torch"].accelerator == "cu126"
+    assert matrix.for_device("gpu", fits=lambda row: runs(ROOT, "470.256.02", row)) == {}
+
+
+def test_a_stack_without_a_row_for_the_device_is_not_in_the_answer(tmp_path: Path) -> None:
+    matrix = load_matrix(checkout(tmp_path))
+    assert set(matrix.for_device("cpu")) == {"torch"} and matrix.for_device("gpu") == {}
+
+
+def test_rows_of_a_framework_whose_folder_is_broken_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frameworks, "broken", lambda: {"mxnet": "ImportError: no"})
+    both = ROW + ROW.replace("torch", "mxnet")
+    assert [row.stack for row in load_matrix(checkout(tmp_path, both)).rows] == ["torch"]
+
+
+def test_the_hash_of_a_base_changes_with_its_lock_and_its_parent_s(tmp_path: Path) -> None:
+    root = checkout(tmp_path, ROW.replace('base = "cpu"', 'base = "cxx"'))
+    row = load_matrix(root).rows[0]
+    with pytest.raises(UserError, match=r"cxx\.lock is missing: image 'torch-1\.0"):
+        base_sha256(root, row)
+    base = root / "containers" / "base"
+    base.mkdir()
+    (base / "cxx.lock").write_text('parent = "plain"\n')
+    (base / "plain.lock").write_text("epoch = 1\n")
+    first = base_sha256(root, row)
+    (base / "plain.lock").write_text("epoch = 2\n")
+    second = base_sha256(root, row)
+    (base / "cxx.lock").write_text('parent = "plain"\nasked = []\n')
+    assert len({first, second, base_sha256(root, row)}) == 3
+    assert base_sha256(ROOT, load_matrix(ROOT).find("torch-cpu")) != base_sha256(
+        ROOT, load_matrix(ROOT).find("jax-cpu")
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +152,11 @@ def test_a_campaign_measures_in_the_default_images_or_in_those_that_it_is_given(
             "python = 3.11",
             r"images.toml: key image\[0\].python: Expected `str`, got `float`",
         ),
-        ('stack = "torch"', 'stack = "mxnet"', r"image\[0\].stack: Invalid enum value 'mxnet'"),
+        (
+            'torch-1.0-cpu-py311"\nstack = "torch"',
+            'mxnet-1.0-cpu-py311"\nstack = "mxnet"',
+            r"image\[0\].stack: unknown stack 'mxnet'; known are .*torch",
+        ),
         ('base = "cpu"', "", r"image\[0\]: Object missing required field `base`"),
         ('base = "cpu"', 'base = "cpu"\nbasis = 1', r"image\[0\]: .*unknown field `basis`"),
         ("torch==1.0", "torch>=1.0", r"image\[0\].packages\[0\]: Expected `str` matching regex"),

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from framebench.records.versions import decode_record
 from harness import manifest
 from harness.draft import Draft
 from harness.manifest import cuda_libraries, first_difference, installed, site_folders, verify
-from harness.record import LoadedLibrary, Outcome, Software, decode_record, encode
+from harness.record import LoadedLibrary, Outcome, Software, encode
 from tests.record_factory import make_record
 from tests.requirement import require
 from tests.unit.test_harness_trials import spec

@@ -13,7 +13,7 @@ from harness.record import Case, Contender
 from tests.record_factory import CONTENDERS, make_trials
 
 ROOT = Path(__file__).resolve().parents[2]
-QUESTION = home.QUESTIONS[0]
+QUESTION = home.Question("convstack", "train")
 
 
 def answer(tmp_path, records):

@@ -18,10 +18,11 @@ from framebench.errors import UserError
 from framebench.executors import Progress
 from framebench.images import Rebuilt
 from framebench.records import store
+from framebench.records.identity import result_id
 from framebench.records.reproduction_document import Reproduction
 from framebench.statistics.ratio_of_ratios import reproduced
 from harness.flags import UNRANKED
-from harness.record import Contender, Record, TrialSpec, result_id
+from harness.record import Contender, Record, TrialSpec
 from tests import record_factory
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,21 +11,19 @@ from framebench.dataset import device_share as shares
 from framebench.dataset import results
 from framebench.dataset.frames import results_frame
 from framebench.images.make.harness_layer import harness_files
+from framebench.records.versions import decode_record
 from harness import roofline
-from harness.record import (
-    Ceiling,
-    Energy,
-    GpuTelemetry,
-    Outcome,
-    Record,
-    Settings,
-    decode_record,
-    encode,
-)
+from harness.record import Ceiling, Energy, Gpu, GpuTelemetry, Outcome, Record, Settings, encode
 from tests.record_factory import CASE, CONTENDERS, make_record, make_trials, sha, telemetry
 from tests.unit.test_plan import ROOT
 
-H200 = {"name": "NVIDIA H200", "pci_device_id": "0x233510de", "uuid_sha256": sha("h200")}
+H200 = Gpu(name="NVIDIA H200", pci_device_id="0x233510de", uuid_sha256=sha("h200"))
+
+
+def like_h200(**changes: Any) -> Gpu:
+    return msgspec.structs.replace(H200, **changes)
+
+
 GPU_CASE = msgspec.structs.replace(CASE, device="gpu")
 
 
@@ -60,15 +58,15 @@ def test_names_and_ids_are_unique() -> None:
     ],
 )
 def test_a_gpu_is_found_by_its_whole_name_and_id(name: str, pci_id: str | None, found: bool) -> None:
-    row = roofline.find({"name": name, "pci_device_id": pci_id})
+    row = roofline.find(like_h200(name=name, pci_device_id=pci_id))
     assert (row is not None) is found
     assert row is None or row.name == name
 
 
 def test_a_gpu_cut_into_instances_has_no_row() -> None:
     assert roofline.find(H200) is not None
-    assert roofline.find(H200 | {"mig": False}) is not None
-    assert roofline.find(H200 | {"mig": True}) is None
+    assert roofline.find(like_h200(mig=False)) is not None
+    assert roofline.find(like_h200(mig=True)) is None
 
 
 def test_the_table_is_in_every_image() -> None:
@@ -96,7 +94,7 @@ def test_precision_is_the_one_read_back(read_back: dict[str, Any], device: str, 
     assert (reason is None) is (ran is not None)
 
 
-def gpu_record(gpus: list[dict[str, Any]], precision: dict[str, Any], **changes: Any) -> Record:
+def gpu_record(gpus: list[Gpu], precision: dict[str, Any], **changes: Any) -> Record:
     plain = make_record(case=GPU_CASE, step_ns=1e6, **changes)
     assert plain.hardware is not None and plain.settings is not None
     return msgspec.structs.replace(
@@ -123,17 +121,21 @@ def test_mfu_is_of_the_peak_of_the_precision_that_ran(precision: dict[str, Any],
 @pytest.mark.parametrize(
     ("gpus", "precision", "word"),
     [
-        ([H200 | {"name": "NVIDIA H300"}], FP32, "not in the table"),
-        ([H200 | {"pci_device_id": "0xffff10de"}], FP32, "10de:ffff"),
-        ([H200, H200 | {"uuid_sha256": sha("other")}], FP32, "which GPU"),
+        ([like_h200(name="NVIDIA H300")], FP32, "not in the table"),
+        ([like_h200(pci_device_id="0xffff10de")], FP32, "10de:ffff"),
+        ([H200, like_h200(uuid_sha256=sha("other"))], FP32, "which GPU"),
         ([], FP32, "which GPU"),
-        ([H200 | {"mig": True}], FP32, "instances"),
+        ([like_h200(mig=True)], FP32, "instances"),
         ([H200], {}, "no precision"),
-        ([{"name": "Tesla T4", "pci_device_id": "0x1eb810de"}], FP32 | {"cudnn_tf32": True}, "no tf32 peak"),
+        (
+            [like_h200(name="Tesla T4", pci_device_id="0x1eb810de")],
+            FP32 | {"cudnn_tf32": True},
+            "no tf32 peak",
+        ),
     ],
 )
 def test_without_a_peak_there_is_no_mfu_but_a_reason(
-    gpus: list[dict[str, Any]], precision: dict[str, Any], word: str
+    gpus: list[Gpu], precision: dict[str, Any], word: str
 ) -> None:
     found = shares.utilization(gpu_record(gpus, precision), 1e6, {})
     assert found is not None and found.mfu is None and found.peak is None
@@ -141,9 +143,9 @@ def test_without_a_peak_there_is_no_mfu_but_a_reason(
 
 
 def test_of_several_gpus_the_one_that_was_watched_counts() -> None:
-    watched = GpuTelemetry(uuid_sha256=H200["uuid_sha256"], metrics={}, energy=Energy())
+    watched = GpuTelemetry(uuid_sha256=H200.uuid_sha256, metrics={}, energy=Energy())
     record = gpu_record(
-        [H200 | {"name": "NVIDIA L4", "pci_device_id": "0x27b810de", "uuid_sha256": sha("l4")}, H200],
+        [like_h200(name="NVIDIA L4", pci_device_id="0x27b810de", uuid_sha256=sha("l4")), H200],
         FP32,
         telemetry=msgspec.structs.replace(telemetry(), gpus=[watched]),
     )

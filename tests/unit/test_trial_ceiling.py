@@ -10,10 +10,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from framebench.records.versions import decode_record
 from harness import __main__ as harness
 from harness import frameworks
 from harness.frameworks.numpy.stack import NumpyStack
-from harness.record import Canary, Contender, Record, Settings, decode_record, encode
+from harness.record import Canary, Case, Contender, Record, Settings, encode
 from harness.trials import ceiling
 from tests.unit.test_harness_trials import spec
 
@@ -22,11 +23,11 @@ class ReadBack(NumpyStack):
     """Reads back this precision, and remembers what was sent to the device."""
 
     def __init__(self, precision: dict[str, Any]) -> None:
-        super().__init__()
+        super().__init__(frameworks.info("numpy"))
         self.precision, self.sent = precision, 0
 
-    def configure(self, contender: Contender, cores: int, seed: int) -> Settings:
-        settings = super().configure(contender, cores, seed)
+    def configure(self, case: Case, contender: Contender, seed: int) -> Settings:
+        settings = super().configure(case, contender, seed)
         return msgspec.structs.replace(settings, precision=self.precision)
 
     def to_device(self, array: np.ndarray) -> Any:
@@ -42,7 +43,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Record]:
     monkeypatch.setattr(ceiling, "SECONDS", 0.05)
 
     def _run(stack: NumpyStack | None = None, device: str = "cpu", passed: bool = True) -> Record:
-        monkeypatch.setattr(frameworks, "load", lambda name: stack or NumpyStack())
+        monkeypatch.setattr(frameworks, "load", lambda name: stack or NumpyStack(frameworks.info("numpy")))
         answer = [Canary(name="sync", passed=passed, expected="", observed="")]
         monkeypatch.setattr("harness.canaries.check", lambda *_: answer)
         trial = spec("ceiling")

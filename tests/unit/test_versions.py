@@ -91,5 +91,5 @@ def test_overall_and_the_terminal_name_the_version(evidence: Evidence, records: 
 
 
 def test_home_answers_with_the_version_that_is_best(records: Path) -> None:
-    scenario = home.scenario(home.QUESTIONS[0], gather(ROOT, dataset.load([records])))
+    scenario = home.scenario(home.Question("convstack", "train"), gather(ROOT, dataset.load([records])))
     assert "<strong>PyTorch, torch.compile (2.13.0-cpu-py311)</strong> is the fastest" in scenario.sentence

@@ -1,0 +1,167 @@
+"""The gate lets every contender of every workload pass, and no planted fault; training stays finite."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import pytest
+
+from harness import frameworks, workloads
+from harness.record import Contender
+from tests.requirement import require
+
+pytestmark = pytest.mark.frameworks
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 900.0
+
+STACKS = {name: info for name, info in frameworks.stacks().items() if name != frameworks.SELF_TEST}
+CONTENDERS = [
+    Contender(stack=name, mode=mode, variant=variant)
+    for name, info in STACKS.items()
+    for mode, variants in info.modes.items()
+    for variant in variants
+]
+PLAINEST = [
+    Contender(stack=name, mode=info.plainest[0], variant=info.plainest[1]) for name, info in STACKS.items()
+]
+TASKS = [(name, task) for name in workloads.names() for task in workloads.get(name).tasks]
+IN_BF16 = ("torch-eager", "jax-compiled")
+SAMPLE = "mlp"  # the quickest; all workloads are `slow`
+FAULTS = {
+    "learning rate 0.001 % off": ("train",),
+    "targets or samples shifted by one": ("train", "infer"),
+    "two steps, whatever is asked for": ("train", "infer"),
+    "reset keeps the batch": ("train", "infer"),
+    "rows of a kernel in another order": ("train", "infer"),
+    "bf16 in disguise": ("train", "infer"),
+}
+
+
+class Started(NamedTuple):
+    """Who is asked, and in which precision."""
+
+    contender: Contender
+    precision: str = "fp32"
+
+
+def slow(contender: Contender) -> list[Any]:
+    """``torch.compile`` takes a minute and more."""
+    info = STACKS[contender.stack]
+    by_inductor = "torch" in (info.framework, info.backend) and contender.mode == "compiled"
+    return [pytest.mark.slow] if by_inductor else []
+
+
+def parameters(contenders: list[Contender], precision: str = "fp32") -> list[Any]:
+    return [
+        pytest.param(Started(one, precision), id=f"{one.slug}-{precision}", marks=slow(one))
+        for one in contenders
+    ]
+
+
+class Process:
+    """A contender in a process of its own, started with the first question."""
+
+    def __init__(self, started: Started, folder: Path) -> None:
+        info = STACKS[started.contender.stack]
+        absent = [name for name in info.modules if importlib.util.find_spec(name) is None]
+        require("frameworks", not absent, f"not installed here: {', '.join(absent)}")
+        command = [sys.executable, "-m", "tests.integration.gate_process"]
+        command += [msgspec.json.encode(started.contender).decode(), started.precision, str(folder)]
+        self.errors = (folder / "stderr").open("w+")
+        self.process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
+
+    def ask(self, **question: Any) -> dict[str, Any]:
+        """The answer; a contender that does not support it skips, one without a reference fails."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        too_late = threading.Timer(TIMEOUT_S, self.process.kill)
+        too_late.start()
+        try:
+            self.process.stdin.write(json.dumps(question) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        finally:
+            too_late.cancel()
+        if not line:
+            self.errors.seek(0)
+            pytest.fail(f"exit code {self.process.wait()}: {self.errors.read()[-3000:]}")
+        answer: dict[str, Any] = json.loads(line)
+        if "missing" in answer:
+            pytest.fail(answer["missing"])
+        if "unsupported" in answer:
+            pytest.skip(answer["unsupported"])
+        return answer
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.errors.close()
+
+
+@pytest.fixture(scope="module")
+def process(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """One per contender and precision: pytest asks all the questions to one before it starts the next."""
+    made = Process(request.param, tmp_path_factory.mktemp("gate"))
+    yield made
+    made.stop()
+
+
+BF16 = [one for one in CONTENDERS if one.slug in IN_BF16]
+
+
+@pytest.mark.parametrize(
+    "process", parameters(CONTENDERS) + parameters(BF16, "bf16"), indirect=True, scope="module"
+)
+@pytest.mark.parametrize(("workload", "task"), TASKS)
+def test_every_contender_does_the_specified_work(process: Process, workload: str, task: str) -> None:
+    answer = process.ask(gate=(workload, task))
+    assert answer["failed"] == []
+    assert answer["untouched"], "the arrays that the driver was given have changed"
+    training = {"optimizer", "state"} if task == "train" else set()
+    assert set(answer["parts"]) == {"data", "logic", "precision", "shape"} | training
+
+
+@pytest.mark.parametrize("process", parameters(PLAINEST), indirect=True, scope="module")
+@pytest.mark.parametrize("task", workloads.get(SAMPLE).tasks)
+def test_planted_faults_are_caught(process: Process, task: str) -> None:
+    wanted = [name for name, tasks in FAULTS.items() if task in tasks]
+    fates = process.ask(mutants=(SAMPLE, task), only=wanted)
+    assert sorted(fates) == sorted(wanted)
+    assert [name for name, by in fates.items() if by is None] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", parameters(PLAINEST), indirect=True, scope="module")
+@pytest.mark.parametrize(("workload", "task"), TASKS)
+def test_the_whole_catalogue_is_caught(process: Process, workload: str, task: str) -> None:
+    fates = process.ask(mutants=(workload, task))
+    assert len(fates) >= 8
+    assert [name for name, by in fates.items() if by is None] == []
+
+
+@pytest.mark.parametrize("process", parameters(PLAINEST[:1]), indirect=True, scope="module")
+@pytest.mark.parametrize("workload", [name for name, task in TASKS if task == "train"])
+def test_training_learns_its_batches_and_stays_finite(process: Process, workload: str) -> None:
+    losses = process.ask(train=workload, steps=500)["losses"]
+    assert np.isfinite(losses).all()
+    assert max(losses) < 2 * losses[0]
+    assert np.mean(losses[-8:]) < 0.7 * losses[0]

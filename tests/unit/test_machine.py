@@ -1,0 +1,183 @@
+"""Facts come from the machine that measures: this one, or the one that the engine says it is on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from platform import machine, release
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import psutil
+import pytest
+
+from framebench.campaign.request import Request, resolve
+from framebench.errors import UserError
+from framebench.executors import Failure, StackOn, Unavailable, gpu
+from framebench.executors import docker as docker_executor
+from framebench.executors.docker import DockerExecutor
+from framebench.executors.machine import Machine, this_machine
+from framebench.executors.process import TrialProcess
+from framebench.executors.rows import Rows
+from harness.record import ImageRef
+from tests.record_factory import sha
+from tests.unit.test_executor_process import make_spec
+
+ROOT = Path(__file__).resolve().parents[2]
+CPUINFO = (
+    b"processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz\n"
+)
+
+
+class Engine:
+    """A Docker engine that says of its machine what it is told to say, and runs ``cat /proc/cpuinfo``."""
+
+    def __init__(self, url: str = "http+docker://localhost", **said: Any) -> None:
+        self.api = SimpleNamespace(base_url=url)
+        self.said = {
+            "NCPU": psutil.cpu_count(),
+            "MemTotal": psutil.virtual_memory().total,
+            "KernelVersion": release(),
+            "Architecture": machine(),
+        } | said
+        self.containers = self
+        self.images = self
+        self.looked_in: list[str] = []
+
+    def info(self) -> dict[str, Any]:
+        return self.said
+
+    def version(self) -> dict[str, Any]:
+        return {"Arch": "amd64"}
+
+    def get(self, name: str) -> Any:
+        return SimpleNamespace(attrs={"Id": name, "Architecture": "amd64", "Config": {}})
+
+    def run(self, image: str, **options: Any) -> bytes:
+        assert options["entrypoint"] == ["cat", "/proc/cpuinfo"] and options["network_mode"] == "none"
+        self.looked_in.append(image)
+        return CPUINFO
+
+
+def executor(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> DockerExecutor:
+    monkeypatch.setattr(docker_executor, "connect", lambda: engine)
+    return DockerExecutor(ROOT)
+
+
+def test_an_engine_on_this_machine_measures_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert executor(monkeypatch, Engine()).machine() == this_machine()
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        Engine("http://10.0.0.7:2375"),
+        Engine(KernelVersion="6.6.1-linuxkit"),
+        Engine(NCPU=64),
+        Engine(MemTotal=2 << 30),
+    ],
+    ids=["tcp", "another kernel", "other cores", "less memory"],
+)
+def test_an_engine_elsewhere_or_in_a_virtual_machine_tells_its_own_facts(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Engine
+) -> None:
+    docker = executor(monkeypatch, elsewhere)
+    before = docker.machine()
+    assert before.cpu_model is None and before.cores == before.cores_allowed == elsewhere.said["NCPU"]
+    image = ImageRef(name="torch-1", config_digest=f"sha256:{sha('torch')}")
+    docker.adopt(image, "an image that is there")
+    after = docker.machine()
+    assert after.cpu_model == "Intel(R) Xeon(R) Gold 6230 CPU @ 2.10GHz"
+    assert (
+        after.host_id.startswith(f"intel-xeon-gold-{after.cores}c-")
+        and after.host_id != this_machine().host_id
+    )
+    docker.machine()
+    assert elsewhere.looked_in == ["an image that is there"]  # once
+
+
+def test_a_client_with_more_cores_than_the_engine_gets_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    docker = executor(monkeypatch, Engine(NCPU=1))
+    assert docker.machine().cores_allowed == 1
+    two = msgspec.structs.replace(make_spec().case, cores=2)
+    failed = docker.run(make_spec(case=two), print)
+    assert isinstance(failed, Failure) and "the engine's machine has 1" in (failed.outcome.reason or "")
+
+
+def test_a_gpu_cannot_be_asked_for_where_it_is_not_this_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    docker = executor(monkeypatch, Engine("http://10.0.0.7:2375"))
+    refused = docker.refusal(StackOn("torch", "gpu"))
+    assert refused is not None and "not on this machine" in refused.reason
+    assert docker.refusal(StackOn("torch")) is None
+
+
+def test_equal_hardware_has_an_equal_id_and_other_hardware_another() -> None:
+    one = Machine("AMD EPYC 7763 64-Core Processor", 2, 2, 24 << 30, "x86_64")
+    assert one.host_id == one._replace(cores_allowed=1).host_id
+    others = {one.host_id, one._replace(cores=4).host_id, one._replace(architecture="aarch64").host_id}
+    assert len(others) == 3
+    assert Machine("AMD EPYC", 2, 2, 25276502016, "x86_64").host_id == "amd-epyc-2c-24g-36621e"
+
+
+def test_cores_may_be_fewer_and_never_more(tmp_path: Path) -> None:
+    request = Request(ROOT, "smoke", "none", "venv", (), (), tmp_path)
+    said: list[str] = []
+    assert {case.cores for case in resolve(request._replace(cores=1), said.append).cases} == {1}
+    with pytest.raises(UserError, match=r"--cores 999: the machine that measures lets trials use 1 to"):
+        resolve(request._replace(cores=999), said.append)
+
+
+def test_a_gpu_suite_without_a_gpu_is_planned_with_the_reason(tmp_path: Path) -> None:
+    resolved = resolve(Request(ROOT, "gpu-smoke", "none", "venv", (), (), tmp_path), lambda line: None)
+    assert resolved.nothing_here and resolved.stacks and not resolved.ready
+    assert any("this machine shows none" in one.cause.reason for one in resolved.unsupported)
+
+
+def test_an_image_for_a_device_that_no_case_wants_is_refused(tmp_path: Path) -> None:
+    request = Request(ROOT, "smoke", "none", "venv", (), (), tmp_path, image_names=("torch-cu126",))
+    with pytest.raises(UserError, match="is for a GPU, and no case of suite smoke wants one"):
+        resolve(request, lambda line: None)
+
+
+def test_a_stack_without_an_image_for_a_device_is_said_and_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = Rows(ROOT)
+    monkeypatch.setattr(gpu, "driver", lambda: "470.256.02")
+    refused = rows.refusal(StackOn("torch", "gpu"))
+    assert refused is not None and "driver 470.256.02 is too old for CUDA" in refused.reason
+    missing = rows.refusal(StackOn("mxnet"))
+    assert isinstance(missing, Unavailable) and "no default image of mxnet for a CPU" in missing.reason
+    assert rows.refusal(StackOn("torch")) is None
+
+
+def test_the_image_s_base_is_in_its_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    docker = executor(monkeypatch, Engine())
+    row = docker.rows.on("cpu")["torch"]
+    image = docker_executor.images.LocalImage(
+        name=row.name,
+        tag="framebench/torch:1",
+        config_digest=f"sha256:{sha('torch')}",
+        lock_sha256=sha("lock"),
+        compiler=None,
+        inputs_sha256=sha("inputs"),
+    )
+    reference = docker._adopt_local(row, image, {})
+    assert reference.base_sha256 == docker_executor.images.base_sha256(ROOT, row)
+
+
+def test_a_case_for_the_cpu_sees_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a1")
+    package = tmp_path / "harness"
+    package.mkdir()
+    (package / "__main__.py").write_text(
+        "import os, sys; print(repr(os.environ['CUDA_VISIBLE_DEVICES']), file=sys.stderr)"
+    )
+    lines: list[str] = []
+    for device in ("cpu", "gpu"):
+        case = msgspec.structs.replace(make_spec().case, device=device)
+        TrialProcess().run(
+            Path(sys.executable), make_spec(case=case), tmp_path, {"PYTHONPATH": str(tmp_path)}, lines.append
+        )
+    assert lines == ["''", "'GPU-a1'"]

@@ -1,0 +1,192 @@
+"""The gate on a result's page: its parts, the timed shape, the whole list, flags and old records in words."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from framebench import dataset
+from framebench.pages import flags as flag_words
+from framebench.pages import gate, result
+from framebench.pages.evidence import Evidence, gather
+from framebench.pages.render import page as rendered
+from framebench.pages.site import render
+from framebench.pages.views import Table
+from framebench.records import store
+from harness import flags
+from harness.record import Outcome, Record
+from tests import record_factory
+from tests.record_factory import CONTENDERS, GPT_CASE, gate_sidecar, make_record, make_trials, trial_id
+
+ROOT = Path(__file__).resolve().parents[2]
+OLD = sorted((ROOT / "results").rglob("01*.json"))
+
+
+def evidence(folder: Path, records: list[Record]) -> Evidence:
+    for record in records:
+        store.write(record, folder)
+    return gather(ROOT, dataset.load([folder]))
+
+
+def page(found: Evidence) -> str:
+    """The only result's page, without its markup."""
+    (one,) = found.dataset.results
+    text = rendered(ROOT / "site" / "templates", "result.md.j2", **result.view(one, found))
+    return re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]+>", " ", text)))
+
+
+def rows(table: Table | None) -> list[list[str]]:
+    assert table is not None
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def trials(passed: bool = True, sidecar: bool = True) -> list[Record]:
+    check = make_record(
+        kind="parity",
+        round=0,
+        trial_id=trial_id(900),
+        parity=record_factory.parity(passed),
+        sidecar=gate_sidecar(passed) if sidecar else None,
+        outcome=Outcome(status="ok") if passed else Outcome(status="not_comparable", reason="differs"),
+    )
+    return [*make_trials(contenders=CONTENDERS[:1], rounds=2, kinds=("timing",)), check]
+
+
+def test_each_part_is_a_row_with_what_came_nearest_to_its_tolerance(tmp_path: Path) -> None:
+    (one,) = evidence(tmp_path, trials()).dataset.results
+    table = gate.parts_table(one.parity)
+    found = rows(table)
+    assert [row[0] for row in found] == [
+        "the same bytes: weights and batches",
+        "logic, computed in float64",
+        "the optimizer's rule by itself, in float64",
+        "state: counters, reset, many steps at once, in float64",
+        "the precision that is timed",
+        "the optimizer's rule by itself, in the timed precision",
+        "state: counters, reset, many steps at once, in the timed precision",
+        "the timed batch size",
+    ]
+    assert found[4][1:6] == ["3", "0", "gradients conv0/kernel", "2.4e-06", "1.0e-04"]
+    assert found[4][6] == "2 left out: no tolerance would check anything"
+    assert found[7] == [
+        "the timed batch size",
+        *("–",) * 5,
+        "not checked: no reference for batch 16",
+    ]  # what was not checked has no zeros
+
+
+def test_every_part_of_the_record_has_its_words() -> None:
+    names = msgspec.json.schema(Record)["$defs"]["GatePart"]["properties"]["name"]["enum"]
+    assert set(names) == set(gate.PARTS)
+
+
+def test_the_whole_list_comes_from_the_sidecar_and_can_be_had(tmp_path: Path) -> None:
+    found = evidence(tmp_path, trials())
+    (one,) = found.dataset.results
+    listed = gate.listed(one, found, "../../")
+    assert listed is not None and listed.href is not None
+    assert len(listed.table.rows) == sum(len(diffs) for _name, diffs in record_factory.gate())
+    assert rows(listed.table)[2][:3] == ["logic, computed in float64", "gradients conv0/kernel", "relative"]
+    files = render(found)
+    kept = files[listed.href.removeprefix("../../")]
+    assert isinstance(kept, Path) and kept.is_file()
+
+
+def test_of_a_long_list_the_nearest_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
+    diffs = [record_factory.diff(f"gradients layer {n}", n * 1e-6, 1e-4, "rel-l2") for n in range(50)]
+    whole = record_factory.inline_sidecar(
+        {"gate": [{"part": "precision", "diffs": msgspec.to_builtins(diffs)}]}
+    )
+    records = [
+        msgspec.structs.replace(record, sidecar=whole) if record.kind == "parity" else record
+        for record in trials()
+    ]
+    found = evidence(tmp_path, records)
+    listed = gate.listed(found.dataset.results[0], found, "")
+    assert listed is not None and "40 more in the download" in listed.title
+    assert [row[1] for row in rows(listed.table)] == [f"gradients layer {n}" for n in range(49, 39, -1)]
+
+
+def test_without_its_sidecar_what_failed_is_still_shown(tmp_path: Path) -> None:
+    found = evidence(tmp_path, trials(passed=False, sidecar=False))
+    (one,) = found.dataset.results
+    listed = gate.listed(one, found, "")
+    assert listed is not None and listed.href is None and listed.title == "What failed"
+    assert rows(listed.table) == [["gradients conv0/kernel", "relative", "2.0e-02", "1.0e-04", "fail"]]
+    assert "failed, so the contender is not comparable" in page(found)
+
+
+def test_a_lost_or_torn_sidecar_is_no_fault_of_the_page(tmp_path: Path) -> None:
+    found = evidence(tmp_path, trials())
+    (path,) = tmp_path.rglob("*.sidecar.json.gz")
+    assert store.series(path.with_name(f"{trial_id(900)}.json"))
+    path.write_bytes(path.read_bytes()[:40])
+    assert store.series(path.with_name(f"{trial_id(900)}.json")) == {}
+    path.unlink()
+    listed = gate.listed(found.dataset.results[0], found, "")
+    assert listed is None  # nothing failed, and nothing else is at hand
+
+
+def test_a_value_that_is_not_finite_has_no_number(tmp_path: Path) -> None:
+    part = record_factory.part("precision", [record_factory.diff("loss 1", None, 1e-5, "abs")])
+    parity = msgspec.structs.replace(record_factory.parity(), parts=[part])
+    assert rows(gate.parts_table(parity))[0][4] == "not finite"
+
+
+def test_the_timed_shape_stands_before_and_after_the_blocks(tmp_path: Path) -> None:
+    found = evidence(tmp_path, trials())
+    table = gate.shape_table(found.dataset.results[0].records)
+    assert [row[0] for row in rows(table)] == [
+        "round 1, before",
+        "round 1, after",
+        "round 2, before",
+        "round 2, after",
+    ]
+    assert table is not None and table.head[-1] == "Tolerance"  # no notes, no column for them
+    text = page(found)
+    assert "The timed shape, before and after the blocks" in text and "1.1e-07" in text
+
+
+def test_kernels_and_causal_work_are_on_the_page_of_a_language_model(tmp_path: Path) -> None:
+    records = make_trials(contenders=CONTENDERS[:1], cases=[GPT_CASE], rounds=1)
+    text = page(evidence(tmp_path, records))
+    assert "Which path really ran attention flash" in text
+    assert "3.50 GFLOP; 3.30 GFLOP without what the causal mask hides" in text
+    assert "tokens/s" in text and "samples/s" not in text and "512 tokens" in text
+
+
+@pytest.mark.parametrize(
+    "code",
+    [value for name, value in vars(flags).items() if name.isupper() and isinstance(value, str)],
+)
+def test_every_flag_has_its_words(tmp_path: Path, code: str) -> None:
+    assert flag_words.word(code) != code or code == flags.EMULATED
+    assert "_" not in flag_words.word(code) and len(flag_words.meaning(code)) > 40
+    (mark,) = flag_words.marks([code])
+    assert mark.word == flag_words.word(code) and mark.meaning == flag_words.meaning(code)
+    text = page(evidence(tmp_path, [make_record(flags=[code], telemetry=None)]))
+    assert flag_words.meaning(code) in text and (code == flags.EMULATED or code not in text)
+
+
+def test_a_flag_nobody_knows_stands_for_itself() -> None:
+    assert flag_words.word("odd_thing") == "odd_thing" and flag_words.meaning("odd_thing") == ""
+
+
+@pytest.mark.skipif(not OLD, reason="no stored results")
+def test_an_old_record_is_shown_as_of_its_time(tmp_path: Path) -> None:
+    """Records are read as the newest version; the page says which one was written."""
+    of_version = {json.loads(path.read_bytes()).get("record_version", 3): path for path in OLD}
+    for version, path in of_version.items():
+        if version >= 3:
+            continue
+        found = gather(ROOT, dataset.load([path]))
+        text = page(found)
+        assert f"Measured under record version {version}: the rules of that time hold for it." in text
+        assert f"Written as record version {version}" in text and "Protocol hash –" in text
+    new = page(evidence(tmp_path, trials()))
+    assert "rules of that time" not in new and "Written as record version 3" in new
