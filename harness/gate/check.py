@@ -152,7 +152,7 @@ def _logic(floor: float, stored: Entry) -> Callable[[str], float | None]:
 
     A stack whose layers compute in fp32 inside, whatever they are told, is held to what fp32 may be off by there.
     """
-    largest = max(1.0, *map(abs, stored.losses))
+    largest = max([1.0, *map(abs, stored.losses)])
     measured = stored.tolerances["fp32"]
 
     def tolerance(what: str) -> float | None:

@@ -437,6 +437,9 @@ def main() -> None:
     os.environ.update(frameworks.environment(given.stack, case.cores, os.environ.get("FRAMEBENCH_CACHE")))
     stack = frameworks.load(given.stack)
     stack.configure(case, contender, 0)
+    right = check(case, contender, stack, frameworks.build)
+    if refused := [diff.what for part in right for diff in part.diffs if not diff.passed]:
+        sys.exit(f"the gate refuses {contender.slug} as it is ({', '.join(refused[:3])}): mend that first")
     with os.fdopen(output, "w") as stream:
         for answer in plant(case, contender, stack):
             stream.write(json.dumps(answer._asdict()) + "\n")

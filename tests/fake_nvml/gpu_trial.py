@@ -35,6 +35,7 @@ class GpuMlp(NumpyMlp):
         self.runs += 1
         with self.load.working():
             output = super().run(1)
+            self.stream.taken += n - 1
             time.sleep(n * STEP_S)
         if self.error and self.runs > 60:
             raise RuntimeError("CUDA error: unspecified launch failure")

@@ -1,7 +1,7 @@
-"""XLA's own FLOP count of each workload's Keras model on JAX: ``python -m tests.integration.flops_by_xla BATCH``.
+"""XLA's own FLOP count of each workload's JAX file: ``python -m tests.integration.flops_by_xla BATCH WORKLOAD...``.
 
 Writes one JSON object ``{"<workload> <preset> <task>": [lowered, compiled]}``: FLOPs before and after XLA's
-optimizations. A process of its own, because Keras takes its backend when it is imported. Nothing is computed:
+optimizations. A process of its own, because JAX takes its platform when it is first used. Nothing is computed:
 functions are lowered from shapes.
 """
 
@@ -12,50 +12,46 @@ import os
 import sys
 from typing import Any
 
-os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax
-import keras
 
 from harness import workloads
-from harness.workloads.convstack.keras import conv_stack
-from harness.workloads.mlp.keras import mlp
-
-MODELS = {
-    "convstack": lambda preset: conv_stack(preset.size, preset.channels, preset.classes),
-    "mlp": lambda preset: mlp(preset.widths),
-}
+from harness.frameworks.jax.trees import nested
+from harness.workloads.specification import Workload
 
 
-def lower(model: keras.Model, task: str, batch: int) -> Any:
+def lower(workload: Workload, preset: Any, task: str, batch: int) -> Any:
     """The forward pass (infer), or the loss with the gradients of all weights (train)."""
-    weights = [jax.ShapeDtypeStruct(one.shape, one.dtype) for one in model.trainable_variables]
-    images = jax.ShapeDtypeStruct((batch, *model.input_shape[1:]), "float32")
-    labels = jax.ShapeDtypeStruct((batch,), "int32")
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-    def forward(values: Any, x: Any) -> Any:
-        return model.stateless_call(values, [], x)[0]
-
-    def train(values: Any, x: Any, y: Any) -> Any:
-        return jax.value_and_grad(lambda at: cross_entropy(y, forward(at, x)))(values)
-
+    file = workloads.file(workload.name, "jax")
+    model, work = file.model(preset), workload.tasks[task]  # type: ignore[index]
+    params = nested(
+        {name: jax.ShapeDtypeStruct(one.shape, "float32") for name, one in workload.tensors(preset).items()}
+    )
+    declared = [workload.inputs[name] for name in work.inputs]
+    inputs = [
+        jax.ShapeDtypeStruct(one.resolved(preset, batch), one.dtype.replace("64", "32")) for one in declared
+    ]
     if task == "infer":
-        return jax.jit(forward).lower(weights, images)
-    return jax.jit(train).lower(weights, images, labels)
+        return jax.jit(model).lower(params, *inputs)
+
+    def train(params: Any, *inputs: Any) -> Any:
+        return jax.value_and_grad(lambda at: file.loss(model, at, *inputs))(params)
+
+    return jax.jit(train).lower(params, *inputs)
 
 
 def main() -> None:
-    batch = int(sys.argv[1])
-    found: dict[str, list[float]] = {}
-    for name, make in MODELS.items():
-        for preset, shape in workloads.get(name).presets.items():
-            for task in ("infer", "train"):
-                lowered = lower(make(shape), task, batch)
+    batch, names = int(sys.argv[1]), sys.argv[2:]
+    counts: dict[str, list[float]] = {}
+    for name in names:
+        workload = workloads.get(name)
+        for preset, shape in workload.presets.items():
+            for task in workload.tasks:
+                lowered = lower(workload, shape, task, batch)
                 stages = (lowered, lowered.compile())
-                found[f"{name} {preset} {task}"] = [stage.cost_analysis()["flops"] for stage in stages]
-    json.dump(found, sys.stdout)
+                counts[f"{name} {preset} {task}"] = [stage.cost_analysis()["flops"] for stage in stages]
+    json.dump(counts, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def in_container(image: str, code: str, data: bytes = b"") -> bytes:
 
 @pytest.mark.usefixtures("specification")
 def test_a_gpu_asked_for_by_uuid_is_the_one_that_the_record_tells_of(image: str, load: Load) -> None:
-    trial = spec(measure_s=2.0)  # a mean needs eight samples
+    trial = spec(task="infer", latency_steps=0, measure_s=2.0)  # a mean needs eight samples
     case = msgspec.structs.replace(trial.case, workload="planted", preset="selftest", device="gpu")
     with load.working():
         answer = in_container(image, TRIAL, encode_spec(msgspec.structs.replace(trial, case=case)))
@@ -136,7 +136,7 @@ def test_a_gpu_asked_for_by_uuid_is_the_one_that_the_record_tells_of(image: str,
     assert watched.metrics["power_instant"].mean == 2 * BUSY_W  # it is the second device
     assert record.software is not None and record.software.driver == "580.82.07"
     assert record.hardware is not None
-    assert [gpu["name"] for gpu in record.hardware.gpus] == ["Fake GPU 0", "Fake GPU 1"]
+    assert [gpu.name for gpu in record.hardware.gpus] == ["Fake GPU 0", "Fake GPU 1"]
 
 
 @pytest.mark.usefixtures("specification")

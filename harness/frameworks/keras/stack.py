@@ -54,6 +54,8 @@ class KerasStack:
         policy = {"keras_dtype_policy": config.dtype_policy().name, "keras_floatx": config.floatx()}
         return Settings(
             layout="NHWC" if config.image_data_format() == "channels_last" else "NCHW",
+            device=own.device,
+            gpus_visible=own.gpus_visible,
             threads=own.threads,
             precision=own.precision | autocast | policy,
             compile=own.compile | {"keras_jit_compile": self.jit_compile, "keras_loop": self.loop},
