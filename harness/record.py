@@ -205,7 +205,7 @@ class ParityDiff(_Strict, frozen=True, kw_only=True):
     passed: bool
 
 
-class GatePart(_Strict, frozen=True, kw_only=True):
+class GatePart(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     """One part of the gate: how many comparisons, how many failed, the one nearest to its tolerance (or farthest
     above).
 
@@ -491,7 +491,7 @@ class Software(_Strict, frozen=True, kw_only=True):
     libraries: list[LoadedLibrary] = []
 
 
-class Gpu(_Strict, frozen=True, kw_only=True):
+class Gpu(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     """One NVIDIA GPU of the machine; null what its driver does not tell. A UUID identifies a machine: only its
     hash is kept.
 
