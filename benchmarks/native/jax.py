@@ -20,12 +20,13 @@ Model = tuple[Any, Any, Callable[..., tuple[Array, Any]]]
 """Parameters, moving statistics and ``apply(params, stats, x, train) -> (logits, stats)``."""
 
 
-def he(key: Array, *shape: int) -> Array:
-    return jax.nn.initializers.he_normal()(key, shape)
+def lecun(key: Array, *shape: int) -> Array:
+    """What flax draws by default."""
+    return jax.nn.initializers.lecun_normal()(key, shape)
 
 
 def linear(keys: Keys, n_in: int, n_out: int) -> Any:
-    return {"w": he(next(keys), n_in, n_out), "b": jnp.zeros(n_out)}
+    return {"w": lecun(next(keys), n_in, n_out), "b": jnp.zeros(n_out)}
 
 
 def dense(x: Array, p: Any) -> Array:
@@ -47,7 +48,7 @@ def max_pool(x: Array, size: int, pad: int = 0) -> Array:
 def convstack(preset: Any, keys: Keys) -> Model:
     params = {
         "convs": [
-            {"w": he(next(keys), 3, 3, c_in, c_out), "b": jnp.zeros(c_out)}
+            {"w": lecun(next(keys), 3, 3, c_in, c_out), "b": jnp.zeros(c_out)}
             for c_in, c_out in itertools.pairwise((3, *preset.channels))
         ],
         "head": linear(
@@ -80,7 +81,7 @@ def resnet50(preset: Any, keys: Keys) -> Model:
     stats: dict[str, Any] = {}
 
     def add(name: str, kernel: int, c_in: int, c_out: int) -> None:
-        w = he(next(keys), kernel, kernel, c_in, c_out)
+        w = lecun(next(keys), kernel, kernel, c_in, c_out)
         params[name] = {"w": w, "scale": jnp.ones(c_out), "bias": jnp.zeros(c_out)}
         stats[name] = {"mean": jnp.zeros(c_out), "var": jnp.ones(c_out)}
 
