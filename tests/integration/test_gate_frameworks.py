@@ -136,22 +136,24 @@ def passes(process: Process, workload: str, task: str) -> None:
     assert set(answer["parts"]) == {"data", "logic", "precision", "shape"} | training
 
 
-@pytest.mark.parametrize("process", parameters(CONTENDERS), indirect=True, scope="module")
+@pytest.mark.parametrize(
+    "process", parameters(CONTENDERS) + parameters(BF16, "bf16"), indirect=True, scope="module"
+)
 @pytest.mark.parametrize("task", workloads.get(SAMPLE).tasks)
 def test_every_contender_does_the_specified_work(process: Process, task: str) -> None:
     passes(process, SAMPLE, task)
 
 
-@pytest.mark.parametrize(
-    "process", parameters(PLAINEST) + parameters(BF16, "bf16"), indirect=True, scope="module"
-)
+@pytest.mark.parametrize("process", parameters(PLAINEST), indirect=True, scope="module")
 @pytest.mark.parametrize(("workload", "task"), TASKS)
 def test_every_stack_does_the_work_of_every_workload(process: Process, workload: str, task: str) -> None:
     passes(process, workload, task)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("process", parameters(CONTENDERS), indirect=True, scope="module")
+@pytest.mark.parametrize(
+    "process", parameters(CONTENDERS) + parameters(BF16, "bf16"), indirect=True, scope="module"
+)
 @pytest.mark.parametrize(("workload", "task"), TASKS)
 def test_every_contender_in_every_workload(process: Process, workload: str, task: str) -> None:
     passes(process, workload, task)
