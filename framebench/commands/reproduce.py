@@ -17,7 +17,6 @@ from framebench.commands.phrases import minutes, outcome_line
 from framebench.commands.saying import Sayer
 from framebench.dataset.quiet import too_busy
 from framebench.errors import UserError
-from framebench.executors import machine
 from framebench.executors.choose import choose
 from framebench.records import store
 from framebench.records.reproduction_document import Reproduction
@@ -38,19 +37,20 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
         f"{wanted_id}: {contender.contender.slug} against {baseline.contender.slug} in {contender.case.path}, "
         f"recorded time ratio {math.exp(recorded.mean()):.3f} over {len(recorded)} rounds"
     )
-    here = machine.host_id()
+    executor = choose(root, contender.provenance.executor, say)
+    allowed = executor.machine().cores_allowed
+    if allowed < contender.case.cores:
+        raise UserError(
+            f"this result used {contender.case.cores} cores, this machine allows {allowed}: "
+            "reproduce it on a machine with as many"
+        )
+    source = prepare_as_recorded(root, executor, [contender, baseline], say)
+    here = executor.machine().host_id  # a far machine's processor is known once its image is there
     same_hardware = here == contender.provenance.host_id
     if not same_hardware:
         say(
             f"other hardware: recorded on {contender.provenance.host_id}, this is {here}; only ratios compare"
         )
-    if machine.cores_allowed() < contender.case.cores:
-        raise UserError(
-            f"this result used {contender.case.cores} cores, this machine allows {machine.cores_allowed()}: "
-            "reproduce it on a machine with as many"
-        )
-    executor = choose(root, contender.provenance.executor, say)
-    source = prepare_as_recorded(root, executor, [contender, baseline], say)
 
     def ended(trial: Planned, record: Record) -> None:
         say(

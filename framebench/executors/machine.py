@@ -79,11 +79,6 @@ def model_in(cpuinfo: str) -> str | None:
     return name.group(1).strip() if name else None
 
 
-def cores_allowed() -> int:
-    """Cores that trials on this machine may use."""
-    return cores.cores_allowed()
-
-
 def host_id() -> str:
     """Id of this machine."""
     return this_machine().host_id

@@ -16,6 +16,7 @@ from framebench.campaign import recorded_pair, same_image
 from framebench.commands import reproduce
 from framebench.errors import UserError
 from framebench.executors import Progress
+from framebench.executors.machine import Machine
 from framebench.images import Rebuilt
 from framebench.records import store
 from framebench.records.identity import result_id
@@ -116,12 +117,16 @@ def test_the_verdict_in_words(shift: float, spread: float, word: str) -> None:
 
 
 class Neighbours:
-    """An executor whose machine others keep busy in every round, or in those of ``busy``."""
+    """An executor on a machine of its own, with ``cores``, which others keep busy in the rounds of ``busy``."""
 
     name = "docker"
 
-    def __init__(self, busy: set[int]) -> None:
+    def __init__(self, busy: set[int], cores: int = 64) -> None:
         self.busy = busy
+        self.there = Machine("Far Away 9000", cores, cores, 8 << 30, "x86_64")
+
+    def machine(self) -> Machine:
+        return self.there
 
     def run(self, spec: TrialSpec, log: Progress) -> Record:
         flags = [UNRANKED] if spec.kind == "timing" and spec.round in self.busy else []
@@ -137,12 +142,14 @@ class Neighbours:
         )
 
 
-def again(monkeypatch: pytest.MonkeyPatch, results: Path, busy: set[int]) -> tuple[str, Reproduction]:
+def again(
+    monkeypatch: pytest.MonkeyPatch, results: Path, busy: set[int], cores: int = 64
+) -> tuple[str, Reproduction]:
     """Reproduce a recorded result with five rounds on a machine that is busy in those of ``busy``."""
     records = record_factory.make_trials(contenders=[EAGER, JAX], rounds=5)
     for record in records:
         store.write(record, results)
-    monkeypatch.setattr(reproduce, "choose", lambda root, wanted, say: Neighbours(busy))
+    monkeypatch.setattr(reproduce, "choose", lambda root, wanted, say: Neighbours(busy, cores))
     monkeypatch.setattr(reproduce, "prepare_as_recorded", lambda root, executor, trials, say: "local")
     said = io.StringIO()
     assert reproduce.run(ROOT, results, of(records, JAX), 5, Console(file=said, soft_wrap=True)) == 0
@@ -167,6 +174,14 @@ def test_quiet_rounds_decide_where_three_of_them_remain(
     assert "others took the cores in 2 rounds, which do not count" in said
     assert "too busy" not in said
     assert (document.rounds, document.busy_rounds) == (3, 0)
+
+
+def test_the_machine_that_is_asked_is_the_executors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said, document = again(monkeypatch, tmp_path / "many", busy=set())
+    assert document.host_id.startswith("far-away-9000-64c-8g-")
+    assert f"this is {document.host_id}; only ratios compare" in said
+    with pytest.raises(UserError, match="used 2 cores, this machine allows 1: "):
+        again(monkeypatch, tmp_path / "one", busy=set(), cores=1)
 
 
 def test_two_quiet_rounds_of_five_are_too_few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
