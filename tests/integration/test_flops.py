@@ -2,8 +2,8 @@
 
 PyTorch's ``FlopCounterMode`` counts the matrix products and convolutions that are dispatched, on the meta device
 without computing anything. It must be **equal**: what it leaves out (biases, ReLU, pooling, loss, optimizer) the
-analytic function leaves out too. Attention is dispatched as plain products for it: it knows no FLOPs of a CPU's
-fused kernel.
+analytic function leaves out too. Attention and recurrent layers are dispatched as plain products for it: it knows
+no FLOPs of a CPU's fused kernels.
 
 XLA's cost analysis (of the JAX files) must agree within 2 %. It counts otherwise in two ways, which
 ``by_xla`` puts right:
@@ -109,6 +109,7 @@ def test_pytorch_counts_the_same(name: str, preset: str, task: str) -> None:
 def test_pytorch_counts_the_same_in_the_very_step_that_is_timed(name: str, preset: str, task: Any) -> None:
     """The whole step on the CPU, with loss and optimizer, in the smallest preset."""
     needs("torch")
+    import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -116,7 +117,8 @@ def test_pytorch_counts_the_same_in_the_very_step_that_is_timed(name: str, prese
     case = Case(workload=name, preset=preset, task=task, batch=BATCH, cores=1)
     driver = frameworks.build(timed_job(case, contender), frameworks.load("torch"))
     driver.run(1)
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    unfused = torch.backends.mkldnn.flags(enabled=False)
+    with unfused, sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         driver.run(3)
     assert counter.get_total_flops() == 3 * analytic(name, preset, task)
 

@@ -209,31 +209,3 @@ def test_cached_logits_are_those_without_a_cache() -> None:
                 torch.testing.assert_close(
                     step, whole[:, position], rtol=0, atol=1e-12, msg=f"lap {lap}, {position}"
                 )
-
-
-@pytest.mark.frameworks
-@pytest.mark.parametrize("preset", SPEC.presets)
-def test_flops_are_what_torch_counts(preset: str) -> None:
-    """With attention as plain products: the counter knows no FLOPs of the CPU's fused kernel."""
-    require("frameworks", HAS_TORCH, "torch is not installed")
-    import torch
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
-
-    from harness.workloads.gpt import torch as file
-
-    size: Preset = SPEC.presets[preset]
-    counted = {}
-    with torch.device("meta"), sdpa_kernel(SDPBackend.MATH):
-        model, cache = file.model(size), file.empty_cache(file.model(size), 2)
-        tokens = torch.zeros(2, size.context, dtype=torch.int64)
-        with FlopCounterMode(display=False) as counter:
-            file.loss(model, tokens, tokens).backward()
-        counted["train"] = counter.get_total_flops()
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            file.prefill(model, cache, tokens[:, : size.prompt])
-        counted["prefill"] = counter.get_total_flops()
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            file.decode(model, cache, tokens[:, 0], torch.tensor(size.prompt))
-        counted["decode"] = counter.get_total_flops()
-    assert counted == {task: flops(size, 2, task) for task in SPEC.tasks}

@@ -70,26 +70,6 @@ def test_only_kernels_are_decayed_and_only_variances_average() -> None:
 
 
 @pytest.mark.frameworks
-@pytest.mark.parametrize("preset", sorted(SPEC.presets))
-def test_flops_are_what_torch_counts(preset: str) -> None:
-    require("frameworks", HAS_TORCH, "torch is not installed")
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    file, one = workloads.file("resnet50", "torch"), SPEC.presets[preset]
-    with torch.device("meta"):
-        model = file.model(one)
-        image, label = torch.empty(3, 3, one.size, one.size), torch.empty(3, dtype=torch.int64)
-    with FlopCounterMode(display=False) as counter:
-        logits = model(image)
-    assert counter.get_total_flops() == SPEC.flops(one, 3, "infer")
-    with FlopCounterMode(display=False) as counter:
-        file.loss(model, image, label).backward()
-    assert counter.get_total_flops() == SPEC.flops(one, 3, "train")
-    assert tuple(logits.shape) == (3, one.classes)
-
-
-@pytest.mark.frameworks
 def test_moving_statistics_are_of_the_mean_and_of_the_biased_variance() -> None:
     stepped, job = driver("train", 2)
     stepped.run(1)
