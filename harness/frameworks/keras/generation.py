@@ -54,11 +54,7 @@ class Generation:
 
 
 class GenerationTorch(Generation):
-    """``torch.compile`` as Keras uses it: not as one full graph, its layers hold graph breaks."""
-
-    def _compiled(self, function: Callable[..., Any], stack: Any) -> Callable[..., Any]:
-        self.model.eval()
-        return stack.compile(lambda cache, *inputs: function(self.model, cache, *inputs), fullgraph=False)  # type: ignore[no-any-return]
+    """PyTorch compiles the whole step as one graph, or says what it refuses."""
 
     def without_gradients(self) -> AbstractContextManager[None]:
         import torch

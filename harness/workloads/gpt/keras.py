@@ -12,6 +12,9 @@ from harness.workloads.gpt.spec import Preset
 Tensor = Any  # the backend's own
 Cache = list[tuple[Tensor, Tensor]]  # keys and values of each layer, (B, context, H, D)
 
+# PyTorch's operation chooses its kernel, flash attention too; Keras' asking first would break the compiled graph
+FLASH = False if keras.config.backend() == "torch" else None
+
 
 class Block(layers.Layer):  # type: ignore[misc]
     def __init__(self, preset: Preset, name: str) -> None:
@@ -29,7 +32,7 @@ class Block(layers.Layer):  # type: ignore[misc]
         x: Tensor,
         start: Any = 0,
         cache: tuple[Tensor, Tensor] | None = None,
-        mask: Tensor | None = None,
+        attend_to: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         (_, T, C), heads = x.shape, self.heads
         qkv = ops.reshape(self.qkv(self.ln1(x)), (-1, T, 3, heads, C // heads))
@@ -39,9 +42,11 @@ class Block(layers.Layer):  # type: ignore[misc]
                 ops.slice_update(old, (0, start, 0, 0), new) for old, new in zip(cache, (k, v), strict=True)
             )
             cache = (keys, values)
-            if mask is not None:  # to all that is cached, not only to this call's own
+            if attend_to is not None:  # to all that is cached, not only to this call's own
                 k, v = cache  # (B, context, H, D)
-        y = ops.dot_product_attention(q, k, v, mask=mask, is_causal=mask is None)
+        y = ops.dot_product_attention(
+            q, k, v, mask=attend_to, is_causal=attend_to is None, flash_attention=FLASH
+        )
         x = x + self.proj(ops.reshape(y, (-1, T, C)))
         return x + self.out(ops.gelu(self.fc(self.ln2(x)), approximate=True)), cache  # (B, T, C)
 
@@ -58,13 +63,13 @@ class GPT(keras.Model):  # type: ignore[misc]
         self.ln_final = layers.LayerNormalization(epsilon=preset.epsilon, name="ln_final")
 
     def hidden(
-        self, tokens: Tensor, start: Any = 0, cache: Cache | None = None, mask: Tensor | None = None
+        self, tokens: Tensor, start: Any = 0, cache: Cache | None = None, attend_to: Tensor | None = None
     ) -> tuple[Tensor, Any]:  # (B, T) -> (B, T, C)
         positions = ops.add(ops.arange(tokens.shape[1], dtype="int32"), start)  # (T,)
         x = self.token_embedding(tokens) + self.position_embedding(positions)  # (B, T, C)
         new = []
         for layer, block in enumerate(self.blocks):
-            x, one = block(x, start=start, cache=cache[layer] if cache else None, mask=mask)
+            x, one = block(x, start=start, cache=cache[layer] if cache else None, attend_to=attend_to)
             new.append(one)
         return self.ln_final(x), new
 
