@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
-from harness import environment, flags, manifest, standalone
+from harness import environment, flags, frameworks, manifest, standalone
 from harness.draft import Draft
 from harness.frameworks import Unsupported
 from harness.record import Outcome, Record, TrialSpec, decode_spec, encode
@@ -82,7 +82,10 @@ def run(spec: TrialSpec) -> Record:
     except Exception as error:
         traceback.print_exc()
         tail = traceback.format_exc().splitlines()[-TAIL:]
-        outcome = Outcome(status="crashed", reason=f"{type(error).__name__}: {error}", stderr_tail=tail)
+        if refused := frameworks.refusal(spec.contender, error):
+            outcome = Outcome(status="unsupported", reason=refused.reason, stderr_tail=tail)
+        else:
+            outcome = Outcome(status="crashed", reason=f"{type(error).__name__}: {error}", stderr_tail=tail)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on the record is written
     draft.hardware = environment.hardware()
     draft.flags += flags.emulation(draft.hardware)

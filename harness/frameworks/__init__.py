@@ -20,6 +20,7 @@ import numpy as np
 from harness.record import Case, Contender, Mode, Settings
 from harness.workloads import Job
 
+WORDS = 300  # characters of what a compiler says
 SELF_TEST = "numpy"  # the stack of the self-test; nobody compares it
 
 
@@ -29,7 +30,8 @@ class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
     ``framework`` is the name of the file in a workload's folder, ``backend`` what runs it where that is another
     (``keras-jax``: ``keras``, ``jax``). ``modes`` holds each mode's variants; the first is its plain form.
     ``plainest`` names the contender that an image runs by itself. ``modules`` must be importable. ``words`` names
-    modes and variants as its community does. ``about`` is a paragraph for readers, Markdown.
+    modes and variants as its community does. ``about`` is a paragraph for readers, Markdown. ``refusals`` names the
+    exceptions by which its compiler says that it does not take a model.
     """
 
     name: str
@@ -43,6 +45,7 @@ class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
     about: str = ""
     adam_epsilon: Literal["corrected", "uncorrected"] = "corrected"
     float64_floor: float = 1e-9
+    refusals: tuple[str, ...] = ()
 
 
 class Unsupported(Exception):
@@ -206,6 +209,17 @@ def refuse_unknown(contender: Contender) -> None:
         raise Unsupported(
             f"{contender.stack} has no variant {contender.variant!r} when {contender.mode}", f"it has {names}"
         )
+
+
+def refusal(contender: Contender, error: Exception) -> Unsupported | None:
+    """``Unsupported`` with the compiler's own words where an error is its refusal of a model; null for every other."""
+    known = stacks().get(contender.stack)
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    if known is None or not kinds & set(known.refusals):
+        return None
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    words = ". ".join(lines[:2])[:WORDS]
+    return Unsupported(f"the compiler of {known.title} does not take this model: {words}")
 
 
 def environment(stack: str, cores: int, cache_dir: str | None) -> dict[str, str]:

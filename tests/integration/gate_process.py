@@ -67,6 +67,10 @@ class Gate:
             return {"unsupported": refusal.reason}
         except MissingReference as missing:
             return {"missing": str(missing)}
+        except Exception as error:
+            if refused := frameworks.refusal(self.contender, error):
+                return {"unsupported": refused.reason}
+            raise
 
     def gate(self, case: Case) -> dict[str, Any]:
         built: list[tuple[Job, list[str]]] = []

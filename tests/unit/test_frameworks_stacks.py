@@ -140,3 +140,21 @@ def test_cache_on_a_noexec_mount_is_unsupported(monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(Unsupported, match="noexec"):
         require_cpp_compiler()
     assert asked == [tmp_path]  # the nearest folder that exists
+
+
+class Refused(RuntimeError):
+    """Dynamo's, by name."""
+
+
+Refused.__module__, Refused.__qualname__ = "torch._dynamo.exc", "Unsupported"
+
+
+def test_a_compilers_refusal_is_unsupported_in_its_own_words_and_no_other_error_is() -> None:
+    compiled = Contender(stack="torch", mode="compiled")
+    said = "Attempted to wrap RNN\n  Explanation: Dynamo does not support it.\n\n  Hint: " + "x" * 5000
+    refused = frameworks.refusal(compiled, Refused(said))
+    assert refused is not None
+    assert refused.reason.endswith("Attempted to wrap RNN. Explanation: Dynamo does not support it.")
+    assert len(frameworks.refusal(compiled, Refused("x" * 5000)).reason) < 400  # type: ignore[union-attr]
+    assert frameworks.refusal(compiled, RuntimeError(said)) is None
+    assert frameworks.refusal(Contender(stack="jax", mode="compiled"), Refused(said)) is None

@@ -6,6 +6,16 @@ from pathlib import Path
 
 from harness.frameworks import StackInfo
 
+REFUSALS = tuple(
+    f"jax.errors.{name}"
+    for name in (
+        "ConcretizationTypeError",
+        "TracerArrayConversionError",
+        "TracerIntegerConversionError",
+        "NonConcreteBooleanIndexError",
+    )
+)
+
 STACKS = (
     StackInfo(
         name="jax",
@@ -13,6 +23,7 @@ STACKS = (
         framework="jax",
         modes={"eager": ("",), "compiled": ("",)},
         modules=("jax", "optax"),
+        refusals=REFUSALS,
         words={"compiled": "jit"},
         about=(
             "A model is a pure function of its parameters, a tree of arrays. `grad` derives the gradient's function "

@@ -22,11 +22,13 @@ STACKS = (
         modes={"compiled": ("graph-loop", "graph-direct", "xla-loop", "xla-direct")},
         plainest=("compiled", "graph-loop"),
         modules=("keras", "tensorflow"),
+        refusals=tensorflow_framework.REFUSALS,
         words=_WORDS | {"compiled": "tf.function", "graph": "", "xla": "XLA"},
         about=(
             "Keras writes the model and the training loop; TensorFlow runs them. `fit` always runs a "
             "`tf.function` unless told otherwise; `jit_compile` decides whether XLA compiles it. Keras' own "
-            '"auto" is resolved and recorded, never published as such.'
+            '"auto" is resolved and recorded, never published as such. Gradients of embeddings are added up row by '
+            "row before AdamW sees them, as in every other stack: Keras' own squares each use of a row by itself."
         ),
         adam_epsilon="uncorrected",
         float64_floor=_FLOOR,
@@ -42,6 +44,7 @@ STACKS = (
         },
         plainest=("eager", "loop"),
         modules=("keras", "torch"),
+        refusals=torch_framework.REFUSALS,
         words=_WORDS | {"compiled": "torch.compile", "channels-first": "channels first"},
         about=(
             "Keras writes the model and the training loop; PyTorch runs them, eagerly unless `jit_compile=True`, "
@@ -58,6 +61,7 @@ STACKS = (
         modes={"eager": ("loop", "direct"), "compiled": ("loop", "direct")},
         plainest=("eager", "loop"),
         modules=("keras", "jax"),
+        refusals=jax_framework.REFUSALS,
         words=_WORDS | {"compiled": "jit"},
         about=(
             "Keras writes the model and the training loop; JAX runs them. Its step is a pure function that XLA "

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from harness.frameworks import StackInfo
 
+REFUSALS = tuple(
+    f"tensorflow.python.framework.errors_impl.{name}"
+    for name in ("UnimplementedError", "OperatorNotAllowedInGraphError")
+)
+
 STACKS = (
     StackInfo(
         name="tensorflow",
@@ -11,6 +16,7 @@ STACKS = (
         framework="tensorflow",
         modes={"eager": ("",), "compiled": ("graph", "xla")},
         modules=("tensorflow",),
+        refusals=REFUSALS,
         words={"compiled": "tf.function", "graph": "", "xla": "XLA"},
         about=(
             "Eager by default since version 2; the gradient comes from a tape that records operations as they "

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from harness.frameworks import StackInfo
 
+REFUSALS = ("torch._dynamo.exc.Unsupported", "torch._dynamo.exc.UserError")
+
 STACKS = (
     StackInfo(
         name="torch",
@@ -13,6 +15,7 @@ STACKS = (
         framework="torch",
         modes={"eager": ("", "channels-last"), "compiled": ("", "channels-last")},
         modules=("torch",),
+        refusals=REFUSALS,
         words={"compiled": "torch.compile", "channels-last": "channels last"},
         about=(
             "Eager by default: each operation runs as Python reaches it, and the graph for the gradient is "
