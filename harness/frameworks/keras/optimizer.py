@@ -4,8 +4,10 @@
 - SGD's ``weight_decay`` is a decoupled one, another algorithm. The declared L2 is a regularizer of the decayed
 variables, and Keras adds it to the loss that it reports.
 - AdamW's moments are the declared, raw ones. Epsilon is added before the second moment is corrected.
+- TensorFlow's gradient of an embedding lists every use of a row by itself, and AdamW squares the uses one by one: the
+second moment of a row that is used twice becomes g1^2 + g2^2, not (g1 + g2)^2. ``Summed`` adds them up first.
 
-``keras.optimizers.SGD`` and ``AdamW`` are used as they are: on PyTorch a subclass of them would lose the fast update.
+On PyTorch ``keras.optimizers.SGD`` and ``AdamW`` are used as they are: a subclass of them would lose the fast update.
 """
 
 from __future__ import annotations
@@ -41,6 +43,16 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         return {"peak": self.peak, "shape": self.shape.__class__.__name__}
 
 
+class Summed(keras.optimizers.AdamW):  # type: ignore[misc]
+    """Keras' AdamW for TensorFlow, with one gradient for each row of an embedding."""
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
+        import tensorflow as tf
+
+        summed = [one if one is None else tf.convert_to_tensor(one) for one in grads]
+        return super().apply(summed, trainable_variables)
+
+
 def build(declared: Optimizer, variables: Mapping[str, Any], decayed: set[str]) -> keras.Optimizer:
     """Keras' optimizer for the named variables, in this order, which it is built for."""
     rate = Schedule(declared.lr, declared.schedule) if declared.schedule else declared.lr
@@ -54,7 +66,8 @@ def build(declared: Optimizer, variables: Mapping[str, Any], decayed: set[str]) 
                 variables[name].regularizer = keras.regularizers.L2(declared.weight_decay / 2)
         optimizer = keras.optimizers.SGD(rate, declared.momentum, declared.nesterov, weight_decay=None)
     else:
-        optimizer = keras.optimizers.AdamW(
+        adamw = Summed if keras.config.backend() == "tensorflow" else keras.optimizers.AdamW
+        optimizer = adamw(
             rate,
             weight_decay=declared.weight_decay,
             beta_1=declared.beta1,
