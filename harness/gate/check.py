@@ -103,7 +103,7 @@ def _parts(case: Case, contender: Contender, stack: Stack, build: Build, epsilon
         yield Part("optimizer", parts.optimizer_rule(walk, epsilon, float64=floor <= EXACT))
         yield Part("state", parts.state_part(driver, stack, exact, walk, 10 * floor))
     else:
-        steps = shape.distinct(exact)
+        steps = shape.steps(exact)
         diffs = parts.inference(driver, stack, exact, plain.outputs, steps, _logic(floor, plain))
         yield Part("logic", diffs + parts.many_at_once(driver, stack, exact, min(steps, 3)))
     del driver
@@ -127,7 +127,7 @@ def _parts(case: Case, contender: Contender, stack: Stack, build: Build, epsilon
         yield Part("optimizer", parts.optimizer_rule(walk, epsilon, float64=False))
         yield Part("state", parts.state_part(driver, stack, timed, walk, max(measured.values())))
     else:
-        diffs += parts.inference(driver, stack, timed, stored.outputs, shape.distinct(timed), measured.get)
+        diffs += parts.inference(driver, stack, timed, stored.outputs, shape.steps(timed), measured.get)
         yield Part("precision", diffs)
     del driver
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.workloads.specification import SGD, AdamW, Optimizer
 
+FP32_ROUND_OFF = 2.0**-24
 Epsilon = Literal["corrected", "uncorrected"]
 
 
@@ -31,22 +32,36 @@ def move(
     step: int,
     decayed: bool,
     epsilon: Epsilon = "corrected",
+    bent: bool = False,
 ) -> Moved:
-    """(W, g, slots) -> (W', slots') of step 0, 1, ...; ``gradient`` is the loss's, without any penalty."""
+    """(W, g, slots) -> (W', slots') of step 0, 1, ...; ``gradient`` is the loss's, without any penalty.
+
+    ``bent``: what Adam makes of 1 - beta is off by as much as betas and powers held in fp32 may bend it. At
+    beta2 = 0.999 that is 1e-5 of it; PyTorch when it compiles, TensorFlow, optax and Keras compute some of it so.
+    """
     w, g, lr = weight.astype(np.float64), gradient.astype(np.float64), rate(declared, step)
     decay = declared.weight_decay if decayed else 0.0
     if isinstance(declared, SGD):
         v = declared.momentum * slots.get("velocity", 0.0) + g + decay * w
         stepped = declared.momentum * v + g + decay * w if declared.nesterov else v
         return Moved(w - lr * stepped, {"velocity": v} if declared.momentum else {})
-    first = declared.beta1 * slots.get("first", 0.0) + (1.0 - declared.beta1) * g
-    second = declared.beta2 * slots.get("second", 0.0) + (1.0 - declared.beta2) * g * g
-    whole1, whole2 = 1.0 - declared.beta1 ** (step + 1), 1.0 - declared.beta2 ** (step + 1)
+    share1, share2 = 1.0 - declared.beta1, 1.0 - declared.beta2
+    whole1, whole2 = (1.0 - beta ** (step + 1) for beta in (declared.beta1, declared.beta2))
+    if bent:  # all in the direction in which they add up
+        share1, whole1 = share1 + _bend(declared.beta1, 0), whole1 - _bend(declared.beta1, step)
+        share2, whole2 = share2 - _bend(declared.beta2, 0), whole2 + _bend(declared.beta2, step)
+    first = declared.beta1 * slots.get("first", 0.0) + share1 * g
+    second = declared.beta2 * slots.get("second", 0.0) + share2 * g * g
     if epsilon == "corrected":
         moved = first / whole1 / (np.sqrt(second / whole2) + declared.epsilon)
     else:
         moved = first * (np.sqrt(whole2) / whole1) / (np.sqrt(second) + declared.epsilon)
     return Moved(w * (1.0 - lr * decay) - lr * moved, {"first": first, "second": second})
+
+
+def _bend(beta: float, step: int) -> float:
+    """How far 1 - beta^(step + 1) may be off where beta and its power are held in fp32."""
+    return (step + 1) * abs(float(np.float32(beta)) - beta) + FP32_ROUND_OFF
 
 
 def gradient_of(

@@ -16,7 +16,6 @@ from harness.record import ParityDiff
 from harness.workloads import Job
 
 OPTIMIZER_RULE = 1e-5  # of an update; beside the rounding of an fp32 variable
-FP32_ROUND_OFF = 2.0**-24
 NON_FINITE = "non-finite"
 
 
@@ -137,12 +136,17 @@ def optimizer_rule(walk: Walk, epsilon: optimizers.Epsilon, float64: bool) -> li
             gradient = optimizers.gradient_of(declared, was, now, slots, left, step, one.decayed)
             moved = optimizers.move(declared, was, gradient, slots, step, one.decayed, epsilon)
             change = float(np.linalg.norm(moved.weight - was))
-            rounding = 0.0 if float64 else FP32_ROUND_OFF * float(np.linalg.norm(was))
-            allowed = (1e-9 if float64 else OPTIMIZER_RULE) * change + 2.0 * rounding + 1e-30
+            allowed = (1e-9 if float64 else OPTIMIZER_RULE) * change + 1e-30
+            bent = moved
+            if not float64:
+                bent = optimizers.move(declared, was, gradient, slots, step, one.decayed, epsilon, bent=True)
+                allowed += float(np.linalg.norm(bent.weight - moved.weight))
+                allowed += 2.0 * optimizers.FP32_ROUND_OFF * float(np.linalg.norm(was))
             _note(worst, "rule of the weights", float(np.linalg.norm(moved.weight - now)), allowed)
             for kind, slot in moved.slots.items():
                 held = left[kind].astype(np.float64)
                 allowed = (1e-9 if float64 else OPTIMIZER_RULE) * float(np.linalg.norm(held)) + 1e-30
+                allowed += float(np.linalg.norm(bent.slots[kind] - slot))
                 _note(worst, f"rule of the {kind}", float(np.linalg.norm(slot - held)), allowed)
     return [diff(what, apart / allowed, 1.0) for what, (apart, allowed) in worst.items()]
 
@@ -198,7 +202,7 @@ def inference(
     driver: Driver, stack: Stack, job: Job, expected: Mapping[str, list[float]], steps: int,
     tolerance: Callable[[str], float | None],
 ) -> list[ParityDiff]:  # fmt: skip
-    """The outputs of all distinct batches together, one step at a time from the initial state."""
+    """The outputs of all steps together, one step at a time from the initial state."""
     driver.reset(job.weights)
     summaries: dict[str, list[Any]] = {name: [] for name in expected}
     for step in range(steps):

@@ -33,8 +33,8 @@ class MissingReference(Exception):
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What float64 says about one preset, task and form at the gate's batch, seed 0.
 
-    ``losses`` of the first eight steps; ``gradients`` of the first step; ``updates``, each tensor after three
-    steps minus its start, buffers too; ``outputs`` of all distinct batches together. ``tolerances`` per
+    ``losses`` of the first five steps; ``gradients`` of the first step; ``updates``, each tensor after three
+    steps minus its start, buffers too; ``outputs`` of all batches and one step more together. ``tolerances`` per
     precision: what each may be off, relative (losses: absolute), measured by disturbing this very computation.
     """
 
@@ -55,8 +55,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What float64 says about one timed shape: losses of the first steps, or the outputs of all distinct
-    batches together."""
+    """What float64 says about one timed shape: losses of the first steps, or the outputs of all
+    batches and one step more together."""
 
     source: str
     config_sha256: str

@@ -1,4 +1,4 @@
-"""The timed shape, before and after the blocks: what its distinct batches give from the initial state, and the
+"""The timed shape, before and after the blocks: what its first steps give from the initial state, and the
 counter.
 
 The gate saw a small batch; this is the very driver that is timed.
@@ -17,7 +17,7 @@ DISTINCT = 16  # batches at most that are looked at one by one
 
 
 def check(driver: Driver, stack: Stack, job: Job) -> list[ParityDiff]:
-    """Losses (train) or outputs of the distinct batches against float64; ``MissingReference`` if that was never
+    """Losses (train) or outputs of the first steps against float64; ``MissingReference`` if that was never
     computed.
 
     Leaves the driver where it was put last: reset it before it is used for anything else.
@@ -26,7 +26,7 @@ def check(driver: Driver, stack: Stack, job: Job) -> list[ParityDiff]:
     expected = reference.shape(workload, case.preset, case.task, job.batch, stack.info.adam_epsilon)
     allowed = tolerance_of(job, stack)
     if case.task != "train":
-        return parts.inference(driver, stack, job, expected.outputs, distinct(job), allowed)
+        return parts.inference(driver, stack, job, expected.outputs, steps(job), allowed)
     driver.reset(job.weights)
     diffs = []
     for step, stored in enumerate(expected.losses, start=1):
@@ -36,9 +36,10 @@ def check(driver: Driver, stack: Stack, job: Job) -> list[ParityDiff]:
     return [*diffs, parts.diff("steps counted", abs(driver.steps_done() - len(expected.losses)), 0.0, "abs")]
 
 
-def distinct(job: Job) -> int:
-    """How many batches a look goes through: all of them, or the first sixteen."""
-    return min(DISTINCT, *(len(job.batches[name]) for name in job.work.inputs))
+def steps(job: Job) -> int:
+    """How many steps a look goes through: one with each batch (sixteen at most), and one more, so that what stops
+    after the last batch shows."""
+    return 1 + min(DISTINCT, *(len(job.batches[name]) for name in job.work.inputs))
 
 
 def tolerance_of(job: Job, stack: Stack) -> Callable[[str], float | None]:

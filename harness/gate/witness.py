@@ -48,7 +48,7 @@ def agree(name: str, stack: Stack) -> Iterator[str]:
                         error = finite_difference(driver, stack, job, walk)
                         yield _line(f"{form} finite difference", error, error <= FINITE_DIFFERENCE)
                 else:
-                    steps = shape.distinct(job)
+                    steps = shape.steps(job)
                     diffs = parts.inference(
                         driver, stack, job, stored.outputs, steps, lambda _: stack.info.float64_floor
                     )

@@ -13,7 +13,7 @@ from harness.trials.prepare import Prepared
 
 
 def check_shape(draft: Draft, prepared: Prepared) -> tuple[GatePart, Outcome]:
-    """What every distinct batch gives from the initial state; a shape that nobody computed in float64 is flagged."""
+    """What the first steps give from the initial state; a shape that nobody computed in float64 is flagged."""
     try:
         part = Part("shape", shape.check(prepared.driver, prepared.stack, prepared.job))
     except MissingReference as missing:

@@ -125,6 +125,26 @@ def process(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     made.stop()
 
 
+@pytest.mark.parametrize("stack", sorted(STACKS))
+def test_a_compilers_refusals_are_exceptions_that_exist(stack: str) -> None:
+    info = STACKS[stack]
+    absent = [name for name in info.modules if importlib.util.find_spec(name) is None]
+    require("frameworks", not absent, f"not installed here: {', '.join(absent)}")
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    module, _, kind = name.rpartition('.')\n"
+        "    found = getattr(importlib.import_module(module), kind)\n"
+        "    assert issubclass(found, Exception)\n"
+        "    assert f'{found.__module__}.{found.__qualname__}' == name, name\n"
+    )
+    assert info.refusals
+    answer = subprocess.run(
+        [sys.executable, "-c", code, *info.refusals], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr[-2000:]
+
+
 BF16 = [one for one in CONTENDERS if one.slug in IN_BF16]
 
 
@@ -136,15 +156,15 @@ def passes(process: Process, workload: str, task: str) -> None:
     assert set(answer["parts"]) == {"data", "logic", "precision", "shape"} | training
 
 
-@pytest.mark.parametrize(
-    "process", parameters(CONTENDERS) + parameters(BF16, "bf16"), indirect=True, scope="module"
-)
+@pytest.mark.parametrize("process", parameters(CONTENDERS), indirect=True, scope="module")
 @pytest.mark.parametrize("task", workloads.get(SAMPLE).tasks)
 def test_every_contender_does_the_specified_work(process: Process, task: str) -> None:
     passes(process, SAMPLE, task)
 
 
-@pytest.mark.parametrize("process", parameters(PLAINEST), indirect=True, scope="module")
+@pytest.mark.parametrize(
+    "process", parameters(PLAINEST) + parameters(BF16, "bf16"), indirect=True, scope="module"
+)
 @pytest.mark.parametrize(("workload", "task"), TASKS)
 def test_every_stack_does_the_work_of_every_workload(process: Process, workload: str, task: str) -> None:
     passes(process, workload, task)

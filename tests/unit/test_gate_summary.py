@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,6 +88,34 @@ def test_the_gradient_comes_back_from_what_a_step_left(declared: object) -> None
         again = optimizers.gradient_of(declared, w, moved.weight, slots, moved.slots, step, decayed=True)  # type: ignore[arg-type]
         assert again == pytest.approx(g, rel=1e-9, abs=1e-12)
         w, slots = moved.weight, moved.slots
+
+
+@pytest.mark.parametrize("beta2", [0.95, 0.99, 0.999, 0.9999])
+@pytest.mark.parametrize("epsilon", ["corrected", "uncorrected"])
+def test_corrections_in_fp32_are_allowed_for_and_hardly_more(beta2: float, epsilon: Any) -> None:
+    """What frameworks do, 1 - beta^t in fp32, stays within the bend; ten times as much would not."""
+    declared = AdamW(lr=0.1, beta2=beta2)
+    held1, held2 = np.float32(declared.beta1), np.float32(beta2)
+    w, g = np.array([0.0]), np.array([1.0])
+    slots: dict[str, np.ndarray] = {}
+    for step in range(5):
+        exact = optimizers.move(declared, w, g, slots, step, False, epsilon)
+        bent = optimizers.move(declared, w, g, slots, step, False, epsilon, bent=True)
+        bend = abs(bent.weight - exact.weight)
+        whole1, whole2 = (float(np.float32(1) - held ** np.float32(step + 1)) for held in (held1, held2))
+        first, second = exact.slots["first"], np.sqrt(exact.slots["second"])
+        if epsilon == "corrected":
+            moved = first / whole1 / (second / np.sqrt(whole2) + declared.epsilon)
+        else:
+            moved = first * (np.sqrt(whole2) / whole1) / (second + declared.epsilon)
+        apart = abs(w - declared.lr * moved - exact.weight)
+        assert apart <= bend < 20.0 * declared.lr * 2.0**-24 / (1.0 - beta2)
+        second = held2 * np.float32(slots.get("second", np.zeros(1))) + (np.float32(1) - held2) * np.float32(
+            1
+        )
+        allowed = abs(bent.slots["second"] - exact.slots["second"]) + 2.0**-23 * exact.slots["second"]
+        assert abs(second - exact.slots["second"]) <= allowed
+        w, slots = exact.weight, exact.slots
 
 
 def test_warm_up_and_cosine() -> None:

@@ -6,7 +6,8 @@
 module paths that the rule below does not turn into canonical names.
 
 The rule: a parameter's name is its path; ``weight`` is ``kernel``, but ``gamma`` in a norm (``bias``: ``beta``) and
-``embeddings`` in an embedding. Kernels are turned from OIHW and (out, in) into HWIO and (in, out).
+``embeddings`` in an embedding. Kernels are turned from OIHW and (out, in) into HWIO and (in, out), those of other
+convolutions and of recurrent layers likewise. A parameter that is not trained and not specified is a constant.
 """
 
 from __future__ import annotations
@@ -21,14 +22,13 @@ from torch import Tensor, nn
 
 from harness.frameworks import Stack, State, Stream
 from harness.workloads import Job
-from harness.workloads.naming import canonical_names
+from harness.workloads.naming import canonical_names, plain
 from harness.workloads.specification import SGD
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 PARTS = {"weight": "kernel", "running_mean": "moving_mean", "running_var": "moving_variance"}
 NORM_PARTS = {"weight": "gamma", "bias": "beta"}
-TO_CANONICAL = {4: (2, 3, 1, 0), 2: (1, 0)}  # OIHW -> HWIO, (out, in) -> (in, out)
-FROM_CANONICAL = {4: (3, 2, 0, 1), 2: (1, 0)}
+WITH_KERNELS = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase)
 SLOTS = {"momentum_buffer": "velocity", "exp_avg": "first", "exp_avg_sq": "second"}
 
 
@@ -73,7 +73,13 @@ class TorchDriver:
         """Parameters and floating-point buffers by canonical name; a tied parameter counts once."""
         named = itertools.chain(self.model.named_parameters(), self.model.named_buffers())
         own = {self._rule(name): tensor for name, tensor in named if tensor.is_floating_point()}
-        return canonical_names(own, self.specified, getattr(self.file, "NAMES", {}))
+        specified, exceptions = {plain(name) for name in self.specified}, getattr(self.file, "NAMES", {})
+        own = {
+            name: tensor
+            for name, tensor in own.items()
+            if not _is_frozen(tensor) or plain(exceptions.get(name, name)) in specified
+        }
+        return canonical_names(own, self.specified, exceptions)
 
     def _rule(self, name: str) -> str:
         path, _, part = name.rpartition(".")
@@ -85,11 +91,14 @@ class TorchDriver:
         return f"{path}.{PARTS.get(part, part)}".lstrip(".")
 
     def _transposed(self) -> set[str]:
-        """Canonical names of kernels of convolutions and dense layers, whose axes PyTorch orders otherwise."""
+        """Canonical names of kernels of convolutions, dense and recurrent layers, whose axes PyTorch orders
+        otherwise."""
         kernels = {
-            id(module.weight)
+            id(parameter)
             for module in self.model.modules()
-            if isinstance(module, nn.Linear | nn.Conv2d) and not _is_tied(module, self.model)
+            if isinstance(module, WITH_KERNELS) and not _is_tied(module, self.model)
+            for parameter in module.parameters(recurse=False)
+            if parameter.ndim > 1
         }
         return {name for name, tensor in self.tensors.items() if id(tensor) in kernels}
 
@@ -203,7 +212,7 @@ class TorchDriver:
     def _canonical(self, name: str, tensor: Tensor) -> np.ndarray:
         array = self.stack.to_host(tensor)
         return np.array(
-            array.transpose(TO_CANONICAL[array.ndim]) if name in self.transposed else array, order="C"
+            array.transpose(to_canonical(array.ndim)) if name in self.transposed else array, order="C"
         )
 
     def _biased(self, name: str, values: int, variance: np.ndarray) -> np.ndarray:
@@ -240,7 +249,7 @@ class TorchDriver:
     def reset(self, tensors: Mapping[str, np.ndarray]) -> None:
         for name, tensor in self.tensors.items():
             array = tensors[name]
-            array = array.transpose(FROM_CANONICAL[array.ndim]) if name in self.transposed else array
+            array = array.transpose(from_canonical(array.ndim)) if name in self.transposed else array
             tensor.copy_(torch.from_numpy(np.ascontiguousarray(array)))
         for module in self.model.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.num_batches_tracked is not None:
@@ -257,10 +266,25 @@ class TorchDriver:
                 self.file.prefill(self.model, self.cache, *self.start)
 
 
-def _is_tied(linear: nn.Module, model: nn.Module) -> bool:
+def _is_frozen(tensor: Tensor) -> bool:
+    return isinstance(tensor, nn.Parameter) and not tensor.requires_grad
+
+
+def to_canonical(ndim: int) -> tuple[int, ...]:
+    """OIHW -> HWIO, (out, in) -> (in, out); kernels of other convolutions alike."""
+    return (*range(2, ndim), 1, 0)
+
+
+def from_canonical(ndim: int) -> tuple[int, ...]:
+    """The way back."""
+    return (ndim - 1, ndim - 2, *range(ndim - 2))
+
+
+def _is_tied(module: nn.Module, model: nn.Module) -> bool:
     """A dense kernel that is an embedding too keeps the embedding's order of axes."""
     return any(
-        isinstance(module, nn.Embedding) and module.weight is linear.weight for module in model.modules()
+        isinstance(other, nn.Embedding) and other.weight is getattr(module, "weight", None)
+        for other in model.modules()
     )
 
 

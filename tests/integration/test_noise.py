@@ -1,0 +1,84 @@
+"""Planted round-off is what the format does: to nearest, the same value everywhere alike, statistics left in fp32."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import pytest
+
+from tests.requirement import require
+
+pytestmark = pytest.mark.frameworks
+
+
+@pytest.fixture
+def round_off() -> Any:
+    require("frameworks", importlib.util.find_spec("torch") is not None, "torch is not installed")
+    from harness.gate.noise import RoundOff
+
+    return RoundOff
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("bf16", "bfloat16"), ("fp32", "float32")])
+def test_the_unstretched_grid_is_the_formats_own(round_off: Any, precision: str, dtype: str) -> None:
+    import torch
+
+    mode = round_off(precision, 0)
+    mode.grid = 1.0
+    values = torch.cat(
+        [torch.randn(1000, dtype=torch.float64), torch.tensor([0.0, 1.0, -3e-20, float("inf")])]
+    )
+    assert torch.equal(mode.rounded(values), values.to(getattr(torch, dtype)).double())
+
+
+def test_runs_differ_and_repeat(round_off: Any) -> None:
+    import torch
+
+    value = torch.randn(100, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    first, again, other = (round_off("bf16", seed).rounded(value) for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    for rounded in (first, other):
+        off = ((rounded - value) / value).abs()
+        assert 2.0**-11 < off.max() <= 2.0**-8  # half a step of 8 bits
+        assert round_off("bf16", 0).rounded(first).equal(first)
+
+
+def test_weights_are_rounded_alike_wherever_they_enter(round_off: Any) -> None:
+    """One product of ones per place: every place is off by the weight's own rounding."""
+    import torch
+
+    weight = torch.full((1, 1), 1.0 + 2.0**-10, dtype=torch.float64)
+    with round_off("bf16", 3) as mode:
+        product = torch.ones(5, 1, dtype=torch.float64) @ weight
+    assert product.unique().numel() == 1
+    with round_off("fp32", 3):  # weights are given in fp32: only the result is rounded
+        assert (torch.ones(5, 1, dtype=torch.float64) @ weight - weight).abs().max() <= 2.0**-22
+    assert mode.operands
+
+
+def test_training_under_it_keeps_statistics_and_gradients(round_off: Any) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    norm = torch.nn.BatchNorm2d(2, dtype=torch.float64)
+    images = torch.randn(4, 2, 5, 5, dtype=torch.float64, requires_grad=True)
+    with round_off("bf16", 0):
+        out = norm(images)
+        out.square().sum().backward()
+    assert norm.running_mean is not None and norm.running_mean.abs().min() > 0  # updated, not a copy of it
+    exact = torch.nn.functional.batch_norm(images, None, None, training=True)
+    assert 0 < (out - exact).abs().max() < 0.1
+    assert images.grad is not None and norm.weight.grad is not None and norm.weight.grad.isfinite().all()
+
+
+def test_masked_attention_stays_finite(round_off: Any) -> None:
+    import torch
+
+    query = torch.randn(1, 1, 6, 4, dtype=torch.float64, requires_grad=True)
+    exact = torch.nn.functional.scaled_dot_product_attention(query, query, query, is_causal=True)
+    with round_off("bf16", 0):
+        near = torch.nn.functional.scaled_dot_product_attention(query, query, query, is_causal=True)
+        near.sum().backward()
+    assert 0 < (near - exact).abs().max() < 0.05
+    assert query.grad is not None and query.grad.isfinite().all()
