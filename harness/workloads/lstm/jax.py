@@ -1,0 +1,41 @@
+"""lstm in JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array, lax
+
+from harness.workloads.lstm.spec import Preset
+
+State = tuple[Array, Array]  # h and c, (B, hidden)
+
+
+def lstm(layer: Any, x: Array) -> Array:  # (B, T, width) -> (B, hidden)
+    inputs = (x @ layer["kernel"] + layer["bias"]).astype(x.dtype)  # (B, T, 4 hidden)
+
+    def cell(state: State, gates: Array) -> tuple[State, None]:
+        h, c = state
+        i, f, g, o = jnp.split(gates + h @ layer["recurrent_kernel"], 4, axis=-1)  # (B, hidden) each
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    zero = jnp.zeros((len(x), len(layer["recurrent_kernel"])), x.dtype)
+    (h, _), _ = lax.scan(cell, (zero, zero), inputs.swapaxes(0, 1))  # over T
+    return h
+
+
+def model(preset: Preset) -> Callable[..., Array]:
+    def apply(params: Any, tokens: Array) -> Array:  # (B, T)
+        h = lstm(params["lstm"], params["embedding"]["embeddings"][tokens])
+        return h @ params["classifier"]["kernel"] + params["classifier"]["bias"]  # (B, classes)
+
+    return apply
+
+
+def loss(model: Callable[..., Array], params: Any, tokens: Array, label: Array) -> Array:
+    return optax.softmax_cross_entropy_with_integer_labels(model(params, tokens), label).mean()

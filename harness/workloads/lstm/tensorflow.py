@@ -1,0 +1,62 @@
+"""lstm in TensorFlow: a loop over time, which ``tf.function`` turns into a while loop of the graph."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from harness.workloads.lstm.spec import Preset
+
+
+class Embedding(tf.Module):
+    def __init__(self, rows: int, width: int) -> None:
+        super().__init__()
+        self.embeddings = tf.Variable(tf.zeros((rows, width)))
+
+    def __call__(self, tokens: tf.Tensor) -> tf.Tensor:  # (B, T)
+        return tf.gather(self.embeddings, tokens)  # (B, T, width)
+
+
+class Lstm(tf.Module):
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.kernel = tf.Variable(tf.zeros((width, 4 * hidden)))
+        self.recurrent_kernel = tf.Variable(tf.zeros((hidden, 4 * hidden)))
+        self.bias = tf.Variable(tf.zeros((4 * hidden,)))
+        self.hidden = hidden
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:  # (B, T, width)
+        inputs = tf.nn.bias_add(tf.matmul(x, self.kernel), self.bias)  # (B, T, 4 hidden)
+        h = c = tf.zeros((x.shape[0], self.hidden), x.dtype)
+        for gates in tf.transpose(inputs, (1, 0, 2)):
+            i, f, g, o = tf.split(gates + tf.matmul(h, self.recurrent_kernel), 4, axis=-1)  # (B, hidden) each
+            c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+            h = tf.sigmoid(o) * tf.tanh(c)
+        return h
+
+
+class Dense(tf.Module):
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.kernel, self.bias = tf.Variable(tf.zeros((n_in, n_out))), tf.Variable(tf.zeros((n_out,)))
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:  # (B, n_in)
+        return tf.nn.bias_add(tf.matmul(x, self.kernel), self.bias)  # (B, n_out)
+
+
+class Classifier(tf.Module):
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        self.embedding = Embedding(preset.vocabulary, preset.width)
+        self.lstm = Lstm(preset.width, preset.hidden)
+        self.classifier = Dense(preset.hidden, preset.classes)
+
+    def __call__(self, tokens: tf.Tensor) -> tf.Tensor:  # (B, T)
+        return self.classifier(self.lstm(self.embedding(tokens)))  # (B, classes)
+
+
+def model(preset: Preset) -> tf.Module:
+    return Classifier(preset)
+
+
+def loss(model: Classifier, tokens: tf.Tensor, label: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(label, model(tokens)))
