@@ -9,6 +9,7 @@ import contextlib
 import functools
 import hashlib
 import socket
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,6 +71,7 @@ class DockerExecutor:
         self._harness_tree = harness_tree
         self._client = connect()
         self._stop = StopRequest()
+        self._filling = threading.Lock()
         self._adopted: dict[str, Adopted] = {}  # by config digest
         self._information = self._client.info()
         self._architecture = self._client.version()["Arch"]
@@ -263,8 +265,10 @@ class DockerExecutor:
             **options,
         )
         try:
-            # an empty volume belongs to root unless the image says otherwise
-            container.put_archive("/cache", cache_folders())
+            # an empty volume belongs to root unless the image says otherwise; where two containers share one, the
+            # engine's second mkdir would fail
+            with self._filling:
+                container.put_archive("/cache", cache_folders())
         except BaseException:
             _remove(container)
             raise

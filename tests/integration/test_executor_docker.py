@@ -15,11 +15,13 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import docker
 import msgspec
 import pytest
+from docker.models.containers import Container
 
 from framebench.errors import UserError
 from framebench.executors import Failure
@@ -174,6 +176,33 @@ def test_a_record_comes_back_and_stderr_is_logged_line_by_line(run: Run) -> None
     answer = run("print('one\\ntwo', file=sys.stderr); print(record)", lines.append)
     assert isinstance(answer, Record), answer
     assert lines == ["one", "two"]
+
+
+def test_trials_side_by_side_do_not_fill_a_new_cache_at_once(
+    run: Run, engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two mkdirs of the engine that meet fail, in one of twenty tries: here every overlap is seen."""
+    within, most = 0, 0
+    whole = Container.put_archive
+
+    def watched(container: Container, *arguments: object) -> bool:
+        nonlocal within, most
+        within += 1
+        most = max(most, within)
+        time.sleep(0.3)
+        done = whole(container, *arguments)
+        within -= 1
+        return bool(done)
+
+    monkeypatch.setattr(Container, "put_archive", watched)
+    with contextlib.suppress(docker.errors.NotFound):
+        engine.volumes.get(
+            f"framebench-cache-{engine.images.get(IMAGE).id.removeprefix('sha256:')[:12]}"
+        ).remove()
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(run, ["print(record)"] * 3))
+    assert all(isinstance(answer, Record) for answer in answers), answers
+    assert most == 1
 
 
 def test_a_spec_of_100_kb_and_a_record_of_1_mb_pass_whole(run: Run) -> None:
