@@ -9,13 +9,18 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+SHOWN = 12  # of each list
 
 
 class NamesDiffer(Exception):
     """The model's tensors are not those of the specification; the message shows both lists and the nearest."""
+
+
+class ShapesDiffer(Exception):
+    """Tensors of the model have other shapes than the specification says; the message lists them."""
 
 
 def plain(name: str) -> str:
@@ -42,7 +47,20 @@ def canonical_names(
     return {name: matched[name] for name in specified}
 
 
-def _explain(missing: list[str], strangers: list[str], shown: int = 12) -> str:
+def refuse_other_shapes(own: Mapping[str, tuple[int, ...]], specified: Mapping[str, Any]) -> None:
+    """``ShapesDiffer`` unless each tensor, in canonical layout, has the shape that is specified."""
+    wrong = [
+        f"  {name}: {tuple(shape)} in the model, {tuple(specified[name].shape)} specified"
+        for name, shape in own.items()
+        if tuple(shape) != tuple(specified[name].shape)
+    ]
+    if wrong:
+        more = [f"  and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+        lines = ["the model's tensors have other shapes than the specification's, in canonical layout:"]
+        raise ShapesDiffer("\n".join([*lines, *wrong[:SHOWN], *more]))
+
+
+def _explain(missing: list[str], strangers: list[str]) -> str:
     lines = ["the model's tensors are not the specification's."]
     for title, names, others in (
         ("specified, not in the model", missing, strangers),
@@ -51,9 +69,9 @@ def _explain(missing: list[str], strangers: list[str], shown: int = 12) -> str:
         if not names:
             continue
         lines.append(f"{title} ({len(names)}):")
-        for name in names[:shown]:
+        for name in names[:SHOWN]:
             near = difflib.get_close_matches(name, others, n=1, cutoff=0.4)
             lines.append(f"  {name}" + (f"   nearest: {near[0]}" if near else ""))
-        if len(names) > shown:
-            lines.append(f"  and {len(names) - shown} more")
+        if len(names) > SHOWN:
+            lines.append(f"  and {len(names) - SHOWN} more")
     return "\n".join(lines)

@@ -26,7 +26,7 @@ from harness.frameworks.keras.direct import Direct, DirectJax, DirectTorch, Pend
 from harness.frameworks.keras.generation import Generation, GenerationJax, GenerationTorch
 from harness.frameworks.keras.loop import Loop, TensorFlowLoop
 from harness.workloads import Job
-from harness.workloads.naming import canonical_names
+from harness.workloads.naming import canonical_names, refuse_other_shapes
 
 DIRECT = {"tensorflow": Direct, "torch": DirectTorch, "jax": DirectJax}
 GENERATION = {"tensorflow": Generation, "torch": GenerationTorch, "jax": GenerationJax}
@@ -78,7 +78,9 @@ class KerasDriver:
             for variable in self.model.weights
             if "float" in variable.dtype
         }
-        return canonical_names(own, self.specified, getattr(self.job.file, "NAMES", {}))
+        named = canonical_names(own, self.specified, getattr(self.job.file, "NAMES", {}))
+        refuse_other_shapes({name: variable.shape for name, variable in named.items()}, self.specified)
+        return named
 
     def _trained(self) -> dict[str, Any]:
         """Trainable variables by canonical name, in Keras' order."""

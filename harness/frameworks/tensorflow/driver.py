@@ -24,7 +24,7 @@ import tensorflow as tf
 from harness.frameworks import Stack, State, Stream
 from harness.frameworks.tensorflow.optimizer import FusedOptimizer
 from harness.workloads import Job
-from harness.workloads.naming import canonical_names
+from harness.workloads.naming import canonical_names, refuse_other_shapes
 
 
 class Place(NamedTuple):
@@ -74,7 +74,9 @@ class TensorFlowDriver:
         floating = [place for place in self.places if place.variable.dtype.is_floating]
         first = {id(place.variable): place for place in reversed(floating)}
         own = {place.path: place.variable for place in first.values()}
-        return canonical_names(own, self.specified, getattr(self.file, "NAMES", {}))
+        named = canonical_names(own, self.specified, getattr(self.file, "NAMES", {}))
+        refuse_other_shapes({name: variable.shape for name, variable in named.items()}, self.specified)
+        return named
 
     def feed(self, batches: Mapping[str, np.ndarray]) -> None:
         inputs = [self._on_device(batches[name]) for name in self.job.work.inputs]

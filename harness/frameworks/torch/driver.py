@@ -22,13 +22,13 @@ from torch import Tensor, nn
 
 from harness.frameworks import Stack, State, Stream
 from harness.workloads import Job
-from harness.workloads.naming import canonical_names, plain
+from harness.workloads.naming import canonical_names, plain, refuse_other_shapes
 from harness.workloads.specification import SGD
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 PARTS = {"weight": "kernel", "running_mean": "moving_mean", "running_var": "moving_variance"}
 NORM_PARTS = {"weight": "gamma", "bias": "beta"}
-WITH_KERNELS = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase)
+WITH_KERNELS = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase, nn.MultiheadAttention)
 SLOTS = {"momentum_buffer": "velocity", "exp_avg": "first", "exp_avg_sq": "second"}
 
 
@@ -53,6 +53,10 @@ class TorchDriver:
         self.specified = job.workload.tensors(job.preset)
         self.tensors = self._named_tensors()
         self.transposed = self._transposed()
+        refuse_other_shapes(
+            {name: self._canonical_shape(name, tensor) for name, tensor in self.tensors.items()},
+            self.specified,
+        )
         if self.training:
             self.optimizer = self._optimizer()
             self.schedule = job.workload.optimizer.schedule
@@ -97,10 +101,14 @@ class TorchDriver:
             id(parameter)
             for module in self.model.modules()
             if isinstance(module, WITH_KERNELS) and not _is_tied(module, self.model)
-            for parameter in module.parameters(recurse=False)
-            if parameter.ndim > 1
+            for name, parameter in module.named_parameters(recurse=False)
+            if "weight" in name and parameter.ndim > 1
         }
         return {name for name, tensor in self.tensors.items() if id(tensor) in kernels}
+
+    def _canonical_shape(self, name: str, tensor: Tensor) -> tuple[int, ...]:
+        shape = tuple(tensor.shape)
+        return tuple(shape[axis] for axis in to_canonical(len(shape))) if name in self.transposed else shape
 
     def _optimizer(self) -> torch.optim.Optimizer:
         """The declared one; ``foreach`` and ``fused`` are PyTorch's own choice for the device."""
