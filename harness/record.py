@@ -181,8 +181,8 @@ class TrialSpec(_Strict, frozen=True, kw_only=True):
 # --- what is answered --------------------------------------------------------------------------
 
 
-class Outcome(_Strict, frozen=True, kw_only=True):
-    """How the trial ended. A failure is a result and is shown."""
+class Outcome(_Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """How the trial ended. A failure is a result and is shown. What equals its default is left out of the JSON."""
 
     status: Status
     reason: str | None = None

@@ -24,6 +24,7 @@ from harness.record import Precision
 
 SIGNIFICAND: dict[Precision, int] = {"fp32": 24, "tf32": 11, "bf16": 8}  # bits, the hidden one too
 RUNS = 6
+SHAPE_RUNS = 3  # of a timed shape, which is large and compared by losses and outputs alone
 MULTIPLE: dict[Precision, float] = {"fp32": 45.0, "tf32": 4.0, "bf16": 4.0}  # of the largest spread
 
 # What only hands on or picks values rounds nothing.

@@ -56,12 +56,13 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What float64 says about one timed shape: losses of the first steps, or the outputs of all
-    batches and one step more together."""
+    batches and one step more together; ``tolerances`` as an entry's, for the first five losses."""
 
     source: str
     config_sha256: str
     losses: list[float] = []
     outputs: dict[str, list[float]] = {}
+    tolerances: dict[str, dict[str, float]] = {}
 
 
 class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

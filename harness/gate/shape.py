@@ -6,8 +6,6 @@ The gate saw a small batch; this is the very driver that is timed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from harness.frameworks import Driver, Stack
 from harness.gate import parts, reference
 from harness.record import ParityDiff
@@ -24,14 +22,18 @@ def check(driver: Driver, stack: Stack, job: Job) -> list[ParityDiff]:
     """
     case, workload = job.case, job.workload
     expected = reference.shape(workload, case.preset, case.task, job.batch, stack.info.adam_epsilon)
-    allowed = tolerance_of(job, stack)
+    measured = expected.tolerances.get(case.precision)
+    if measured is None:
+        raise reference.MissingReference(
+            f"the reference of {workload.name} has no tolerances for {case.precision} at this shape;"
+            f" make it with: framebench reference {workload.name}"
+        )
     if case.task != "train":
-        return parts.inference(driver, stack, job, expected.outputs, steps(job), allowed)
+        return parts.inference(driver, stack, job, expected.outputs, steps(job), measured.get)
     driver.reset(job.weights)
     diffs = []
     for step, stored in enumerate(expected.losses, start=1):
-        limit = allowed(f"loss {step}") or allowed(f"loss {reference.LOSSES}")
-        assert limit is not None
+        limit = measured[f"loss {min(step, reference.LOSSES)}"]
         diffs.append(parts.diff(f"loss {step}", abs(parts.step_loss(driver, stack) - stored), limit, "abs"))
     return [*diffs, parts.diff("steps counted", abs(driver.steps_done() - len(expected.losses)), 0.0, "abs")]
 
@@ -40,11 +42,3 @@ def steps(job: Job) -> int:
     """How many steps a look goes through: one with each batch (sixteen at most), and one more, so that what stops
     after the last batch shows."""
     return 1 + min(DISTINCT, *(len(job.batches[name]) for name in job.work.inputs))
-
-
-def tolerance_of(job: Job, stack: Stack) -> Callable[[str], float | None]:
-    """The measured tolerance of the plain form, in the case's precision."""
-    case = job.case
-    entry = reference.entry(job.workload, case.preset, False, case.task, stack.info.adam_epsilon)
-    measured = entry.tolerances.get(case.precision, {})
-    return measured.get

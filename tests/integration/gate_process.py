@@ -3,8 +3,9 @@
 ``python -m tests.integration.gate_process CONTENDER PRECISION CACHE_DIR``, the contender as JSON. A line of JSON on
 stdin is a question, a line on stdout its answer:
 
-- ``{"gate": [workload, task]}``: every part of the gate, ``{"parts": {part: checks}, "failed": [comparison, ...],
-  "untouched": bool}``; or ``{"unsupported": reason}``, ``{"missing": sentence}`` where there is no reference
+- ``{"gate": [workload, task, preset]}``: every part of the gate, ``{"parts": {part: checks},
+  "failed": [comparison, ...], "untouched": bool}``; or ``{"unsupported": reason}``, ``{"missing": sentence}`` where
+  there is no reference
 - ``{"mutants": [workload, task], "only": [name, ...]}``: ``{name: what caught it}``, null for what survived, without
   the faults that do not apply; all of them without ``only``
 - ``{"train": workload, "steps": n}``: the losses of n steps
@@ -44,12 +45,12 @@ class Gate:
         name = workloads.names()[0]
         self.stack.configure(self.case(name, next(iter(workloads.get(name).tasks))), contender, 0)
 
-    def case(self, workload: str, task: Any) -> Case:
-        """The smoke preset, at a timed shape that has a reference if there is one."""
-        batch = stored_batch(workload, PRESET, task) or workloads.get(workload).gate.sizes[PRESET].batch
+    def case(self, workload: str, task: Any, preset: str = PRESET) -> Case:
+        """One preset, at a timed shape that has a reference if there is one."""
+        batch = stored_batch(workload, preset, task) or workloads.get(workload).gate.sizes[preset].batch
         return Case(
             workload=workload,
-            preset=PRESET,
+            preset=preset,
             task=task,
             batch=batch,
             precision=self.precision,  # type: ignore[arg-type]

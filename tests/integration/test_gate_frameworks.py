@@ -148,8 +148,8 @@ def test_a_compilers_refusals_are_exceptions_that_exist(stack: str) -> None:
 BF16 = [one for one in CONTENDERS if one.slug in IN_BF16]
 
 
-def passes(process: Process, workload: str, task: str) -> None:
-    answer = process.ask(gate=(workload, task))
+def passes(process: Process, workload: str, task: str, preset: str = "smoke") -> None:
+    answer = process.ask(gate=(workload, task, preset))
     assert answer["failed"] == []
     assert answer["untouched"], "the arrays that the driver was given have changed"
     training = {"optimizer", "state"} if task == "train" else set()
@@ -177,6 +177,17 @@ def test_every_stack_does_the_work_of_every_workload(process: Process, workload:
 @pytest.mark.parametrize(("workload", "task"), TASKS)
 def test_every_contender_in_every_workload(process: Process, workload: str, task: str) -> None:
     passes(process, workload, task)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "process", parameters(PLAINEST) + parameters(BF16, "bf16"), indirect=True, scope="module"
+)
+@pytest.mark.parametrize(
+    ("workload", "task"), [one for one in TASKS if "cpu" in workloads.get(one[0]).presets]
+)
+def test_every_stack_at_the_size_that_is_published(process: Process, workload: str, task: str) -> None:
+    passes(process, workload, task, "cpu")
 
 
 @pytest.mark.parametrize("process", parameters(PLAINEST), indirect=True, scope="module")

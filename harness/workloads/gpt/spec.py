@@ -257,8 +257,8 @@ SPEC = Workload(
     gate=Gate(
         sizes={
             "smoke": GateSize(batch=2),
-            "cpu": GateSize(batch=2),
-            "gpu": GateSize(batch=2, preset="cpu"),
+            "cpu": GateSize(batch=2, preset="smoke"),
+            "gpu": GateSize(batch=2, preset="smoke"),
         }
     ),
     data=data,

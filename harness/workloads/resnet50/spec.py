@@ -129,7 +129,7 @@ def flops(preset: Preset, batch: int, task: Task) -> int:
 SPEC = Workload(
     name="resnet50",
     presets={
-        "smoke": Preset(size=64, depths=(1, 1, 1, 1), widths=(8, 16, 32, 64), classes=10),
+        "smoke": Preset(size=64, depths=(2, 1, 1, 1), widths=(8, 16, 32, 64), classes=10),
         "cpu": Preset(size=64, depths=(2, 2, 2, 2), widths=(48, 96, 192, 384), classes=100),
         "gpu": Preset(size=224, depths=(3, 4, 6, 3), widths=(64, 128, 256, 512), classes=1000),
     },
@@ -146,7 +146,11 @@ SPEC = Workload(
     optimizer=SGD(lr=2.0**-5, momentum=0.9, weight_decay=1e-4),
     precisions=("fp32", "tf32", "bf16"),
     gate=Gate(  # the small presets end at 2 x 2: BatchNorm averages over 32 values there
-        sizes={"smoke": GateSize(batch=8), "cpu": GateSize(batch=8), "gpu": GateSize(batch=8, preset="cpu")},
+        sizes={
+            "smoke": GateSize(batch=8),
+            "cpu": GateSize(batch=8, preset="smoke"),
+            "gpu": GateSize(batch=8, preset="smoke"),
+        },
         smooth=True,
     ),
     decisions={
