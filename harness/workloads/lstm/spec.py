@@ -1,8 +1,8 @@
 """lstm: a sequence of tokens, classified by the last state of one LSTM (Hochreiter and Schmidhuber, 1997).
 
 Embedding, one layer of LSTM in the form that all frameworks have (a forget gate, no peepholes, one bias), a dense
-classifier. Every sequence is ``length`` long: nothing is padded or masked. ``cpu`` and ``gpu`` have the sizes of the
-IMDB example that Keras and PyTorch tutorials share, ``gpu`` a wider one.
+classifier. Every sequence is ``length`` long: nothing is padded or masked. ``cpu`` is about as large as the IMDB
+example of Keras (20,000 words, 128 wide), ``gpu`` is wider.
 """
 
 from __future__ import annotations
