@@ -31,7 +31,8 @@ class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
     (``keras-jax``: ``keras``, ``jax``). ``modes`` holds each mode's variants; the first is its plain form.
     ``plainest`` names the contender that an image runs by itself. ``modules`` must be importable. ``words`` names
     modes and variants as its community does. ``about`` is a paragraph for readers, Markdown. ``refusals`` names the
-    exceptions by which its compiler says that it does not take a model.
+    exceptions by which its compiler says that it does not take a model, each with words that its message then
+    holds (empty where the type says it).
     """
 
     name: str
@@ -45,7 +46,7 @@ class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
     about: str = ""
     adam_epsilon: Literal["corrected", "uncorrected"] = "corrected"
     float64_floor: float = 1e-9
-    refusals: tuple[str, ...] = ()
+    refusals: Mapping[str, str] = {}
 
 
 class Unsupported(Exception):
@@ -214,10 +215,11 @@ def refuse_unknown(contender: Contender) -> None:
 def refusal(contender: Contender, error: Exception) -> Unsupported | None:
     """``Unsupported`` with the compiler's own words where an error is its refusal of a model; null for every other."""
     known = stacks().get(contender.stack)
-    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
-    if known is None or not kinds & set(known.refusals):
+    kinds = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
+    said = str(error)
+    if known is None or not any(kind in known.refusals and known.refusals[kind] in said for kind in kinds):
         return None
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     words = ". ".join(lines[:2])[:WORDS]
     return Unsupported(f"the compiler of {known.title} does not take this model: {words}")
 

@@ -158,3 +158,10 @@ def test_a_compilers_refusal_is_unsupported_in_its_own_words_and_no_other_error_
     assert len(frameworks.refusal(compiled, Refused("x" * 5000)).reason) < 400  # type: ignore[union-attr]
     assert frameworks.refusal(compiled, RuntimeError(said)) is None
     assert frameworks.refusal(Contender(stack="jax", mode="compiled"), Refused(said)) is None
+    # a type that says nothing by itself is a refusal with the compiler's words alone
+    jitted = Contender(stack="jax", mode="compiled")
+    assert frameworks.refusal(jitted, TypeError("dot_general requires the same shape")) is None
+    traced = TypeError(
+        "Shapes must be 1D sequences of concrete values of integer type, got (JitTracer(int32[]),)."
+    )
+    assert frameworks.refusal(jitted, traced) is not None

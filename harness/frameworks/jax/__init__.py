@@ -6,15 +6,13 @@ from pathlib import Path
 
 from harness.frameworks import StackInfo
 
-REFUSALS = tuple(
-    f"jax.errors.{name}"
-    for name in (
-        "ConcretizationTypeError",
-        "TracerArrayConversionError",
-        "TracerIntegerConversionError",
-        "NonConcreteBooleanIndexError",
-    )
-)
+REFUSALS = {
+    "jax.errors.ConcretizationTypeError": "",
+    "jax.errors.TracerArrayConversionError": "",
+    "jax.errors.TracerIntegerConversionError": "",
+    "jax.errors.NonConcreteBooleanIndexError": "",
+    "builtins.TypeError": "Shapes must be 1D sequences of concrete values",
+}
 
 STACKS = (
     StackInfo(

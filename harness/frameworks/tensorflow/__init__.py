@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from harness.frameworks import StackInfo
 
-REFUSALS = tuple(
-    f"tensorflow.python.framework.errors_impl.{name}"
-    for name in ("UnimplementedError", "OperatorNotAllowedInGraphError")
-)
+_ERRORS = "tensorflow.python.framework.errors_impl"
+REFUSALS = {
+    f"{_ERRORS}.UnimplementedError": "",
+    f"{_ERRORS}.OperatorNotAllowedInGraphError": "",
+    f"{_ERRORS}.InvalidArgumentError": "Detected unsupported operations when trying to compile",  # XLA's
+}
 
 STACKS = (
     StackInfo(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.frameworks import StackInfo
 
-REFUSALS = ("torch._dynamo.exc.Unsupported", "torch._dynamo.exc.UserError")
+REFUSALS = {"torch._dynamo.exc.Unsupported": "", "torch._dynamo.exc.UserError": ""}
 
 STACKS = (
     StackInfo(
