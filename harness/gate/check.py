@@ -92,21 +92,21 @@ def _parts(case: Case, contender: Contender, stack: Stack, build: Build, epsilon
     floor = stack.info.float64_floor
     # where layers compute in fp32 inside, a tie of the plain form tips as it does in fp32
     tipping = workload.gate.smooth and case.task == "train" and floor > EXACT
-    plain = reference.entry(workload, case.preset, tipping, case.task, epsilon)
+    logical = reference.entry(workload, case.preset, tipping, case.task, epsilon)
 
     exact = make_job(case, contender, reference.formed(workload, at, tipping), size.batch, "fp64")
-    yield Part("data", _digests(exact, plain))
+    yield Part("data", _digests(exact, logical))
     driver = build(exact, stack)
     if case.task == "train":
         walk = parts.Walk(driver, stack, exact)
-        diffs = parts.training(walk, plain, _logic(floor, plain))
-        compared = len(walk.losses) + len(plain.gradients) + len(plain.updates)
+        diffs = parts.training(walk, logical, _logic(floor, logical))
+        compared = len(walk.losses) + len(logical.gradients) + len(logical.updates)
         yield Part("logic", diffs, left_out=compared - len(diffs))
         yield Part("optimizer", parts.optimizer_rule(walk, epsilon, float64=floor <= EXACT))
         yield Part("state", parts.state_part(driver, stack, exact, walk, 10 * floor))
     else:
         steps = shape.steps(exact)
-        diffs = parts.inference(driver, stack, exact, plain.outputs, steps, _logic(floor, plain))
+        diffs = parts.inference(driver, stack, exact, logical.outputs, steps, _logic(floor, logical))
         yield Part("logic", diffs + parts.many_at_once(driver, stack, exact, min(steps, 3)))
     del driver
 
@@ -138,6 +138,14 @@ def _parts(case: Case, contender: Contender, stack: Stack, build: Build, epsilon
         yield Part("shape", shape.check(build(whole, stack), stack, whole))
     except reference.MissingReference as absent:
         yield Part("shape", [], skipped=str(absent))
+        if tipping:  # nothing else has looked at the plain form's training
+            plain = make_job(case, contender, workload.presets[at], size.batch, "fp64")
+            stored = reference.entry(workload, case.preset, False, case.task, epsilon)
+            walk = parts.Walk(build(plain, stack), stack, plain, steps=1)
+            allowed = _logic(floor, stored)("loss 1") or floor
+            yield Part(
+                "logic", [parts.diff("loss 1", abs(walk.losses[0] - stored.losses[0]), allowed, "abs")]
+            )
 
 
 def _digests(job: Job, stored: Entry) -> list[ParityDiff]:
