@@ -27,6 +27,8 @@ def made() -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
         "again": nn.GRU(2, 3),
         "attention": nn.MultiheadAttention(4, 2),
         "norm": nn.GroupNorm(1, 3),
+        "root": nn.RMSNorm(3),
+        "instance": nn.InstanceNorm2d(3, affine=True),
         "rows": nn.Embedding(7, 2),
     }
     shapes = {
@@ -42,6 +44,9 @@ def made() -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
         "attention.out_proj.kernel": (4, 4),
         "norm.gamma": (3,),
         "norm.beta": (3,),
+        "root.gamma": (3,),
+        "instance.gamma": (3,),
+        "instance.beta": (3,),
         "rows.embeddings": (7, 2),
     }
     biases = {f"{name}.bias": (3,) for name in ("dense", "line", "plane", "space", "back")}

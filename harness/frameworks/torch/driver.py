@@ -25,7 +25,7 @@ from harness.workloads import Job
 from harness.workloads.naming import canonical_names, plain, refuse_other_shapes
 from harness.workloads.specification import SGD
 
-NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
+NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 PARTS = {"weight": "kernel", "running_mean": "moving_mean", "running_var": "moving_variance"}
 NORM_PARTS = {"weight": "gamma", "bias": "beta"}
 WITH_KERNELS = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase, nn.MultiheadAttention)
