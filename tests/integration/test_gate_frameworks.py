@@ -165,9 +165,13 @@ def test_every_contender_does_the_specified_work(process: Process, task: str) ->
 @pytest.mark.parametrize(
     "process", parameters(PLAINEST) + parameters(BF16, "bf16"), indirect=True, scope="module"
 )
+@pytest.mark.parametrize("preset", ["smoke", pytest.param("cpu", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("workload", "task"), TASKS)
-def test_every_stack_does_the_work_of_every_workload(process: Process, workload: str, task: str) -> None:
-    passes(process, workload, task)
+def test_every_stack_does_the_work_of_every_workload(
+    process: Process, workload: str, task: str, preset: str
+) -> None:
+    """At the size that is published, too."""
+    passes(process, workload, task, preset)
 
 
 @pytest.mark.slow
@@ -177,17 +181,6 @@ def test_every_stack_does_the_work_of_every_workload(process: Process, workload:
 @pytest.mark.parametrize(("workload", "task"), TASKS)
 def test_every_contender_in_every_workload(process: Process, workload: str, task: str) -> None:
     passes(process, workload, task)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "process", parameters(PLAINEST) + parameters(BF16, "bf16"), indirect=True, scope="module"
-)
-@pytest.mark.parametrize(
-    ("workload", "task"), [one for one in TASKS if "cpu" in workloads.get(one[0]).presets]
-)
-def test_every_stack_at_the_size_that_is_published(process: Process, workload: str, task: str) -> None:
-    passes(process, workload, task, "cpu")
 
 
 @pytest.mark.parametrize("process", parameters(PLAINEST), indirect=True, scope="module")
