@@ -33,6 +33,7 @@ class Conversation:
     def hold(
         self, container: Container, spec: TrialSpec, document: bytes, output: Output
     ) -> Record | Failure:
+        """Start the container, hand it ``document`` (the spec as its harness reads it) and wait for its end."""
         attached = self._client.api.attach_socket(
             container.id, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         )

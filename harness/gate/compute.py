@@ -30,7 +30,7 @@ from harness.workloads.specification import Workload
 # No tolerance is tighter: sums in another order. Inductor's moving mean of 8 x 16 x 16 values is off by 1.3e-6.
 LEAST = {"fp32": 2e-6, "tf32": 1e-4, "bf16": 1e-3}
 OF_A_SUM = 4  # roundings of what a moving statistic takes in
-# Of a loss: a tie that tips moves a gradient of ResNet-50 by 2.5e-2, and an update moves the loss by a tenth.
+# Of a loss: what a tipped tie moves (a gradient of ResNet-50 by 2.5e-2) is not what a shape is looked at for.
 TIE = 1e-3
 TOO_WIDE = {"fp32": 1e-2, "tf32": 0.1, "bf16": 0.5}  # a tolerance above it checks nothing and is left out
 
@@ -202,7 +202,7 @@ def measured(
         )
     for name, array in exact.updates.items():
         # The framework's fp32 variable is rounded at each of the three steps. A buffer takes in a sum over the batch
-        # as well, which a float64 run has exact: Inductor's moving variance was off by three roundings at each.
+        # as well, which a float64 run has exact: Inductor's moving means were off by 7.4 roundings after the three.
         rounding = (
             STEPS
             * (1 if name in exact.gradients else OF_A_SUM)
@@ -248,9 +248,7 @@ def shape(workload: Workload, preset_name: str, task: Task, batch: int, epsilon:
             for one in disturbed
         ]
         found = measured(precision, exact, runs, made.weights, bent)
-        if (
-            workload.gate.smooth
-        ):  # the plain form is timed, and after a step it may be on the other side of a tie
+        if workload.gate.smooth:  # the plain form is timed: after a step it may be across a tie
             for step, loss in enumerate(exact.losses[1:], start=2):
                 found[f"loss {step}"] = max(found[f"loss {step}"], TIE * max(1.0, abs(loss)))
         tolerances[precision] = found

@@ -7,7 +7,7 @@ spread of what comes out is what a right implementation in that precision may be
 
 Rounding, not independent noise: a weight is off by the same amount at every place of an image, and equal
 cotangents are off by equal amounts, so that their sums do not average it away. Measured: with independent noise
-on the results the tolerances for bf16 refused right trainings of ResNet-50 and GPT (a moving variance by 1.1
+on the results the tolerances for bf16 refused right trainings of ``resnet50`` and ``gpt`` (a moving variance by 1.1
 times, the update of a bias by twice).
 """
 
