@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness import steadiness
 from harness.record import Block, Latency, Protocol, WarmUp
 from harness.telemetry.proc import read
 
@@ -58,10 +59,10 @@ def warm_up(
     """Run blocks until two neighbouring windows agree and nothing compiles any more, or a cap is reached.
 
     Every half window the last two windows of K blocks are compared; they agree when both the ratio of
-    their medians and the median of the paired ratios t[i+K] / t[i] are within the tolerance, and
-    ``compile_events`` did not grow over both. The rule ends after ``warmup_agreements`` agreements in a row,
-    not before ``warmup_min_s``. A framework that does not count its compilations (null) cannot hold it up,
-    and the reason says so.
+    their medians and the median of the paired ratios t[i+K] / t[i] are within the tolerance, or within what
+    the noise from block to block explains, and ``compile_events`` did not grow over both. The rule ends after
+    ``warmup_agreements`` agreements in a row, not before ``warmup_min_s``. A framework that does not count its
+    compilations (null) cannot hold it up, and the reason says so.
     """
     window = protocol.warmup_window
     start = clock()
@@ -111,7 +112,13 @@ def warm_up(
 
 
 def agree(times: Sequence[float], window: int, tolerance: float) -> bool:
-    """Whether the last two windows of ``times`` have the same median and no paired drift."""
+    """Whether the last two windows of ``times`` have the same median and no paired drift.
+
+    Never asked to agree more closely than to one standard error, s sqrt(2 / K): on a machine with 5 % noise two
+    windows of eight blocks of one level are within 1 % of each other as seldom as not.
+    """
+    noise = steadiness.noise(np.log(np.asarray(times[-2 * window :], dtype=np.float64)))
+    tolerance = max(tolerance, noise * math.sqrt(2.0 / window))
     last, before = times[-window:], times[-2 * window : -window]
     shift = abs(math.log(median(last) / median(before)))
     drift = abs(median(math.log(b / a) for a, b in zip(before, last, strict=True)))

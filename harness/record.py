@@ -16,6 +16,7 @@ SPEC_VERSION = 3
 RECORD_VERSION = 3
 
 TrialKind = Literal["parity", "timing", "memory", "cold-start", "ceiling"]
+UNTIMED: tuple[TrialKind, ...] = ("parity", "memory")  # no clock: they may run beside each other
 Task = Literal["train", "infer", "prefill", "decode", "load", "call"]
 Precision = Literal["fp32", "tf32", "bf16"]
 Mode = Literal["eager", "compiled"]

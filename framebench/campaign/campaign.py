@@ -81,7 +81,7 @@ class Campaign:
         estimator: Estimator,
         deadline: float | None,
     ) -> Summary:
-        """Gates, then whole rounds; none starts that would miss ``deadline`` (a ``time.monotonic`` value).
+        """Gates, then rounds; no case's round starts that would miss ``deadline`` (a ``time.monotonic`` value).
 
         Between rounds a case that a look finds precise enough drops out.
         """
@@ -97,18 +97,12 @@ class Campaign:
         stopped = None
         progress.start(plan)
         left = plan.trials()
-        for number, batch in enumerate([plan.gates, *plan.rounds]):
-            if number > 0:
-                self._drop_settled(plan, left, batch, progress)
-                batch = [trial for trial in batch if trial in left]
-                if not batch:
-                    continue
+        for number, batch in self._portions(plan, left, progress):
             needed = needs(batch)
-            if number > 0:
-                progress.round(number, len(plan.rounds))
-                if deadline is not None and number > 1 and time.monotonic() + needed > deadline:
-                    stopped = f"the budget is spent: round {number} would need {needed / 60:.0f} more minutes"
-                    break
+            if deadline is not None and number > 1 and time.monotonic() + needed > deadline:
+                spent = f"round {number} of {batch[0].case.path} would need {needed / 60:.0f} more minutes"
+                stopped = stopped or f"the budget is spent: {spent}"
+                continue  # a round of another case may be shorter
             for count, trials in self._together(batch):
                 for trial, record in side_by_side.run(trials, count, lambda one: self._start(one, progress)):
                     left.remove(trial)
@@ -117,12 +111,24 @@ class Campaign:
                     progress.finished(trial, record, needs(left))
                 refused = [trial for trial in trials if trial in left and self.ledger.refusal(trial)]
                 skipped += len(refused)
-                left = [trial for trial in left if trial not in refused]
+                left[:] = [trial for trial in left if trial not in refused]
             if self.stop_after_trial and any(trial in left for trial in batch):
                 stopped = "stopped by Ctrl-C; the same command carries on"
-            if stopped:
                 break
         return Summary(outcomes, skipped, stopped, time.monotonic() - started)
+
+    def _portions(
+        self, plan: Plan, left: list[Planned], progress: Progress
+    ) -> Iterator[tuple[int, list[Planned]]]:
+        """What is begun as one: the gates, as number 0, then of each round one case after the other."""
+        yield 0, plan.gates
+        for number, batch in enumerate(plan.rounds, start=1):
+            self._drop_settled(plan, left, batch, progress)
+            due = [trial for trial in batch if trial in left]
+            if due:
+                progress.round(number, len(plan.rounds))
+            for _, of_case in groupby(due, key=lambda trial: trial.case.path):
+                yield number, list(of_case)
 
     def _together(self, batch: list[Planned]) -> Iterator[tuple[int, list[Planned]]]:
         """Neighbours in the batch that may run beside each other, and how many at a time."""

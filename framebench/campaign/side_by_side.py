@@ -7,9 +7,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from framebench.campaign.plan import Planned
 from framebench.executors.machine import Machine
-from harness.record import Case, Record, TrialKind
+from harness.record import UNTIMED, Case, Record, TrialKind
 
-UNTIMED: tuple[TrialKind, ...] = ("parity", "memory")
 BYTES_EACH = 3 << 30  # what one trial of the CPU suites needs at most, its framework included
 
 

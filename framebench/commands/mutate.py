@@ -14,12 +14,12 @@ from framebench.executors.environment_python import lines
 
 
 def run(root: Path, request: GateRequest, console: Console) -> int:
-    """Exit code 0 if no fault that applies survived, 1 if one did."""
+    """Exit code 0 if no fault that applies survived without a declared reason, 1 if one did."""
     say = Sayer(console)
     contender = contender_of(request)
     cases = cases_of(request)
     unwritten.refuse(request.workload, request.stack)
-    planted = caught = 0
+    planted = caught = unseen = 0
     for case in cases:
         say(f"{case.path}  {contender.slug}")
         arguments = [case.workload, contender.stack, contender.mode, f"--variant={contender.variant}"]
@@ -31,7 +31,13 @@ def run(root: Path, request: GateRequest, console: Console) -> int:
                 continue
             planted += 1
             caught += answer["caught"]
-            verdict = f"caught by {answer['by']}" if answer["caught"] else answer["by"] or "SURVIVED"
+            unseen += bool(answer["excuse"])
+            if answer["caught"]:
+                verdict = f"caught by {answer['by']}"
+            elif answer["excuse"]:
+                verdict = f"cannot be seen: {answer['excuse']}"
+            else:
+                verdict = answer["by"] or "SURVIVED"
             say(f"  {answer['name']:<48} {verdict}")
-    say(f"{caught} of {planted} planted faults caught")
-    return 0 if caught == planted else 1
+    say(f"{caught} of {planted} planted faults caught" + (f", {unseen} cannot be seen" if unseen else ""))
+    return 0 if caught + unseen == planted else 1

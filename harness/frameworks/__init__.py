@@ -32,7 +32,8 @@ class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
     ``plainest`` names the contender that an image runs by itself. ``modules`` must be importable. ``words`` names
     modes and variants as its community does. ``about`` is a paragraph for readers, Markdown. ``refusals`` names the
     exceptions by which its compiler says that it does not take a model, each with words that its message then
-    holds (empty where the type says it).
+    holds (empty where the type says it). ``float64_floor`` is the relative error that its layers leave in float64,
+    ``float64_optimizer`` whether its optimizers compute in float64 when the model does.
     """
 
     name: str
@@ -46,6 +47,7 @@ class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
     about: str = ""
     adam_epsilon: Literal["corrected", "uncorrected"] = "corrected"
     float64_floor: float = 1e-9
+    float64_optimizer: bool = True
     refusals: Mapping[str, str] = {}
 
 

@@ -102,7 +102,7 @@ def _parts(case: Case, contender: Contender, stack: Stack, build: Build, epsilon
         diffs = parts.training(walk, logical, _logic(floor, logical))
         compared = len(walk.losses) + len(logical.gradients) + len(logical.updates)
         yield Part("logic", diffs, left_out=compared - len(diffs))
-        yield Part("optimizer", parts.optimizer_rule(walk, epsilon, float64=floor <= EXACT))
+        yield Part("optimizer", parts.optimizer_rule(walk, epsilon, stack.info.float64_optimizer))
         yield Part("state", parts.state_part(driver, stack, exact, walk, 10 * floor))
     else:
         steps = shape.steps(exact)

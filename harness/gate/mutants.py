@@ -18,14 +18,14 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 
 from harness import frameworks
 from harness.frameworks import Driver, Stack, State
-from harness.gate.check import check
+from harness.gate.check import EXACT, check
 from harness.record import Case, Contender
 from harness.workloads import Job
 from harness.workloads.specification import SGD, AdamW, WarmupCosine
@@ -33,12 +33,13 @@ from harness.workloads.specification import SGD, AdamW, WarmupCosine
 
 class Mutant(NamedTuple):
     """A fault. ``job`` gives the changed job, or null where the fault makes no sense; ``wrap`` changes the
-    built driver."""
+    built driver. ``seen_in_float64`` names what has to compute in float64 for so small a fault to be seen."""
 
     name: str
     job: Callable[[Job], Job | None] = lambda job: job
     wrap: Callable[[Any, Job], Any] = lambda driver, job: driver
     tasks: tuple[str, ...] = ("train", "infer", "prefill", "decode")
+    seen_in_float64: tuple[Literal["layers", "optimizer"], ...] = ()
 
 
 class Wrapped:
@@ -323,20 +324,32 @@ def in_disguise(precision: str) -> Callable[[Job], Job | None]:
 
 TRAIN = ("train",)
 MUTANTS = (
-    Mutant("learning rate 0.001 % off", optimizer(lr=lambda lr: lr * (1 + 1e-5)), tasks=TRAIN),
+    Mutant(
+        "learning rate 0.001 % off",
+        optimizer(lr=lambda lr: lr * (1 + 1e-5)),
+        tasks=TRAIN,
+        seen_in_float64=("optimizer",),
+    ),
     Mutant("momentum 0.90001 for 0.9", optimizer(momentum=lambda m: m + 1e-5), tasks=TRAIN),
     Mutant("Nesterov's momentum", optimizer(nesterov=lambda n: not n), tasks=TRAIN),
     Mutant("beta 1 off by 1e-5", optimizer(beta1=lambda b: b + 1e-5), tasks=TRAIN),
     Mutant("beta 2 off by 1e-5", optimizer(beta2=lambda b: b + 1e-5), tasks=TRAIN),
     Mutant("epsilon of Adam times ten", optimizer(beta1=lambda b: b, epsilon=lambda e: 10 * e), tasks=TRAIN),
     Mutant("no weight decay", optimizer(weight_decay=lambda d: 0.0), tasks=TRAIN),
-    Mutant("weight decay 0.1 % off", optimizer(weight_decay=lambda d: d * 1.001), tasks=TRAIN),
+    Mutant(
+        "weight decay 0.1 % off",
+        optimizer(weight_decay=lambda d: d * 1.001),
+        tasks=TRAIN,
+        seen_in_float64=("layers", "optimizer"),
+    ),
     Mutant("weight decay that nobody asked for", decay_uncalled_for, tasks=TRAIN),
     Mutant("weight decay on everything", decay_everything, tasks=TRAIN),
     Mutant("no schedule", optimizer(schedule=lambda s: None), tasks=TRAIN),
     Mutant("schedule one step late", optimizer(schedule=late), tasks=TRAIN),
     Mutant("SGD for AdamW", momentum_for_adam, tasks=TRAIN),
-    Mutant("epsilon of the norms 0.1 % off", preset("epsilon", lambda e: e * 1.001)),
+    Mutant(
+        "epsilon of the norms 0.1 % off", preset("epsilon", lambda e: e * 1.001), seen_in_float64=("layers",)
+    ),
     Mutant("epsilon 1e-3 for 1e-5", preset("epsilon", lambda e: 1e-3)),
     Mutant("momentum of BatchNorm 0.9001 for 0.9", preset("momentum", lambda m: m + 1e-4), tasks=TRAIN),
     Mutant(
@@ -364,12 +377,13 @@ MUTANTS = (
 
 class Caught(NamedTuple):
     """What became of one mutant: ``by`` names the part and the comparison, null where it survived or does not
-    apply."""
+    apply; ``excuse`` says why this stack's gate cannot see it."""
 
     name: str
     applies: bool
     caught: bool
     by: str | None
+    excuse: str | None = None
 
 
 def plant(case: Case, contender: Contender, stack: Stack) -> Iterator[Caught]:
@@ -407,9 +421,18 @@ def survive(mutant: Mutant, case: Case, contender: Contender, stack: Stack) -> C
         traceback.print_exc()
         return Caught(mutant.name, applied[0], True, f"{type(error).__name__}: {error}"[:200])
     failed = [(part.name, diff.what) for part in parts for diff in part.diffs if not diff.passed]
-    return Caught(
-        mutant.name, applied[0], bool(failed), f"{failed[0][0]}: {failed[0][1]}" if failed else None
-    )
+    if failed:
+        return Caught(mutant.name, applied[0], True, f"{failed[0][0]}: {failed[0][1]}")
+    return Caught(mutant.name, applied[0], False, None, _excuse(mutant, stack))
+
+
+def _excuse(mutant: Mutant, stack: Stack) -> str | None:
+    """Why a fault as small as this one is hidden by the rounding of a stack that is not float64 throughout."""
+    if "layers" in mutant.seen_in_float64 and stack.info.float64_floor > EXACT:
+        return f"some layers of {stack.info.title} compute in fp32 inside and leave {stack.info.float64_floor:.0e}"
+    if "optimizer" in mutant.seen_in_float64 and not stack.info.float64_optimizer:
+        return f"the optimizers of {stack.info.title} hold their betas in fp32"
+    return None
 
 
 def main() -> None:

@@ -19,6 +19,13 @@ class Moved(NamedTuple):
     slots: dict[str, np.ndarray]
 
 
+def slot_names(declared: Optimizer) -> tuple[str, ...]:
+    """The names of what it keeps beside each weight."""
+    if isinstance(declared, AdamW):
+        return ("first", "second")
+    return ("velocity",) if declared.momentum else ()
+
+
 def rate(declared: Optimizer, step: int) -> float:
     """Learning rate of step 0, 1, ..."""
     return declared.lr * (declared.schedule.factor(step) if declared.schedule else 1.0)

@@ -93,7 +93,10 @@ def _slots(state: State, name: str) -> dict[str, np.ndarray]:
 
 def training(walk: Walk, expected: Entry, tolerance: Callable[[str], float | None]) -> list[ParityDiff]:
     """Losses of the first steps, gradients of the first, the tensors' change after three; without a tolerance,
-    not compared."""
+    not compared. Gradients are taken back from the optimizer's slots: one that lacks them is another optimizer,
+    and nothing else is asked."""
+    if lacking := _slots_lacking(walk):
+        return lacking
     diffs = []
     for step, (loss, stored) in enumerate(zip(walk.losses, expected.losses, strict=False), start=1):
         if (allowed := tolerance(f"loss {step}")) is not None:
@@ -108,6 +111,22 @@ def training(walk: Walk, expected: Entry, tolerance: Callable[[str], float | Non
             change = walk.states[STEPS - 1].tensors[name].astype(np.float64) - walk.start.tensors[name]
             diffs.append(_against(change, "updates", name, expected, allowed))
     return diffs
+
+
+def _slots_lacking(walk: Walk) -> list[ParityDiff]:
+    """Of how many weights each slot of the declared optimizer is missing after a step."""
+    specified = walk.job.workload.tensors(walk.job.preset)
+    weights = {name for name, one in specified.items() if one.role == "weight"}
+    held = walk.states[0].slots
+    lacking = {
+        kind: len(weights - held.get(kind, {}).keys())
+        for kind in optimizers.slot_names(walk.job.workload.optimizer)
+    }
+    return [
+        diff(f"weights without the optimizer's {kind}", float(count), 0.0, "abs")
+        for kind, count in lacking.items()
+        if count
+    ]
 
 
 def _against(array: np.ndarray, what: str, name: str, expected: Entry, allowed: float) -> ParityDiff:

@@ -6,8 +6,8 @@ stdin is a question, a line on stdout its answer:
 - ``{"gate": [workload, task, preset]}``: every part of the gate, ``{"parts": {part: checks},
   "failed": [comparison, ...], "untouched": bool}``; or ``{"unsupported": reason}``, ``{"missing": sentence}`` where
   there is no reference
-- ``{"mutants": [workload, task], "only": [name, ...]}``: ``{name: what caught it}``, null for what survived, without
-  the faults that do not apply; all of them without ``only``
+- ``{"mutants": [workload, task], "only": [name, ...]}``: ``{name: what caught it}``, null for what survived without a
+  declared reason, without the faults that do not apply; all of them without ``only``
 - ``{"train": workload, "steps": n}``: the losses of n steps
 """
 
@@ -96,7 +96,7 @@ class Gate:
         catalogue = [*mutants.MUTANTS, *mutants.own_mutants(self.stack)]
         planted = [one for one in catalogue if case.task in one.tasks and (only is None or one.name in only)]
         fates = [mutants.survive(one, case, self.contender, self.stack) for one in planted]
-        return {fate.name: fate.by for fate in fates if fate.applies}
+        return {fate.name: fate.by or fate.excuse for fate in fates if fate.applies}
 
     def train(self, case: Case, steps: int) -> dict[str, Any]:
         driver = frameworks.build(timed_job(case, self.contender), self.stack)

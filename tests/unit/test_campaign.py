@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -213,14 +212,31 @@ def test_a_finished_campaign_has_nothing_left(tmp_path: Path) -> None:
     assert plan_of(campaign(InstantExecutor(), tmp_path)).trials() == []
 
 
-def test_no_round_starts_that_would_miss_the_deadline(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("left_s", "rounds"),
+    [
+        (5.0, {"convstack": 1, "mlp": 1}),
+        (6.0, {"convstack": 2, "mlp": 1}),  # a case's round is 3 times 1.7 s, as the first one showed
+        (11.0, {"convstack": 2, "mlp": 2}),
+    ],
+)
+def test_no_round_of_a_case_starts_that_would_miss_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_s: float, rounds: dict[str, int]
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("framebench.campaign.campaign.time.monotonic", lambda: now[0])
     executor = InstantExecutor()
-    _, stopped = go(
-        campaign(executor, tmp_path), deadline=time.monotonic() + 9.0
-    )  # round 2 needs 6 times 1.7 s
-    assert stopped is not None and "budget" in stopped
-    assert {spec.round for spec in executor.ran if spec.kind == "timing"} == {1}  # whole, never half a round
-    assert len([spec for spec in executor.ran if spec.round == 1]) == 6
+
+    def takes(spec: TrialSpec) -> None:
+        now[0] += 1.7 if spec.kind == "timing" else 0.0
+
+    executor.answer = takes
+    _, stopped = go(campaign(executor, tmp_path), deadline=1000.0 + 6 * 1.7 + left_s)
+    timed = [(spec.case.workload, spec.round) for spec in executor.ran if spec.kind == "timing"]
+    assert {workload: len({r for w, r in timed if w == workload}) for workload, _ in timed} == rounds
+    assert all(timed.count(one) == 3 for one in timed)  # whole, never half a round
+    assert (stopped is None) == (rounds["mlp"] == 2)
+    assert stopped is None or "the budget is spent: round 2 of" in stopped
 
 
 @pytest.mark.parametrize("change", ["image", "work"])

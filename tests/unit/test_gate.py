@@ -86,6 +86,16 @@ def test_the_first_part_that_fails_is_the_last(check: Any) -> None:
     assert parts[-1].name == "logic" and any(not diff.passed for diff in parts[-1].diffs)
 
 
+def test_an_optimizer_without_the_declared_slots_is_named(check: Any) -> None:
+    failed = [diff for part in check("train", "another optimizer") for diff in part.diffs if not diff.passed]
+    assert [(diff.what, diff.value) for diff in failed] == [
+        (
+            "weights without the optimizer's velocity",
+            len(workloads.get("mlp").tensors(workloads.get("mlp").presets["smoke"])),
+        )
+    ]
+
+
 @pytest.mark.parametrize("fault", ["wrong flatten order", "half of the steps"])
 def test_faults_in_inference_are_caught(check: Any, fault: str) -> None:
     assert failures(check("infer", fault))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 from typing import Any
 
 import msgspec
@@ -63,9 +64,14 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a spec with NumPy; ``fault`` is the work's, ``stack`` another stack or an error to raise."""
 
     def _run(trial: TrialSpec, fault: str = "", stack: Any = None, canary: bool | None = True) -> Record:
+        monkeypatch.delenv(
+            "OMP_WAIT_POLICY", raising=False
+        )  # a trial's process ends with it, this one does not
+
         def load(name: str) -> Any:
             if isinstance(stack, BaseException):
                 raise stack
+            waits.append(os.environ.get("OMP_WAIT_POLICY"))
             return stack or NumpyStack(frameworks.info("numpy"))
 
         monkeypatch.setattr(frameworks, "load", load)
@@ -76,7 +82,16 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr("harness.canaries.check", lambda *_: answer)
         return decode_record(encode(harness.run(trial)))  # what arrives at the host
 
+    waits: list[str | None] = []
+    _run.waits = waits  # type: ignore[attr-defined]
     return _run
+
+
+def test_waiting_threads_yield_where_trials_run_beside_each_other(run: Any) -> None:
+    """The frameworks' own choice for the clock; read by OpenMP when the framework is imported."""
+    for kind in ("parity", "memory", "timing", "cold-start"):
+        run(spec(kind))
+    assert run.waits == ["passive", "passive", None, None]
 
 
 def test_a_slowed_sampler_is_flagged(run: Any) -> None:

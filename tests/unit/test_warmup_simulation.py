@@ -23,7 +23,7 @@ def test_the_default_rule_is_the_protocols_own() -> None:
 def test_residual_bias_of_the_default_rule(name: str) -> None:
     found = simulate(DEFAULT, SERIES[name])
     assert abs(found.bias) <= 0.003
-    assert found.capped <= 0.01
+    assert found.capped <= 0.03
     assert 2 * DEFAULT.warmup_window + 10 <= found.discarded <= DEFAULT.warmup_max_blocks / 2
 
 
@@ -38,6 +38,6 @@ def test_the_methods_table_is_the_simulations() -> None:
     page = (ROOT / "site" / "templates" / "method.md.j2").read_text()
     shown = page.partition(warmup_rule.BEGIN)[2].partition(warmup_rule.END)[0]
     row = next(row for row in shown.splitlines() if "default" in row)
-    for cell, level in zip(row.split("|")[2:-1], SERIES.values(), strict=True):
-        found = simulate(DEFAULT, level)
+    for cell, series in zip(row.split("|")[2:-1], SERIES.values(), strict=True):
+        found = simulate(DEFAULT, series)
         assert cell.strip() == f"{found.discarded:.0f} / {100 * found.bias:+.1f}".replace("-", "−")

@@ -32,6 +32,7 @@ STACKS = (
         ),
         adam_epsilon="uncorrected",
         float64_floor=_FLOOR,
+        float64_optimizer=False,  # tf.cast makes fp32 of Python's betas before anything else
     ),
     StackInfo(
         name="keras-torch",
