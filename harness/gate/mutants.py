@@ -3,8 +3,8 @@
 ``python -m harness.gate.mutants WORKLOAD STACK MODE [--variant V] [--preset P] [--batch B] [--task T]
 [--precision P]`` plants each fault that applies in a right implementation, one after the other, and prints one
 line of JSON for each. A fault is planted in what a driver is built from (the specification, the data, the
-precision) or in how it is stepped (``run``, ``reset``, ``state``), so every driver gets all of them; a framework
-adds its own in ``frameworks/<name>/mutants.py``.
+precision) or in how it is stepped (``run``, ``reset``, ``state``), so every driver gets all of them; a workload
+adds its own in ``workloads/<name>/mutants.py``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from harness import frameworks
+from harness import frameworks, workloads
 from harness.frameworks import Driver, Stack, State
 from harness.gate.check import EXACT, check
 from harness.record import Case, Contender
@@ -132,6 +132,20 @@ def preset(field: str, change: Callable[[Any], Any]) -> Callable[[Job], Job | No
     return mutate
 
 
+def patched(name: str, change: Callable[[Any], Any]) -> Callable[[Job], Job | None]:
+    """The framework's file with one of its functions or constants changed: in a copy, imported by itself."""
+
+    def mutate(job: Job) -> Job | None:
+        specification = importlib.util.find_spec(job.file.__name__)
+        assert specification is not None and specification.loader is not None
+        copy = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(copy)
+        setattr(copy, name, change(getattr(copy, name)))
+        return job._replace(file=copy)
+
+    return mutate
+
+
 def scaled_loss(factor: Callable[[Job], float]) -> Callable[[Job], Job | None]:
     """The loss times a number: a sum for a mean, a loss that is scaled and never scaled back."""
 
@@ -185,11 +199,8 @@ def reused(job: Job, name: str, array: np.ndarray) -> np.ndarray:
 
 
 def off_by_one(job: Job, name: str, array: np.ndarray) -> np.ndarray:
-    return (
-        np.roll(array, 1, axis=1)
-        if name in (job.work.targets or job.work.inputs) and array.ndim > 1
-        else array
-    )
+    shifted = job.work.targets or job.work.inputs[:1]  # all inputs alike would be the same batch
+    return np.roll(array, 1, axis=1) if name in shifted and array.ndim > 1 else array
 
 
 def last_sample_lost(job: Job, name: str, array: np.ndarray) -> np.ndarray:
@@ -387,18 +398,16 @@ class Caught(NamedTuple):
 
 
 def plant(case: Case, contender: Contender, stack: Stack) -> Iterator[Caught]:
-    """Each fault of the catalogue, and of the framework's own, in turn."""
-    for mutant in (*MUTANTS, *own_mutants(stack)):
-        if case.task in mutant.tasks:
-            yield survive(mutant, case, contender, stack)
+    """Each fault of the catalogue, and of the workload's own, in turn."""
+    for mutant in catalogue(case):
+        yield survive(mutant, case, contender, stack)
 
 
-def own_mutants(stack: Stack) -> tuple[Mutant, ...]:
-    """Those of the framework's folder."""
-    name = f"harness.frameworks.{stack.info.framework}.mutants"
-    if importlib.util.find_spec(name) is None:
-        return ()
-    return tuple(importlib.import_module(name).MUTANTS)
+def catalogue(case: Case) -> list[Mutant]:
+    """What can be planted in the case's task: of the catalogue below, and of the workload's folder."""
+    name = f"{workloads.__name__}.{case.workload}.mutants"
+    own = importlib.import_module(name).MUTANTS if importlib.util.find_spec(name) else ()
+    return [mutant for mutant in (*MUTANTS, *own) if case.task in mutant.tasks]
 
 
 def survive(mutant: Mutant, case: Case, contender: Contender, stack: Stack) -> Caught:

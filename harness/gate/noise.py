@@ -96,9 +96,14 @@ class RoundOff(TorchDispatchMode):
         return value.copy_(self.rounded(value)) if declared.alias_info.is_write else value
 
     def rounded(self, value: Any) -> Any:
-        """To the nearest value of the stretched grid: half a step is added, and the bits below it are dropped."""
+        """To the nearest value of the stretched grid: half a step is added, and the bits below it are dropped.
+
+        What the format holds exactly (whole numbers, halves, zero) stays as it is: a box on whole pixels overlaps two
+        anchors equally in any precision.
+        """
         if not isinstance(value, torch.Tensor) or value.dtype != torch.float64:
             return value
         near = value / self.grid
         near.view(torch.int64).add_(self.half).bitwise_and_(self.kept)
-        return near.mul_(self.grid)
+        exact = value.contiguous().view(torch.int64).bitwise_and(~self.kept) == 0
+        return torch.where(exact, value, near.mul_(self.grid))

@@ -143,9 +143,10 @@ class Work(_Value, frozen=True, kw_only=True):
     """What one task does in a step.
 
     ``inputs`` are handed to the framework's function, in this order. ``outputs`` are what it gives back, in order;
-    training gives back ``loss`` alone. ``targets`` are the inputs that only the loss looks at. ``unit`` is counted: a
-    step counts the batch times ``per_sample`` of them (a field of the preset: tokens of a sequence). ``start``
-    inputs are handed over once, before the first step (a prompt).
+    training gives back ``loss`` alone. ``targets`` are the inputs that only the loss looks at, if there are such:
+    a detector looks at its boxes on the way. ``unit`` is counted: a step counts the batch times ``per_sample`` of them
+    (a field of the preset: tokens of a sequence). ``start`` inputs are handed over once, before the first step (a
+    prompt).
     """
 
     inputs: tuple[str, ...]

@@ -9,6 +9,8 @@ stdin is a question, a line on stdout its answer:
 - ``{"mutants": [workload, task], "only": [name, ...]}``: ``{name: what caught it}``, null for what survived without a
   declared reason, without the faults that do not apply; all of them without ``only``
 - ``{"train": workload, "steps": n}``: the losses of n steps
+- ``{"call": [workload, function], "arguments": [...]}``: what the framework's file gives, in fp32, for these arrays
+  (lists), ``{"arrays": [...]}`` and numbers; a function of the model is ``model.name``
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import sys
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from framebench.commands.gate import stored_batch
 from harness import frameworks, workloads
@@ -61,6 +64,8 @@ class Gate:
         try:
             if "gate" in question:
                 return self.gate(self.case(*question["gate"]))
+            if "call" in question:
+                return self.call(*question["call"], question["arguments"])
             if "mutants" in question:
                 return self.mutants(self.case(*question["mutants"]), question.get("only"))
             return self.train(self.case(question["train"], "train"), question["steps"])
@@ -93,10 +98,31 @@ class Gate:
         }
 
     def mutants(self, case: Case, only: list[str] | None) -> dict[str, Any]:
-        catalogue = [*mutants.MUTANTS, *mutants.own_mutants(self.stack)]
-        planted = [one for one in catalogue if case.task in one.tasks and (only is None or one.name in only)]
+        planted = [one for one in mutants.catalogue(case) if only is None or one.name in only]
         fates = [mutants.survive(one, case, self.contender, self.stack) for one in planted]
         return {fate.name: fate.by or fate.excuse for fate in fates if fate.applies}
+
+    def call(self, workload: str, function: str, arguments: list[Any]) -> dict[str, Any]:
+        """Images and other arrays of four axes are given as NHWC, and to PyTorch as it has them."""
+        framework = self.stack.info.framework
+        owner = workloads.file(workload, framework)
+        if function.startswith("model."):
+            owner, function = owner.model(workloads.get(workload).presets[PRESET]), function[len("model.") :]
+
+        def given(argument: Any) -> Any:
+            if isinstance(argument, dict):
+                return [given(one) for one in argument["arrays"]]
+            if not isinstance(argument, list):
+                return argument
+            array = np.asarray(argument)
+            array = array.astype(np.float32) if array.dtype.kind == "f" else array
+            if array.ndim == 4 and framework == "torch":
+                array = np.ascontiguousarray(np.moveaxis(array, -1, 1))
+            return self.stack.to_device(array)
+
+        made = getattr(owner, function)(*map(given, arguments))
+        parts = made if isinstance(made, tuple) else (made,)
+        return {"parts": [np.asarray(self.stack.to_host(part)).tolist() for part in parts]}
 
     def train(self, case: Case, steps: int) -> dict[str, Any]:
         driver = frameworks.build(timed_job(case, self.contender), self.stack)

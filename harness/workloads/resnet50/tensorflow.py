@@ -68,7 +68,7 @@ class Bottleneck(tf.Module):
         self.conv1, self.bn1 = Conv(c_in, width, 1), BatchNorm(width, preset)
         self.conv2, self.bn2 = Conv(width, width, 3, stride), BatchNorm(width, preset)
         self.conv3, self.bn3 = Conv(width, c_out, 1), BatchNorm(c_out, preset)
-        self.projects = c_in != c_out
+        self.projects = stride > 1 or c_in != c_out
         if self.projects:
             self.shortcut_conv, self.shortcut_bn = Conv(c_in, c_out, 1, stride), BatchNorm(c_out, preset)
         self.act = tf.nn.silu if preset.smooth else tf.nn.relu

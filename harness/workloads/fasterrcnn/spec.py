@@ -1,0 +1,282 @@
+"""fasterrcnn: a two-stage detector (Ren et al., 2015) on a feature pyramid (Lin et al., 2017), trained end to end.
+
+The semantics are torchvision's ``fasterrcnn_resnet50_fpn`` (0.28), with a trained BatchNorm instead of a frozen one.
+What torchvision draws at random is an input here (``anchor_order``, ``proposal_order``), ties are broken by the lower
+index, and every number of boxes is fixed: where too few survive, the best of the others fill up. So all frameworks do
+the same work, in shapes that do not depend on what the network says.
+
+The images are drawn, with their boxes: see ``pictures.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.record import Task
+from harness.workloads.fasterrcnn import pictures
+from harness.workloads.resnet50 import spec as resnet50
+from harness.workloads.specification import (
+    SGD,
+    Gate,
+    GateSize,
+    Given,
+    Input,
+    Tensor,
+    Work,
+    Workload,
+)
+
+RATIOS = (0.5, 1.0, 2.0)  # height over width of the anchors at each place
+STRIDES = (4, 8, 16, 32, 64)  # pixels per place of each level; the last one only proposes
+POOLED, SAMPLES = 7, 2  # cells of a proposal, points in each, in either direction
+BATCHES = 16  # different ones, then from the first again
+
+
+class Preset(NamedTuple):
+    size: int  # the image is (size, size, 3)
+    depths: tuple[int, ...]  # of the backbone, as in resnet50
+    widths: tuple[int, ...]
+    channels: int  # of the pyramid
+    hidden: int  # units of the two dense layers of the head
+    classes: int  # 0 is the background
+    anchors: tuple[int, ...]  # edge of a square anchor on each level
+    objects: int  # boxes that an image has at most; the others are zero
+    before: int  # proposals of a level, the best ones, before overlapping ones are suppressed
+    proposals: int  # of an image
+    sampled_anchors: int  # of an image that are trained on, at most half of them on an object
+    sampled_proposals: int  # of an image that are trained on, at most a quarter of them on an object
+    detections: int  # of an image
+    canonical: int  # an object of this edge is looked at on the third of the four levels
+    expansion: int = 4
+    epsilon: float = 1e-5  # of BatchNorm
+    momentum: float = 0.9
+    beta: float = 1 / 9  # where smooth L1 turns from a square into a line
+    smooth: bool = False  # SiLU and average pooling; the head is trained on given proposals (gate only)
+
+    @property
+    def backbone(self) -> resnet50.Preset:
+        """The same numbers as resnet50 has them; its classifier is not used."""
+        same = (self.size, self.depths, self.widths, self.classes)
+        return resnet50.Preset(*same, self.expansion, self.epsilon, self.momentum, self.smooth)
+
+    @property
+    def places(self) -> int:
+        """Anchors of an image."""
+        return len(RATIOS) * sum(edge**2 for edge in edges(self))
+
+    @property
+    def candidates(self) -> int:
+        """What proposals are sampled from: the objects themselves are among them."""
+        return self.proposals + self.objects
+
+
+def edges(preset: Preset) -> list[int]:
+    """Edge of each level of the pyramid."""
+    return [preset.size // stride for stride in STRIDES]
+
+
+def anchors(preset: Preset) -> Iterator[np.ndarray]:
+    """(edge * edge * 3, 4) float64 corners x1, y1, x2, y2 on each level: place after place, ratio after ratio.
+
+    Whole numbers: the corners around the origin are rounded, half to even, and shifted by multiples of the stride.
+    """
+    for edge, stride, length in zip(edges(preset), STRIDES, preset.anchors, strict=True):
+        heights = np.sqrt(RATIOS)
+        half = np.stack([length / heights, length * heights], -1) / 2  # (3, 2): width and height
+        base = np.round(np.concatenate([-half, half], -1))
+        x, y = np.meshgrid(np.arange(edge) * stride, np.arange(edge) * stride)
+        shifts = np.stack([x, y, x, y], -1).reshape(-1, 1, 4)
+        yield (shifts + base).reshape(-1, 4).astype(np.float64)
+
+
+# --- data ----------------------------------------------------------------------------------------
+
+
+def data(preset: Preset, batch: int, seed: int) -> dict[str, np.ndarray]:
+    """image (N, B, S, S, 3), boxes (N, B, objects, 4), labels (N, B, objects), orders, given boxes; N = 16."""
+    count = BATCHES * batch
+    image, boxes, labels = pictures.draw(preset.size, preset.objects, preset.classes, count, seed)
+    made = {
+        "image": image,
+        "boxes": boxes,
+        "labels": labels,
+        "anchor_order": pictures.order("anchor_order", seed, count, preset.places),
+        "proposal_order": pictures.order("proposal_order", seed, count, preset.candidates),
+        "given": pictures.near(boxes, preset.size, preset.proposals, seed),
+    }
+    return {name: array.reshape(BATCHES, batch, *array.shape[1:]) for name, array in made.items()}
+
+
+# --- model ---------------------------------------------------------------------------------------
+
+
+def tensors(preset: Preset) -> dict[str, Tensor]:
+    """The backbone's as in resnet50; pyramid He-uniform with a = sqrt(3 / fan_in); the heads' last layers narrow."""
+    made = {
+        name: one
+        for name, one in resnet50.tensors(preset.backbone).items()
+        if not name.startswith("classifier")
+    }
+
+    def conv(name: str, kernel: int, c_in: int, c_out: int, a: float) -> dict[str, Tensor]:
+        shape = (kernel, kernel, c_in, c_out)
+        return {
+            f"{name}.kernel": Tensor(shape=shape, a=a, decayed=True),
+            f"{name}.bias": Tensor(shape=(c_out,)),
+        }
+
+    def dense(name: str, n_in: int, n_out: int, a: float) -> dict[str, Tensor]:
+        return {
+            f"{name}.kernel": Tensor(shape=(n_in, n_out), a=a, decayed=True),
+            f"{name}.bias": Tensor(shape=(n_out,)),
+        }
+
+    width, hidden, ratios = preset.channels, preset.hidden, len(RATIOS)
+    narrow = 0.01 * math.sqrt(3.0)  # a standard deviation of 0.01
+    for level, stage in enumerate(preset.widths):
+        c_in = preset.expansion * stage
+        made |= conv(f"lateral.{level}", 1, c_in, width, math.sqrt(3.0 / c_in))
+        made |= conv(f"merged.{level}", 3, width, width, math.sqrt(3.0 / (9 * width)))
+    made |= conv("rpn_conv", 3, width, width, narrow)
+    made |= conv("rpn_score", 1, width, ratios, narrow)
+    made |= conv("rpn_box", 1, width, 4 * ratios, narrow)
+    pooled = POOLED * POOLED * width
+    made |= dense("fc1", pooled, hidden, math.sqrt(6.0 / pooled))
+    made |= dense("fc2", hidden, hidden, math.sqrt(6.0 / hidden))
+    made |= dense("class_score", hidden, preset.classes, 1.0 / math.sqrt(hidden))
+    made |= dense("class_box", hidden, 4 * preset.classes, 0.1 / math.sqrt(hidden))
+    return made
+
+
+def flops(preset: Preset, batch: int, task: Task) -> int:
+    """FLOPs of one step, a multiply-add counted as two: convolutions and dense layers, nothing else.
+
+    Training is three times the forward pass, but for the gradient of the image and of the proposals.
+    """
+    width, hidden, ratios = preset.channels, preset.hidden, len(RATIOS)
+    backbone = [
+        2 * one.size**2 * one.kernel**2 * one.c_in * one.c_out
+        for one in resnet50.convolutions(preset.backbone)
+    ]
+    pyramid, rpn = 0, 0
+    for edge, stage in zip(edges(preset), preset.widths, strict=False):
+        pyramid += 2 * edge**2 * width * (preset.expansion * stage + 9 * width)
+    for edge in edges(preset):
+        rpn += 2 * edge**2 * width * (9 * width + 5 * ratios)
+    each = 2 * (POOLED * POOLED * width * hidden + hidden * hidden + 5 * preset.classes * hidden)
+    looked_at = preset.sampled_proposals if task == "train" else preset.proposals
+    forward = sum(backbone) + pyramid + rpn + looked_at * each
+    return batch * (3 * forward - backbone[0] if task == "train" else forward)
+
+
+SPEC = Workload(
+    name="fasterrcnn",
+    presets={
+        "smoke": Preset(
+            size=64,
+            depths=(1, 1, 1, 1),
+            widths=(8, 8, 16, 16),
+            channels=16,
+            hidden=32,
+            classes=4,
+            anchors=(8, 16, 32, 64, 128),
+            objects=4,
+            before=32,
+            proposals=32,
+            sampled_anchors=256,
+            sampled_proposals=16,
+            detections=8,
+            canonical=24,
+        ),
+        "cpu": Preset(
+            size=128,
+            depths=(1, 1, 1, 1),
+            widths=(16, 32, 64, 64),
+            channels=64,
+            hidden=256,
+            classes=4,
+            anchors=(8, 16, 32, 64, 128),
+            objects=6,
+            before=128,
+            proposals=128,
+            sampled_anchors=128,
+            sampled_proposals=64,
+            detections=20,
+            canonical=48,
+        ),
+        "gpu": Preset(
+            size=512,
+            depths=(3, 4, 6, 3),
+            widths=(64, 128, 256, 512),
+            channels=256,
+            hidden=1024,
+            classes=91,
+            anchors=(32, 64, 128, 256, 512),
+            objects=16,
+            before=1000,
+            proposals=1000,
+            sampled_anchors=256,
+            sampled_proposals=512,
+            detections=100,
+            canonical=224,
+        ),
+    },
+    inputs={
+        "image": Input(("B", "size", "size", 3), Given("drawn shapes"), axes="NHWC"),
+        "boxes": Input(("B", "objects", 4), Given("around the shapes: x1, y1, x2, y2 in pixels")),
+        "labels": Input(("B", "objects"), Given("1, 2, ...; 0 where there is no object"), dtype="int64"),
+        "anchor_order": Input(("B", "places"), Given("a permutation in each row"), dtype="int64"),
+        "proposal_order": Input(("B", "candidates"), Given("a permutation in each row"), dtype="int64"),
+        "given": Input(("B", "proposals", 4), Given("boxes around the objects and anywhere")),
+    },
+    tensors=tensors,
+    tasks={
+        "train": Work(
+            inputs=("image", "boxes", "labels", "anchor_order", "proposal_order", "given"),
+            outputs=("loss",),
+            unit="images",
+        ),
+        "infer": Work(inputs=("image",), outputs=("boxes", "scores", "labels"), unit="images"),
+    },
+    flops=flops,
+    optimizer=SGD(lr=2.0**-6, momentum=0.9, weight_decay=1e-4),
+    precisions=("fp32", "tf32"),
+    gate=Gate(
+        sizes={
+            "smoke": GateSize(batch=2),
+            "cpu": GateSize(batch=2, preset="smoke"),
+            "gpu": GateSize(batch=2, preset="smoke"),
+        },
+        smooth=True,
+    ),
+    data=data,
+    data_facts={"batches": BATCHES, "shapes": "rectangle, disc, triangle; integer corners"},
+    decisions={
+        "backbone": "resnet50 without its classifier, BatchNorm trained; its four stages feed the pyramid",
+        "pyramid": "1 x 1 convolution of each stage plus the level above, each value repeated 2 x 2; then 3 x 3; "
+        "the fifth level is every second place of the fourth",
+        "anchors": "corners round(+-edge / 2), width edge / sqrt(ratio), height edge sqrt(ratio), at multiples of the "
+        "stride from 0; ratio 1/2, 1, 2 at each place",
+        "box coder": "dx, dy = centres' distance over the anchor's edge, dw, dh = log of the edges' ratio; times "
+        "10, 10, 5, 5 in the head; dw, dh at most log(1000 / 16) when decoded",
+        "matching": "an object is a label above 0 on a box with an area; an anchor is on an object from IoU 0.7, or if "
+        "no anchor has more with that object (all that tie); off below 0.3; a proposal is on an object from IoU 0.5",
+        "sampling": "the first ones in the drawn order: of anchors at most half on an object, of proposals at most a "
+        "quarter; the objects' own boxes are candidates; a place that cannot be filled has no weight",
+        "losses": "cross entropy of object or not, mean over the sampled; smooth L1 with beta 1/9 of those on an "
+        "object, their sum over the number of all sampled; the same for the head, with the classes; the four are added",
+        "proposals": "the best of each level, clipped to the image, at least 1e-3 wide and high; of two with an IoU "
+        "above 0.7 on one level the worse is suppressed; of all levels the best that were kept, then the best "
+        "others; no gradient through them",
+        "pooling": "RoIAlign, not aligned to half a pixel, 7 x 7 cells of 2 x 2 points, edges of at least 1; the level "
+        "is floor(2 + log2(sqrt(area) / canonical) + 1e-6), 0 to 3; flattened as (height, width, channel)",
+        "detections": "softmax, scores above 0.05, edges of at least 1e-2, of two of one class with an IoU above 0.5 "
+        "the worse suppressed, the best of all; box, score and label 0 where too few are left",
+        "ties": "the lower index first",
+        "smooth": "SiLU, average pooling; the head is trained on `given` boxes in place of the proposals",
+    },
+)
