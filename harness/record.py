@@ -319,7 +319,7 @@ class Learning(_Strict, frozen=True, kw_only=True):
     The target is reached at or above it where ``higher``, else at or below it.
     """
 
-    measure: Literal["test accuracy", "validation loss"]
+    measure: Literal["test accuracy", "validation loss", "mAP at IoU 0.5"]
     target: float
     higher: bool
     curve: Annotated[list[LearningPoint], Meta(min_length=1)]

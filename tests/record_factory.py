@@ -236,7 +236,7 @@ def learning_loss(final: float = 1.9) -> Learning:
 
 
 def _learning(
-    measure: Literal["test accuracy", "validation loss"],
+    measure: Literal["test accuracy", "validation loss", "mAP at IoU 0.5"],
     target: float,
     higher: bool,
     curve: list[LearningPoint],

@@ -13,7 +13,7 @@ from framebench.statistics.interval import Estimate
 from harness import record
 from harness.record import Record
 
-SHARES = ("test accuracy",)  # measures that are shares of one, shown in per cent
+SHARES = ("test accuracy", "mAP at IoU 0.5")  # measures that are shares of one, shown in per cent
 Series = tuple[str, list[tuple[float, float]], str | None]
 
 

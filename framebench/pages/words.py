@@ -150,6 +150,7 @@ def one_of(unit: str) -> str:
 MEASURES = {
     "test accuracy": (_("test accuracy"), _("Test accuracy")),
     "validation loss": (_("validation loss"), _("Validation loss")),
+    "mAP at IoU 0.5": (_("mAP at IoU 0.5"), _("mAP at IoU 0.5")),
 }
 
 

@@ -195,7 +195,7 @@ class Learning:
     ``measure`` names the score; ``target`` is reached at or above it (``higher``), else at or below.
     """
 
-    measure: Literal["test accuracy", "validation loss"]
+    measure: Literal["test accuracy", "validation loss", "mAP at IoU 0.5"]
     target: float
     steps: Callable[[Any, int], int]
     score: Callable[[Any, Arrays], float]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness import workloads
-from harness.workloads.fasterrcnn import evaluation, spec
+from harness.workloads.fasterrcnn import evaluation, preset
 from tests.integration.test_gate_frameworks import PLAINEST, Process, Started
 
 pytestmark = pytest.mark.frameworks
@@ -147,7 +147,7 @@ def test_smooth_l1_is_a_square_below_beta_and_a_line_above(process: Process) -> 
 
 def test_roi_align_is_not_aligned_clamps_and_chooses_levels(process: Process) -> None:
     draw = np.random.default_rng(5)
-    levels = [draw.standard_normal((1, edge, edge, SMOKE.channels)) for edge in spec.edges(SMOKE)[:4]]
+    levels = [draw.standard_normal((1, edge, edge, SMOKE.channels)) for edge in preset.edges(SMOKE)[:4]]
     edge = SMOKE.canonical
     boxes = np.array(
         [
@@ -163,27 +163,27 @@ def test_roi_align_is_not_aligned_clamps_and_chooses_levels(process: Process) ->
     )
     got = ask(process, "model.roi_align", {"arrays": [level.tolist() for level in levels]}, boxes)
     expected = _loop(levels, boxes[0])
-    assert got.shape == (1, 6, spec.POOLED, spec.POOLED, SMOKE.channels)
+    assert got.shape == (1, 6, preset.POOLED, preset.POOLED, SMOKE.channels)
     assert got[0] == pytest.approx(expected, abs=NEAR)
     assert np.abs(expected[4] - expected[5]).max() > 0.1  # two levels
 
 
 def _loop(levels: list[np.ndarray], boxes: np.ndarray) -> np.ndarray:
     """torchvision's RoIAlign with ``sampling_ratio=2, aligned=False``, point after point."""
-    made = np.zeros((len(boxes), spec.POOLED, spec.POOLED, levels[0].shape[-1]))
+    made = np.zeros((len(boxes), preset.POOLED, preset.POOLED, levels[0].shape[-1]))
     for k, (x1, y1, x2, y2) in enumerate(boxes):
         size = math.sqrt((x2 - x1) * (y2 - y1))
         level = math.floor(2 + math.log2(size / SMOKE.canonical) + 1e-6) if size else 0
         level = min(max(level, 0), 3)
-        x, stride = levels[level][0], spec.STRIDES[level]
+        x, stride = levels[level][0], preset.STRIDES[level]
         width, height = max((x2 - x1) / stride, 1.0), max((y2 - y1) / stride, 1.0)
-        for i in range(spec.POOLED):
-            for j in range(spec.POOLED):
+        for i in range(preset.POOLED):
+            for j in range(preset.POOLED):
                 points = [
                     _bilinear(
                         x,
-                        y1 / stride + (i + (a + 0.5) / 2) * height / spec.POOLED,
-                        x1 / stride + (j + (b + 0.5) / 2) * width / spec.POOLED,
+                        y1 / stride + (i + (a + 0.5) / 2) * height / preset.POOLED,
+                        x1 / stride + (j + (b + 0.5) / 2) * width / preset.POOLED,
                     )
                     for a in range(2)
                     for b in range(2)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness import workloads
-from harness.workloads.fasterrcnn import evaluation, pictures, spec
+from harness.workloads.fasterrcnn import evaluation, pictures, preset
 from harness.workloads.fasterrcnn.evaluation import Detections, average_precision
 from tests.requirement import require
 
@@ -19,11 +19,11 @@ SMOKE = SPEC.presets["smoke"]
 def test_anchors_are_torchvisions() -> None:
     """Around the origin, for an edge of 32: what ``AnchorGenerator.generate_anchors`` rounds to."""
     large = SPEC.presets["gpu"]
-    first = next(spec.anchors(large))
+    first = next(preset.anchors(large))
     assert first[:3].tolist() == [[-23, -11, 23, 11], [-16, -16, 16, 16], [-11, -23, 11, 23]]
     assert (first[3] - first[0]).tolist() == [4, 0, 4, 0]  # the next place is a stride to the right
-    assert [len(level) for level in spec.anchors(large)] == [3 * edge**2 for edge in (128, 64, 32, 16, 8)]
-    assert large.places == sum(len(level) for level in spec.anchors(large))
+    assert [len(level) for level in preset.anchors(large)] == [3 * edge**2 for edge in (128, 64, 32, 16, 8)]
+    assert large.places == sum(len(level) for level in preset.anchors(large))
 
 
 def test_pictures_hold_what_their_boxes_say() -> None:
@@ -115,6 +115,12 @@ def test_greedy_suppression_keeps_what_only_a_suppressed_box_overlaps() -> None:
 
 
 # --- the model -----------------------------------------------------------------------------------
+
+
+def test_a_training_that_diverged_finds_nothing() -> None:
+    weights = SPEC.weights(SMOKE, 0)
+    weights["fc1.bias"] = np.full_like(weights["fc1.bias"], np.nan)
+    assert evaluation.precision_on_test_images(SMOKE, weights) == 0.0
 
 
 def test_flops_by_hand() -> None:

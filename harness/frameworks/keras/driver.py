@@ -3,8 +3,8 @@
 ``model(preset) -> keras.Model``, uncompiled: functional, sequential, nested or subclassed; ``loss() ->
 keras.losses.Loss``, from (target, output), or null where the model adds its own (``add_loss``). A task's inputs but for
 its targets are the model's input: one tensor, or a dict by name. For generation ``empty_cache(model, batch)``,
-``prefill(model, cache, *inputs) -> (logits, cache)`` and ``decode(model, cache, *inputs) -> (logits, cache)``, functions
-that change nothing. ``NAMES`` maps paths that are not the canonical names.
+``prefill(model, cache, *inputs) -> (logits, cache)`` and ``decode(model, cache, *inputs) -> (logits, cache)``,
+functions that change nothing. ``NAMES`` maps paths that are not the canonical names.
 
 A tensor's name is its variable's path, without the model's name; Keras' layouts are the canonical ones. What
 Keras does otherwise than declared, and what is done about it, is said in ``optimizer.py``. Its reported loss: see

@@ -7,11 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from harness.workloads.fasterrcnn.spec import POOLED, SAMPLES, STRIDES, Preset, anchors
+from harness.workloads.fasterrcnn import pictures
+from harness.workloads.fasterrcnn.preset import POOLED, SAMPLES, STRIDES, Preset, anchors
 from harness.workloads.resnet50 import spec as resnet50
 from harness.workloads.specification import Arrays
 
 LARGEST = np.log(1000 / 16)  # of dw, dh
+TEST_IMAGES, TEST_SEED = 100, 1_000_000  # training is drawn from the seeds of rounds
 RECALLS = np.linspace(0.0, 1.0, 101)
 
 
@@ -79,6 +81,16 @@ def area(boxes: np.ndarray) -> np.ndarray:
     return np.asarray((boxes[..., 2:] - boxes[..., :2]).prod(-1))
 
 
+def precision_on_test_images(preset: Preset, weights: Arrays) -> float:
+    """Average precision from an IoU of 0.5 on, over images that are drawn for testing alone; 0 for weights that are
+    not finite, with which nothing is found."""
+    if not all(np.isfinite(array).all() for array in weights.values()):
+        return 0.0
+    image, boxes, labels = pictures.draw(preset.size, preset.objects, preset.classes, TEST_IMAGES, TEST_SEED)
+    found = [detect(preset, weights, one) for one in image]
+    return average_precision(found, boxes, labels, 0.5)
+
+
 # --- the detector --------------------------------------------------------------------------------
 
 
@@ -111,12 +123,12 @@ def detect(preset: Preset, weights: Arrays, image: np.ndarray) -> Detections:
 
 def greedy(boxes: np.ndarray, order: list[int], threshold: float) -> list[int]:
     """Indices of ``order`` that no kept one before them overlaps by more than the threshold."""
-    overlaps = iou(boxes, boxes)
+    overlaps = iou(boxes[order], boxes[order])
     kept: list[int] = []
-    for k in order:
-        if not any(overlaps[other, k] > threshold for other in kept):
+    for k in range(len(order)):
+        if not (overlaps[kept, k] > threshold).any():
             kept.append(k)
-    return kept
+    return [order[k] for k in kept]
 
 
 def _pyramid(preset: Preset, weights: Arrays, image: np.ndarray) -> list[np.ndarray]:
@@ -168,7 +180,7 @@ def _roi_align(preset: Preset, levels: list[np.ndarray], boxes: np.ndarray) -> n
         x, stride = levels[int(level[k])], STRIDES[int(level[k])]
         x1, y1, x2, y2 = box / stride
         down, across = _taps(y1, y2, x.shape[0]), _taps(x1, x2, x.shape[1])
-        pooled[k] = np.einsum("ph,hwc,qw->pqc", down, x, across, optimize=True)
+        pooled[k] = across @ np.tensordot(down, x, 1)  # (7, W) by (7, W, C)
     return pooled
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import optax
 from jax import Array, lax
 
-from harness.workloads.fasterrcnn.spec import POOLED, SAMPLES, STRIDES, Preset, anchors
+from harness.workloads.fasterrcnn.preset import POOLED, SAMPLES, STRIDES, Preset, anchors
 from harness.workloads.resnet50.jax import average_pool, batch_norm, bottleneck, max_pool
 from harness.workloads.resnet50.jax import conv as plain_conv
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers, ops
 
-from harness.workloads.fasterrcnn.spec import POOLED, RATIOS, SAMPLES, STRIDES, Preset, anchors, edges
+from harness.workloads.fasterrcnn.preset import POOLED, RATIOS, SAMPLES, STRIDES, Preset, anchors, edges
 from harness.workloads.resnet50 import keras as resnet50
 
 Tensor = Any  # the backend's own

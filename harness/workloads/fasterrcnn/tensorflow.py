@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from harness.workloads.fasterrcnn.spec import POOLED, RATIOS, SAMPLES, STRIDES, Preset, anchors
+from harness.workloads.fasterrcnn.preset import POOLED, RATIOS, SAMPLES, STRIDES, Preset, anchors
 from harness.workloads.resnet50.tensorflow import UNBIASED_VARIANCE as UNBIASED_VARIANCE
 from harness.workloads.resnet50.tensorflow import Backbone, Dense
 from harness.workloads.resnet50.tensorflow import Conv as PlainConv

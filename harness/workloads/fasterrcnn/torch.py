@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.workloads.fasterrcnn.spec import POOLED, RATIOS, SAMPLES, STRIDES, Preset, anchors
+from harness.workloads.fasterrcnn.preset import POOLED, RATIOS, SAMPLES, STRIDES, Preset, anchors
 from harness.workloads.resnet50.torch import Backbone
 
 LARGEST = math.log(1000 / 16)  # of dw, dh
