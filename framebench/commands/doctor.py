@@ -14,6 +14,7 @@ from framebench.errors import UserError
 from framebench.executors import capabilities, machine
 from framebench.executors.capabilities import Capability
 from framebench.executors.docker import DockerExecutor
+from framebench.executors.machine import Machine
 from framebench.executors.process import compiler_version
 from framebench.executors.venv import find_interpreter
 from framebench.images import load_matrix
@@ -73,9 +74,11 @@ def _machine(hardware: Hardware) -> str:
 
 def _executors(root: Path) -> Iterator[Finding]:
     try:
-        DockerExecutor(root)
+        there = DockerExecutor(root).machine()
         engine.client()
-        yield Finding(True, "in containers: a Docker engine answers, and its client can build")
+        yield Finding(
+            True, f"in containers: a Docker engine answers, and its client can build{_elsewhere(there)}"
+        )
     except UserError as obstacle:
         yield Finding(False, f"in containers: {obstacle}")
     try:
@@ -88,6 +91,17 @@ def _executors(root: Path) -> Iterator[Finding]:
     yield Finding(
         compiler is not None,
         f"torch.compile outside containers: {compiler or 'no C++ compiler (apt install g++); images have their own'}",
+    )
+
+
+def _elsewhere(there: Machine) -> str:
+    """What the engine says of its machine where that is not this one: trials run there, and its id is theirs."""
+    if there == machine.this_machine():
+        return ""
+    processor = there.cpu_model or f"a processor of type {there.architecture}"
+    return (
+        f"; it runs on another machine ({processor}, {there.cores_allowed} cores, {there.gibibytes} GiB), which is the "
+        "one that is measured: below is this one"
     )
 
 

@@ -50,6 +50,26 @@ def test_no_engine_is_said_with_the_mend(tmp_path: Path, monkeypatch: pytest.Mon
     assert found.startswith("  no") and "engine" in found.lower()
 
 
+class EngineElsewhere:
+    """What the doctor asks of a Docker executor; a real engine far away is no part of a test."""
+
+    def __init__(self, root: Path) -> None: ...
+
+    def machine(self) -> machine.Machine:
+        here = machine.this_machine()
+        return here._replace(cpu_model=None, cores_allowed=here.cores_allowed + 5, architecture="aarch64")
+
+
+def test_an_engine_on_another_machine_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "DockerExecutor", EngineElsewhere)
+    monkeypatch.setattr(doctor.engine, "client", lambda: None)
+    found = line(examine(tmp_path), "in containers")
+    cores = machine.this_machine().cores_allowed + 5
+    assert f"another machine (a processor of type aarch64, {cores} cores," in found
+    monkeypatch.setattr(EngineElsewhere, "machine", lambda self: machine.this_machine())
+    assert "another machine" not in line(examine(tmp_path), "in containers")
+
+
 def test_the_newest_self_test_of_this_host_is_said(tmp_path: Path) -> None:
     store.write_selftest(selftest(host_id=machine.host_id()), tmp_path)
     lines = examine(tmp_path)
