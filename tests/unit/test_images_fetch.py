@@ -54,13 +54,18 @@ ROW = ImageRow(
 )
 SIZE = 300_000
 CHILD = """
-import sys
+import sys, threading
 from pathlib import Path
 from rich.console import Console
 from framebench.commands.saying import Sayer
 from framebench.images import fetch_wheels, load_matrix
+class Stop(threading.Event):
+    def set(self):
+        super().set()
+        print("stopping", flush=True)
 root = Path(sys.argv[1])
-fetch_wheels(root, load_matrix(root).find("torch-cpu"), Sayer(Console(highlight=False, soft_wrap=True)))
+say = Sayer(Console(highlight=False, soft_wrap=True))
+fetch_wheels(root, load_matrix(root).find("torch-cpu"), say, stop=Stop())
 """
 
 
@@ -247,13 +252,17 @@ def test_a_fetch_that_is_killed_goes_on_where_it_stopped(
 
     index.before_body = stall
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path)], stderr=subprocess.DEVNULL, preexec_fn=heed_ctrl_c
-    )
+        [sys.executable, "-c", CHILD, str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=heed_ctrl_c,
+    )  # fmt: skip
     try:
         assert on_disk.wait(30)
         while not part(tmp_path, content).exists() or part(tmp_path, content).stat().st_size < 100_000:
             assert child.poll() is None
         child.send_signal(how)
+        assert child.stdout is not None
+        heard = any(line == "stopping\n" for line in child.stdout)
+        assert heard == (how == signal.SIGINT)
         released.set()  # SIGINT: the thread that reads ends with its next chunk
         assert child.wait(30) != 0
     finally:
