@@ -44,6 +44,8 @@ CASES = [
     for preset in workloads.get(name).presets
     for task in workloads.get(name).tasks
 ]
+# What it computes depends on values, of which the meta device has none; its step on the CPU is counted below.
+DECIDES = ("fasterrcnn",)
 # Norms, softmax and GELU are a share of the others' work that XLA counts and the analytic function leaves out
 XLA_COUNTS_ALIKE = ("convstack", "mlp")
 
@@ -88,7 +90,7 @@ def step(file: Any, model: Any, task: str, inputs: list[Any]) -> None:
             model(*inputs)
 
 
-@pytest.mark.parametrize(("name", "preset", "task"), CASES)
+@pytest.mark.parametrize(("name", "preset", "task"), [one for one in CASES if one[0] not in DECIDES])
 def test_pytorch_counts_the_same(name: str, preset: str, task: str) -> None:
     needs("torch")
     import torch
@@ -120,7 +122,21 @@ def test_pytorch_counts_the_same_in_the_very_step_that_is_timed(name: str, prese
     unfused = torch.backends.mkldnn.flags(enabled=False)
     with unfused, sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         driver.run(3)
-    assert counter.get_total_flops() == 3 * analytic(name, preset, task)
+    assert counter.get_total_flops() == 3 * (analytic(name, preset, task) + by_products(name, preset, task))
+
+
+def by_products(name: str, preset: str, task: str) -> int:
+    """RoIAlign written as two products, mostly with zeros: a form, and no work that the detector needs.
+
+    Rows of all levels by (7, H), then columns by (7, W); no gradient of where the points are.
+    """
+    if name != "fasterrcnn":
+        return 0
+    size: Any = workloads.get(name).presets[preset]
+    looked_at = size.sampled_proposals if task == "train" else size.proposals
+    edges = [size.size // stride for stride in (4, 8, 16, 32)]
+    forward = sum(2 * looked_at * 7 * size.channels * (edge * edge + 7 * edge) for edge in edges)
+    return BATCH * forward * (2 if task == "train" else 1)
 
 
 @functools.cache
