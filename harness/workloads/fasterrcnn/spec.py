@@ -90,8 +90,8 @@ def tensors(preset: Preset) -> dict[str, Tensor]:
 
 
 def flops(preset: Preset, batch: int, task: Task) -> int:
-    """FLOPs of one step, a multiply-add counted as two: convolutions and dense layers, nothing else. RoIAlign needs four
-    values for a point; that it is written as products with many zeros is a form, and no work.
+    """FLOPs of one step, a multiply-add counted as two: convolutions and dense layers, nothing else. RoIAlign needs
+    four values for a point; that it is written as products with many zeros is a form, and no work.
 
     Training is three times the forward pass, but for the gradient of the image and of the proposals.
     """
