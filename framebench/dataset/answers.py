@@ -2,7 +2,8 @@
 
 An answer says no more than the method does. Verdicts belong to one family, the declared baseline against the other
 contenders of a case; so the fastest is called so only where it follows from those verdicts: the first is faster than
-the baseline and the second is not, or the first is no slower and the second is. Both tied with the baseline are level.
+the baseline and the second is not, or the first is no slower and the second is. Both tied with the baseline are level,
+unless their own ratio is surely apart: on a host with much noise everything ties with the baseline.
 Where nothing follows, as when both are faster than the baseline, the ratio between the two is shown with its interval:
 too close to call if that holds 1, else without a verdict.
 """
@@ -17,6 +18,7 @@ from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.every_baseline import Against, Compared, Group, against_baseline
 from framebench.dataset.result import Result
 from framebench.records.identity import group_key
+from framebench.statistics.verdict import SMALLEST_MEANINGFUL
 from harness import frameworks
 from harness.record import Task
 
@@ -133,7 +135,8 @@ def _relation(first: Result, second: Result, pair: Compared, case: CaseCompariso
     if one in STANDING and other in STANDING:
         if STANDING[one] > STANDING[other]:
             return "fastest"
-        if one == other == "tied":
+        # where the host's own noise makes everything a tie, what is surely apart is not level
+        if one == other == "tied" and pair.low is not None and pair.low <= 1 + SMALLEST_MEANINGFUL:
             return "level"
     assert pair.low is not None
     return "too close to call" if pair.low <= 1 else "no verdict"

@@ -1,10 +1,12 @@
 """Home's sentences: an answer with its uncertainty, or the plain word that there is none."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from framebench import dataset
+from framebench.dataset import answers
 from framebench.pages import home
 from framebench.pages.evidence import gather
 from framebench.records import store
@@ -56,6 +58,17 @@ def test_indistinguishable_frameworks_are_level(tmp_path):
     level = dict.fromkeys((contender.slug for contender in CONTENDERS), 80e6)
     found, _view = answer(tmp_path, trials(step_ns=level, spread=0.0005))
     assert "are level" in found.sentence
+
+
+def test_what_is_surely_apart_is_not_level_on_a_host_where_everything_ties(monkeypatch):
+    tied = SimpleNamespace(verdict="tied")
+    monkeypatch.setattr(answers, "against_baseline", lambda case: {"a": tied, "b": tied})
+
+    def relation(low):
+        one, other = SimpleNamespace(id="a"), SimpleNamespace(id="b")
+        return answers._relation(one, other, SimpleNamespace(low=low), SimpleNamespace(baseline=None))
+
+    assert [relation(low) for low in (0.98, 1.005, 1.3)] == ["level", "level", "no verdict"]
 
 
 def test_one_round_is_no_answer(tmp_path):
