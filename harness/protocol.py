@@ -114,8 +114,8 @@ def warm_up(
 def agree(times: Sequence[float], window: int, tolerance: float) -> bool:
     """Whether the last two windows of ``times`` have the same median and no paired drift.
 
-    Never asked to agree more closely than to one standard error, s sqrt(2 / K): on a machine with 5 % noise two
-    windows of eight blocks of one level are within 1 % of each other as seldom as not.
+    Never asked to agree more closely than to one standard error, s sqrt(2 / K): on a machine with much noise two
+    windows of one level are seldom within the tolerance of each other.
     """
     noise = steadiness.noise(np.log(np.asarray(times[-2 * window :], dtype=np.float64)))
     tolerance = max(tolerance, noise * math.sqrt(2.0 / window))
