@@ -97,12 +97,20 @@ class Campaign:
         stopped = None
         progress.start(plan)
         left = plan.trials()
+        announced = 0
+        unfit: set[Case] = set()  # a round of another case may be shorter
         for number, batch in self._portions(plan, left, progress):
+            if number > 0 and batch[0].case in unfit:
+                continue
             needed = needs(batch)
             if deadline is not None and number > 1 and time.monotonic() + needed > deadline:
+                unfit.add(batch[0].case)
                 spent = f"round {number} of {batch[0].case.path} would need {needed / 60:.0f} more minutes"
                 stopped = stopped or f"the budget is spent: {spent}"
-                continue  # a round of another case may be shorter
+                continue
+            if number > announced:
+                progress.round(number, len(plan.rounds))
+                announced = number
             for count, trials in self._together(batch):
                 for trial, record in side_by_side.run(trials, count, lambda one: self._start(one, progress)):
                     left.remove(trial)
@@ -125,8 +133,6 @@ class Campaign:
         for number, batch in enumerate(plan.rounds, start=1):
             self._drop_settled(plan, left, batch, progress)
             due = [trial for trial in batch if trial in left]
-            if due:
-                progress.round(number, len(plan.rounds))
             for _, of_case in groupby(due, key=lambda trial: trial.case.path):
                 yield number, list(of_case)
 

@@ -79,12 +79,14 @@ class Silent:
     def __init__(self, after_each: Callable[[int], None] = lambda count: None) -> None:
         self.skips: list[str] = []
         self.settlements: list[tuple[str, int, int]] = []
+        self.rounds: list[int] = []
         self.count = 0
         self.after_each = after_each
 
     def start(self, plan: Plan) -> None: ...
 
-    def round(self, number: int, of: int) -> None: ...
+    def round(self, number: int, of: int) -> None:
+        self.rounds.append(number)
 
     def trial(self, trial: Planned) -> None: ...
 
@@ -213,15 +215,16 @@ def test_a_finished_campaign_has_nothing_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("left_s", "rounds"),
+    ("left_s", "rounds", "unfit"),
     [
-        (5.0, {"convstack": 1, "mlp": 1}),
-        (6.0, {"convstack": 2, "mlp": 1}),  # a case's round is 3 times 1.7 s, as the first one showed
-        (11.0, {"convstack": 2, "mlp": 2}),
+        (5.0, {"convstack": 1, "mlp": 1}, "round 2 of convstack"),
+        # a case's round is 3 times 1.7 s, as the first one showed
+        (6.0, {"convstack": 2, "mlp": 1}, "round 2 of mlp"),
+        (11.0, {"convstack": 2, "mlp": 2}, "round 3 of convstack"),
     ],
 )
 def test_no_round_of_a_case_starts_that_would_miss_the_deadline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_s: float, rounds: dict[str, int]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_s: float, rounds: dict[str, int], unfit: str
 ) -> None:
     now = [1000.0]
     monkeypatch.setattr("framebench.campaign.campaign.time.monotonic", lambda: now[0])
@@ -231,12 +234,13 @@ def test_no_round_of_a_case_starts_that_would_miss_the_deadline(
         now[0] += 1.7 if spec.kind == "timing" else 0.0
 
     executor.answer = takes
-    _, stopped = go(campaign(executor, tmp_path), deadline=1000.0 + 6 * 1.7 + left_s)
+    progress = Silent()
+    _, stopped = go(campaign(executor, tmp_path, rounds=3), progress, deadline=1000.0 + 6 * 1.7 + left_s)
     timed = [(spec.case.workload, spec.round) for spec in executor.ran if spec.kind == "timing"]
     assert {workload: len({r for w, r in timed if w == workload}) for workload, _ in timed} == rounds
     assert all(timed.count(one) == 3 for one in timed)  # whole, never half a round
-    assert (stopped is None) == (rounds["mlp"] == 2)
-    assert stopped is None or "the budget is spent: round 2 of" in stopped
+    assert progress.rounds == [*range(1, max(rounds.values()) + 1)]  # what did not start is not announced
+    assert stopped is not None and f"the budget is spent: {unfit}/" in stopped
 
 
 @pytest.mark.parametrize("change", ["image", "work"])
