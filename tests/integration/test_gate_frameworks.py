@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from framebench.campaign import suites
 from harness import frameworks, workloads
 from harness.record import Contender
 from tests.requirement import require
@@ -39,6 +40,7 @@ PLAINEST = [
     for name, info in STACKS.items()
 ]
 TASKS = [(name, task) for name in workloads.names() for task in workloads.get(name).tasks]
+IN_SMOKE = {(row.workload, task) for row in suites.load(ROOT, "smoke").cases for task in row.tasks}
 IN_BF16 = ("torch-eager", "jax-compiled")
 SAMPLE = "mlp"  # the quickest; all workloads are `slow`
 FAULTS = {
@@ -182,9 +184,9 @@ def test_every_stack_does_the_work_of_every_workload(
 @pytest.mark.parametrize(
     "process", parameters(CONTENDERS) + parameters(BF16, "bf16"), indirect=True, scope="module"
 )
-@pytest.mark.parametrize(("workload", "task"), [(name, task) for name, task in TASKS if task != "train"])
+@pytest.mark.parametrize(("workload", "task"), [one for one in TASKS if one not in IN_SMOKE])
 def test_every_contender_in_every_workload(process: Process, workload: str, task: str) -> None:
-    """Training is in the smoke suite, which .ci/full runs with every contender."""
+    """The others are gated in the smoke suite, which .ci/full runs with every contender."""
     passes(process, workload, task)
 
 
