@@ -2,8 +2,10 @@
 
 What a floating-point operation gives back, forward and backward, is rounded to the precision's significand; where
 the precision rounds operands too (TF32, bf16), so is what enters: weights, inputs. The grid is not the format's
-own but that one stretched by a factor of the run: several runs are several draws of the same kind of error. The
-spread of what comes out is what a right implementation in that precision may be off by.
+own but that one stretched by a factor of the run: several runs are several draws of the same kind of error. What the
+precision holds exactly (whole numbers, halves, zero) is left as it is: two anchors that overlap a box on whole pixels
+equally do so in any precision. The spread of what comes out is what a right implementation in that precision may be
+off by.
 
 Rounding, not independent noise: a weight is off by the same amount at every place of an image, and equal
 cotangents are off by equal amounts, so that their sums do not average it away. Measured: with independent noise
@@ -96,11 +98,7 @@ class RoundOff(TorchDispatchMode):
         return value.copy_(self.rounded(value)) if declared.alias_info.is_write else value
 
     def rounded(self, value: Any) -> Any:
-        """To the nearest value of the stretched grid: half a step is added, and the bits below it are dropped.
-
-        What the format holds exactly (whole numbers, halves, zero) stays as it is: a box on whole pixels overlaps two
-        anchors equally in any precision.
-        """
+        """To the nearest value of the stretched grid: half a step is added, and the bits below it are dropped."""
         if not isinstance(value, torch.Tensor) or value.dtype != torch.float64:
             return value
         near = value / self.grid

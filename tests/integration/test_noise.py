@@ -44,6 +44,20 @@ def test_runs_differ_and_repeat(round_off: Any) -> None:
         assert round_off("bf16", 0).rounded(first).equal(first)
 
 
+def test_what_the_precision_holds_exactly_stays(round_off: Any) -> None:
+    """So do ties of it; the next value that it does not hold is rounded."""
+    import torch
+
+    whole = torch.tensor([0.0, -3.0, 17.5, 2.0**-40, 255.0], dtype=torch.float64)
+    beyond = torch.tensor([257.0, 1.0 + 2.0**-8], dtype=torch.float64)  # nine bits
+    for seed in range(4):
+        assert torch.equal(round_off("bf16", seed).rounded(whole), whole)
+        assert not (round_off("bf16", seed).rounded(beyond) == beyond).any()
+        assert torch.equal(round_off("fp32", seed).rounded(beyond), beyond)
+    images = torch.arange(16.0, dtype=torch.float64).reshape(1, 2, 2, 4).to(memory_format=torch.channels_last)
+    assert torch.equal(round_off("fp32", 1).rounded(images), images)
+
+
 def test_weights_are_rounded_alike_wherever_they_enter(round_off: Any) -> None:
     """One product of ones per place: every place is off by the weight's own rounding."""
     import torch
