@@ -109,6 +109,12 @@ def test_proposals_below_one_half_are_background_and_padding_is_nothing(process:
     assert matched[0, [0, 2]].tolist() == [0, 0]
 
 
+def test_a_box_without_area_or_label_is_no_object(process: Process) -> None:
+    boxes = np.array([[[0, 0, 4, 4], [0, 0, 4, 4], [3, 3, 3, 9], [5, 2, 9, 2], [0, 0, 0, 0]]], float)
+    labels = np.array([[2, 0, 1, 1, 3]])
+    assert ask(process, "is_object", boxes, labels).tolist() == [[True, False, False, False, False]]
+
+
 def test_an_image_without_objects_is_all_background(process: Process) -> None:
     overlap, valid = np.zeros((1, 6, 2)), np.array([[False, False]])
     order = np.arange(6)[None]

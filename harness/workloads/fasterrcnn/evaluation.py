@@ -8,11 +8,19 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from harness.workloads.fasterrcnn import pictures
-from harness.workloads.fasterrcnn.preset import POOLED, SAMPLES, STRIDES, Preset, anchors
+from harness.workloads.fasterrcnn.preset import (
+    HEAD_WEIGHTS,
+    LARGEST,
+    POOLED,
+    RPN_WEIGHTS,
+    SAMPLES,
+    STRIDES,
+    Preset,
+    anchors,
+)
 from harness.workloads.resnet50 import spec as resnet50
 from harness.workloads.specification import Arrays
 
-LARGEST = np.log(1000 / 16)  # of dw, dh
 TEST_IMAGES, TEST_SEED = 100, 1_000_000  # training is drawn from the seeds of rounds
 RECALLS = np.linspace(0.0, 1.0, 101)
 
@@ -107,7 +115,7 @@ def detect(preset: Preset, weights: Arrays, image: np.ndarray) -> Detections:
     scores = exponentials / exponentials.sum(-1, keepdims=True)
     kept: list[tuple[float, int, np.ndarray]] = []
     for label in range(1, preset.classes):
-        at = _decode(deltas[:, label], found, np.array([10, 10, 5, 5])).clip(0, preset.size)
+        at = _decode(deltas[:, label], found, np.array(HEAD_WEIGHTS)).clip(0, preset.size)
         order = np.argsort(-scores[:, label], kind="stable")
         likely = [k for k in order if scores[k, label] > 0.05 and (at[k, 2:] - at[k, :2] >= 1e-2).all()]
         kept += [(float(scores[k, label]), label, at[k]) for k in greedy(at, likely, 0.5)]
@@ -163,7 +171,7 @@ def _proposals(preset: Preset, weights: Arrays, levels: list[np.ndarray]) -> np.
         scores = _biased(x, weights, "rpn_score").ravel()
         deltas = _biased(x, weights, "rpn_box").reshape(-1, 4)
         order = np.argsort(-scores, kind="stable")[: preset.before]
-        boxes = _decode(deltas, at, np.ones(4)).clip(0, preset.size)
+        boxes = _decode(deltas, at, np.array(RPN_WEIGHTS)).clip(0, preset.size)
         large = [int(k) for k in order if (boxes[k, 2:] - boxes[k, :2] >= 1e-3).all()]
         kept = set(greedy(boxes, large, 0.7))
         best += [(int(k) not in kept, -float(scores[k]), boxes[k]) for k in order]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import Array, lax
 
-from harness.workloads.fasterrcnn.preset import POOLED, SAMPLES, STRIDES, Preset, anchors
+from harness.workloads.fasterrcnn.preset import (
+    HEAD_WEIGHTS,
+    LARGEST,
+    POOLED,
+    RPN_WEIGHTS,
+    SAMPLES,
+    STRIDES,
+    Preset,
+    anchors,
+)
 from harness.workloads.resnet50.jax import average_pool, batch_norm, bottleneck, max_pool
 from harness.workloads.resnet50.jax import conv as plain_conv
-
-LARGEST = math.log(1000 / 16)  # of dw, dh
-RPN_WEIGHTS, HEAD_WEIGHTS = np.array([1, 1, 1, 1]), np.array([10, 10, 5, 5])
 
 
 class Targets(NamedTuple):
@@ -44,14 +49,14 @@ def area(boxes: Array) -> Array:
     return edges[..., 0] * edges[..., 1]
 
 
-def encode(boxes: Array, at: Array, weights: np.ndarray) -> Array:  # (..., 4), (..., 4) -> (..., 4)
+def encode(boxes: Array, at: Array, weights: Sequence[int]) -> Array:  # (..., 4), (..., 4) -> (..., 4)
     edges, own = at[..., 2:] - at[..., :2], boxes[..., 2:] - boxes[..., :2]
     moved = (boxes[..., :2] + own / 2) - (at[..., :2] + edges / 2)
-    return jnp.concatenate([moved / edges, jnp.log(own / edges)], -1) * weights.astype(boxes.dtype)
+    return jnp.concatenate([moved / edges, jnp.log(own / edges)], -1) * jnp.asarray(weights, boxes.dtype)
 
 
-def decode(deltas: Array, at: Array, weights: np.ndarray) -> Array:
-    deltas, edges = deltas / weights.astype(deltas.dtype), at[..., 2:] - at[..., :2]
+def decode(deltas: Array, at: Array, weights: Sequence[int]) -> Array:
+    deltas, edges = deltas / jnp.asarray(weights, deltas.dtype), at[..., 2:] - at[..., :2]
     centre = at[..., :2] + edges / 2 + deltas[..., :2] * edges
     half = edges * jnp.exp(jnp.minimum(deltas[..., 2:], LARGEST)) / 2
     return jnp.concatenate([centre - half, centre + half], -1)
@@ -215,6 +220,10 @@ def model(preset: Preset) -> FasterRCNN:
 # --- training ------------------------------------------------------------------------------------
 
 
+def is_object(boxes: Array, labels: Array) -> Array:  # (B, G, 4), (B, G) -> (B, G)
+    return (labels > 0) & (area(boxes) > 0)
+
+
 def with_objects(found: Array, boxes: Array) -> Array:
     """The objects' own boxes are candidates too: (B, M, 4)."""
     return jnp.concatenate([found, boxes], 1)
@@ -266,7 +275,7 @@ def head_loss(
 
 
 def box_distance(
-    model: FasterRCNN, deltas: Array, boxes: Array, at: Array, targets: Targets, weights: np.ndarray
+    model: FasterRCNN, deltas: Array, boxes: Array, at: Array, targets: Targets, weights: Sequence[int]
 ) -> Array:
     """(B, N): how far the deltas are from those of the matched object; of no use where there is none."""
     goal = jnp.where(targets.positive[..., None], pick(boxes, targets.matched), at)
@@ -281,7 +290,7 @@ def loss(
     model: FasterRCNN, params: Any, moving: Any, image: Array, boxes: Array, labels: Array,
     anchor_order: Array, proposal_order: Array, given: Array,
 ) -> tuple[Array, Any]:  # fmt: skip
-    valid = (labels > 0) & (area(boxes) > 0)  # (B, G)
+    valid = is_object(boxes, labels)  # (B, G)
     levels, moving = model.pyramid(params, moving, image, training=True)
     scores, deltas = model.propose(params, levels)
     found = given if model.preset.smooth else model.proposals(scores, deltas)

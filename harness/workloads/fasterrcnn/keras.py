@@ -6,19 +6,27 @@ N anchors, M proposals and objects, G objects of an image; boxes are x1, y1, x2,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
 from keras import layers, ops
 
-from harness.workloads.fasterrcnn.preset import POOLED, RATIOS, SAMPLES, STRIDES, Preset, anchors, edges
+from harness.workloads.fasterrcnn.preset import (
+    HEAD_WEIGHTS,
+    LARGEST,
+    POOLED,
+    RATIOS,
+    RPN_WEIGHTS,
+    SAMPLES,
+    STRIDES,
+    Preset,
+    anchors,
+    edges,
+)
 from harness.workloads.resnet50 import keras as resnet50
 
 Tensor = Any  # the backend's own
-LARGEST = math.log(1000 / 16)  # of dw, dh
-RPN_WEIGHTS, HEAD_WEIGHTS = (1, 1, 1, 1), (10, 10, 5, 5)
 
 
 class Targets(NamedTuple):
@@ -170,7 +178,7 @@ class FasterRCNN(keras.Model):  # type: ignore[misc]
         if not isinstance(inputs, dict):
             return self.detect(inputs)
         boxes, labels = inputs["boxes"], inputs["labels"]
-        valid = (labels > 0) & (area(boxes) > 0)  # (B, G)
+        valid = is_object(boxes, labels)  # (B, G)
         levels = self.pyramid(inputs["image"], training=training)
         scores, deltas = self.propose(levels)
         found = inputs["given"] if self.preset.smooth else self.proposals(scores, deltas)
@@ -296,6 +304,10 @@ def taps(low: Tensor, high: Tensor, length: int) -> Tensor:
     share = ops.relu(1 - ops.abs(ops.clip(at, 0, length - 1)[..., None] - places))
     share = ops.where(((at >= -1) & (at <= length))[..., None], share, 0)  # (B, R, 14, length)
     return ops.mean(ops.reshape(share, (-1, low.shape[1], POOLED, SAMPLES, length)), 3)
+
+
+def is_object(boxes: Tensor, labels: Tensor) -> Tensor:  # (B, G, 4), (B, G) -> (B, G)
+    return (labels > 0) & (area(boxes) > 0)
 
 
 def with_objects(found: Tensor, boxes: Tensor) -> Tensor:

@@ -23,11 +23,11 @@ def draw(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images (count, S, S, 3) fp32 in [-2, 2), boxes (count, objects, 4) fp32, labels (count, objects) int64.
 
-    All is made of integers, so that no library's rounding matters. An image holds one to ``objects`` of them.
+    An image holds none to ``objects`` of them.
     """
     noise = philox.integers("fasterrcnn", "noise", seed, (count, size, size, 3), 48)
     image = noise + 104  # grey levels
-    present = 1 + philox.integers("fasterrcnn", "present", seed, (count,), objects)
+    present = philox.integers("fasterrcnn", "present", seed, (count,), objects + 1)
     drawn = philox.integers("fasterrcnn", "objects", seed, (count, objects, 8), 1 << 30)
     boxes = np.zeros((count, objects, 4), np.int64)
     labels = np.zeros((count, objects), np.int64)

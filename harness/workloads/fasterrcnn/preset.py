@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from harness.workloads.resnet50 import spec as resnet50
 RATIOS = (0.5, 1.0, 2.0)  # height over width of the anchors at each place
 STRIDES = (4, 8, 16, 32, 64)  # pixels per place of each level; the last one only proposes
 POOLED, SAMPLES = 7, 2  # cells of a proposal, points in each, in either direction
+RPN_WEIGHTS, HEAD_WEIGHTS = (1, 1, 1, 1), (10, 10, 5, 5)  # what dx, dy, dw, dh are multiplied by
+LARGEST = math.log(1000 / 16)  # of dw, dh
 
 
 class Preset(NamedTuple):

@@ -59,33 +59,24 @@ def tensors(preset: Preset) -> dict[str, Tensor]:
         if not name.startswith("classifier")
     }
 
-    def conv(name: str, kernel: int, c_in: int, c_out: int, a: float) -> dict[str, Tensor]:
-        shape = (kernel, kernel, c_in, c_out)
-        return {
-            f"{name}.kernel": Tensor(shape=shape, a=a, decayed=True),
-            f"{name}.bias": Tensor(shape=(c_out,)),
-        }
-
-    def dense(name: str, n_in: int, n_out: int, a: float) -> dict[str, Tensor]:
-        return {
-            f"{name}.kernel": Tensor(shape=(n_in, n_out), a=a, decayed=True),
-            f"{name}.bias": Tensor(shape=(n_out,)),
-        }
+    def layer(name: str, shape: tuple[int, ...], a: float) -> dict[str, Tensor]:
+        kernel, bias = Tensor(shape=shape, a=a, decayed=True), Tensor(shape=shape[-1:])
+        return {f"{name}.kernel": kernel, f"{name}.bias": bias}
 
     width, hidden, ratios = preset.channels, preset.hidden, len(RATIOS)
     narrow = 0.01 * math.sqrt(3.0)  # a standard deviation of 0.01
     for level, stage in enumerate(preset.widths):
         c_in = preset.expansion * stage
-        made |= conv(f"lateral.{level}", 1, c_in, width, math.sqrt(3.0 / c_in))
-        made |= conv(f"merged.{level}", 3, width, width, math.sqrt(3.0 / (9 * width)))
-    made |= conv("rpn_conv", 3, width, width, narrow)
-    made |= conv("rpn_score", 1, width, ratios, narrow)
-    made |= conv("rpn_box", 1, width, 4 * ratios, narrow)
+        made |= layer(f"lateral.{level}", (1, 1, c_in, width), math.sqrt(3.0 / c_in))
+        made |= layer(f"merged.{level}", (3, 3, width, width), math.sqrt(3.0 / (9 * width)))
+    made |= layer("rpn_conv", (3, 3, width, width), narrow)
+    made |= layer("rpn_score", (1, 1, width, ratios), narrow)
+    made |= layer("rpn_box", (1, 1, width, 4 * ratios), narrow)
     pooled = POOLED * POOLED * width
-    made |= dense("fc1", pooled, hidden, math.sqrt(6.0 / pooled))
-    made |= dense("fc2", hidden, hidden, math.sqrt(6.0 / hidden))
-    made |= dense("class_score", hidden, preset.classes, 1.0 / math.sqrt(hidden))
-    made |= dense("class_box", hidden, 4 * preset.classes, 0.1 / math.sqrt(hidden))
+    made |= layer("fc1", (pooled, hidden), math.sqrt(6.0 / pooled))
+    made |= layer("fc2", (hidden, hidden), math.sqrt(6.0 / hidden))
+    made |= layer("class_score", (hidden, preset.classes), 1.0 / math.sqrt(hidden))
+    made |= layer("class_box", (hidden, 4 * preset.classes), 0.1 / math.sqrt(hidden))
     return made
 
 

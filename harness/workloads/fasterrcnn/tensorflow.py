@@ -8,13 +8,20 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from harness.workloads.fasterrcnn.preset import POOLED, RATIOS, SAMPLES, STRIDES, Preset, anchors
+from harness.workloads.fasterrcnn.preset import (
+    HEAD_WEIGHTS,
+    LARGEST,
+    POOLED,
+    RATIOS,
+    RPN_WEIGHTS,
+    SAMPLES,
+    STRIDES,
+    Preset,
+    anchors,
+)
 from harness.workloads.resnet50.tensorflow import UNBIASED_VARIANCE as UNBIASED_VARIANCE
 from harness.workloads.resnet50.tensorflow import Backbone, Dense
 from harness.workloads.resnet50.tensorflow import Conv as PlainConv
-
-LARGEST = math.log(1000 / 16)  # of dw, dh
-RPN_WEIGHTS, HEAD_WEIGHTS = (1, 1, 1, 1), (10, 10, 5, 5)
 
 
 class Targets(NamedTuple):
@@ -221,6 +228,10 @@ def model(preset: Preset) -> tf.Module:
 # --- training ------------------------------------------------------------------------------------
 
 
+def is_object(boxes: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:  # (B, G, 4), (B, G) -> (B, G)
+    return (labels > 0) & (area(boxes) > 0)
+
+
 def with_objects(found: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     """The objects' own boxes are candidates too: (B, M, 4)."""
     return tf.concat([found, boxes], 1)
@@ -303,7 +314,7 @@ def loss(
     model: FasterRCNN, image: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, anchor_order: tf.Tensor,
     proposal_order: tf.Tensor, given: tf.Tensor,
 ) -> tf.Tensor:  # fmt: skip
-    valid = (labels > 0) & (area(boxes) > 0)  # (B, G)
+    valid = is_object(boxes, labels)  # (B, G)
     levels = model.pyramid(image, training=True)
     scores, deltas = model.propose(levels)
     found = given if model.preset.smooth else model.proposals(scores, deltas)

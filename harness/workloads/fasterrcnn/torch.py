@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.workloads.fasterrcnn.preset import POOLED, RATIOS, SAMPLES, STRIDES, Preset, anchors
+from harness.workloads.fasterrcnn.preset import (
+    HEAD_WEIGHTS,
+    LARGEST,
+    POOLED,
+    RATIOS,
+    RPN_WEIGHTS,
+    SAMPLES,
+    STRIDES,
+    Preset,
+    anchors,
+)
 from harness.workloads.resnet50.torch import Backbone
-
-LARGEST = math.log(1000 / 16)  # of dw, dh
 
 
 class Targets(NamedTuple):
@@ -129,8 +136,8 @@ class FasterRCNN(Backbone):
         self.activation = F.silu if preset.smooth else F.relu
         for level, corners in enumerate(anchors(preset)):
             self.register_buffer(f"anchors{level}", torch.from_numpy(corners).int(), persistent=False)
-        self.register_buffer("rpn_weights", torch.tensor([1, 1, 1, 1]), persistent=False)
-        self.register_buffer("head_weights", torch.tensor([10, 10, 5, 5]), persistent=False)
+        self.register_buffer("rpn_weights", torch.tensor(RPN_WEIGHTS), persistent=False)
+        self.register_buffer("head_weights", torch.tensor(HEAD_WEIGHTS), persistent=False)
 
     def anchors_in(self, dtype: torch.dtype) -> list[Tensor]:
         return [getattr(self, f"anchors{level}").to(dtype) for level in range(len(STRIDES))]
@@ -211,6 +218,10 @@ def model(preset: Preset) -> nn.Module:
 # --- training ------------------------------------------------------------------------------------
 
 
+def is_object(boxes: Tensor, labels: Tensor) -> Tensor:  # (B, G, 4), (B, G) -> (B, G)
+    return (labels > 0) & (area(boxes) > 0)
+
+
 def with_objects(found: Tensor, boxes: Tensor) -> Tensor:
     """The objects' own boxes are candidates too: (B, M, 4)."""
     return torch.cat([found, boxes], 1)
@@ -277,13 +288,12 @@ def loss(
     model: FasterRCNN, image: Tensor, boxes: Tensor, labels: Tensor, anchor_order: Tensor,
     proposal_order: Tensor, given: Tensor,
 ) -> Tensor:  # fmt: skip
-    valid = (labels > 0) & (area(boxes) > 0)  # (B, G)
+    valid = is_object(boxes, labels)  # (B, G)
     levels = model.pyramid(image)
     scores, deltas = model.propose(levels)
     found = given if model.preset.smooth else model.proposals(scores, deltas)
-    return rpn_loss(
-        model, torch.cat(scores, 1), torch.cat(deltas, 1), boxes, valid, anchor_order
-    ) + head_loss(model, levels, found, boxes, labels, valid, proposal_order)
+    of_anchors = rpn_loss(model, torch.cat(scores, 1), torch.cat(deltas, 1), boxes, valid, anchor_order)
+    return of_anchors + head_loss(model, levels, found, boxes, labels, valid, proposal_order)
 
 
 # --- inference -----------------------------------------------------------------------------------
