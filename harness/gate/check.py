@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from harness import frameworks, workloads
 from harness.frameworks import Driver, Stack, Unsupported
 from harness.gate import parts, reference, shape
 from harness.gate.optimizers import Epsilon
+from harness.gate.parts import Part
 from harness.gate.reference import SEED, Entry
 from harness.record import Case, Contender, ParityDiff
 from harness.workloads import Job, philox
 
 Build = Callable[[Job, Stack], Driver]
 EXACT = 1e-9  # float64 through and through
-
-
-class Part(NamedTuple):
-    """One part of the gate: its comparisons, or why it does not apply; ``left_out`` had no tolerance worth
-    the name."""
-
-    name: Literal["data", "logic", "precision", "optimizer", "state", "shape"]
-    diffs: list[ParityDiff]
-    skipped: str | None = None
-    left_out: int = 0
 
 
 def make_job(
@@ -135,7 +126,7 @@ def _parts(case: Case, contender: Contender, stack: Stack, build: Build, epsilon
 
     whole = timed_job(case, contender)
     try:
-        yield Part("shape", shape.check(build(whole, stack), stack, whole))
+        yield shape.check(build(whole, stack), stack, whole)
     except reference.MissingReference as absent:
         yield Part("shape", [], skipped=str(absent))
         if tipping:  # nothing else has looked at the plain form's training

@@ -15,6 +15,7 @@ times, the update of a bias by twice).
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any, Self
 
@@ -49,12 +50,14 @@ _EXACT = (
 
 
 class RoundOff(TorchDispatchMode):
-    """Rounds what each operation takes and gives back; ``seed`` makes a run repeatable."""
+    """Rounds what each operation takes and gives back; ``seed`` makes a run repeatable. ``coarsest``: in as many
+    bits fewer as a tolerance is wider than the spread, the most that a right implementation is granted."""
 
-    def __init__(self, precision: Precision, seed: int) -> None:
+    def __init__(self, precision: Precision, seed: int, coarsest: bool = False) -> None:
         super().__init__()
         self.grid = 1.0 + random.Random(seed).random()  # stretches the format's grid by [1, 2)
-        dropped = 53 - SIGNIFICAND[precision]  # bits of a float64
+        fewer = int(math.log2(MULTIPLE[precision])) if coarsest else 0
+        dropped = 53 - SIGNIFICAND[precision] + fewer  # bits of a float64
         self.half, self.kept = 1 << (dropped - 1), -1 << dropped
         self.operands = precision != "fp32"  # weights and inputs are given in fp32
 

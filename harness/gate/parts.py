@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,16 @@ from harness.workloads import Job
 
 OPTIMIZER_RULE = 1e-5  # of an update; beside the rounding of an fp32 variable
 NON_FINITE = "non-finite"
+
+
+class Part(NamedTuple):
+    """One part of the gate: its comparisons, or why it does not apply; ``left_out`` had no tolerance worth
+    the name."""
+
+    name: Literal["data", "logic", "precision", "optimizer", "state", "shape"]
+    diffs: list[ParityDiff]
+    skipped: str | None = None
+    left_out: int = 0
 
 
 def diff(what: str, value: float, tolerance: float, metric: Any = "rel-l2") -> ParityDiff:

@@ -56,13 +56,15 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What float64 says about one timed shape: losses of the first steps, or the outputs of all
-    batches and one step more together; ``tolerances`` as an entry's, for the first five losses."""
+    batches and one step more together; ``tolerances`` as an entry's, for the first five losses. ``sure``: in
+    this precision so many losses come before a choice among the model's own predictions tips, if one does."""
 
     source: str
     config_sha256: str
     losses: list[float] = []
     outputs: dict[str, list[float]] = {}
     tolerances: dict[str, dict[str, float]] = {}
+    sure: dict[str, int] = {}
 
 
 class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

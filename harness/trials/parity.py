@@ -8,7 +8,8 @@ import msgspec
 
 from harness import frameworks, workloads
 from harness.draft import Draft
-from harness.gate.check import Part, check
+from harness.gate.check import check
+from harness.gate.parts import Part
 from harness.gate.reference import STEPS, MissingReference, entry
 from harness.record import GatePart, Outcome, Parity, ParityDiff
 from harness.trials.prepare import import_and_configure

@@ -58,6 +58,28 @@ def test_what_the_precision_holds_exactly_stays(round_off: Any) -> None:
     assert torch.equal(round_off("fp32", 1).rounded(images), images)
 
 
+def test_the_coarsest_run_rounds_as_wide_as_a_tolerance_is(round_off: Any) -> None:
+    import torch
+
+    value = torch.randn(4000, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+    def off(**coarsest: bool) -> float:
+        return float((round_off("bf16", 0, **coarsest).rounded(value) - value).norm())
+
+    assert 3.5 < off(coarsest=True) / off() < 4.5  # MULTIPLE of bf16 is 4
+
+
+def test_losses_are_sure_until_a_run_has_another(round_off: Any) -> None:
+    from harness.gate.compute import before_it_tips
+
+    exact = [4.0, 2.0, 0.5, 0.25]
+    near = [4.0, 2.001, 0.5009, 0.25]  # within 0.1 % of a loss, or of 1
+    assert before_it_tips(exact, [near, exact], 1e-3) == 4
+    assert before_it_tips(exact, [near, [4.0, 2.0, 0.502, 0.25]], 1e-3) == 2
+    assert before_it_tips(exact, [[4.0, 2.003, 0.5, 0.25], near], 1e-3) == 1
+    assert before_it_tips(exact, [[5.0, 2.0, 0.5, 0.25]], 1e-3) == 4  # the first has its own tolerance
+
+
 def test_weights_are_rounded_alike_wherever_they_enter(round_off: Any) -> None:
     """One product of ones per place: every place is off by the weight's own rounding."""
     import torch

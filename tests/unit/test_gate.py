@@ -11,7 +11,7 @@ from harness import frameworks, workloads
 from harness.frameworks.numpy.stack import NumpyStack
 from harness.gate import check as gate
 from harness.gate import reference
-from harness.gate.check import Part
+from harness.gate.parts import Part
 from harness.record import Case, Contender, Task
 from harness.workloads import Job
 from tests.unit.numpy_mlp import NumpyMlp
@@ -105,6 +105,28 @@ def test_a_shape_that_nobody_computed_is_said(check: Any) -> None:
     last = check("train", batch=5)[-1]
     assert last.name == "shape" and not last.diffs
     assert last.skipped is not None and "framebench reference mlp" in last.skipped
+
+
+def test_losses_after_a_choice_has_tipped_are_left_out(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = reference.shape
+
+    def tipped(wrong: int) -> Any:
+        def shape(*asked: Any) -> reference.Shape:
+            one = stored(*asked)
+            losses = [loss + (0.1 if step >= wrong else 0.0) for step, loss in enumerate(one.losses)]
+            return msgspec.structs.replace(one, losses=losses, sure={"fp32": 4})
+
+        return shape
+
+    monkeypatch.setattr(reference, "shape", tipped(4))
+    parts = check("train")
+    assert not failures(parts)
+    last = parts[-1]
+    assert [one.what for one in last.diffs] == [*(f"loss {step}" for step in range(1, 5)), "steps counted"]
+    assert last.left_out == len(stored(workloads.get("mlp"), "smoke", "train", 32, "corrected").losses) - 4
+
+    monkeypatch.setattr(reference, "shape", tipped(3))
+    assert failures(check("train")) == {("shape", "loss")}
 
 
 def test_a_stale_reference_says_so_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
