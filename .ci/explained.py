@@ -11,9 +11,9 @@ from framebench.records import store
 
 EXPLAINED = {"ok", "unsupported"}
 root = Path(__file__).resolve().parent.parent
-results, globs = Path(sys.argv[1]), sys.argv[2:]
+name, results, globs = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
 records = [record for _, record in store.load([results]).records]
-suite = suites.load(root, "smoke")
+suite = suites.load(root, name)
 wanted = [slug for slug in suite.contenders if any(fnmatch(slug, glob) for glob in globs)]
 faults = []
 for slug in wanted:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from harness import frameworks
 from harness.cores import cores_allowed
+from harness.frameworks import exported
 from harness.manifest import LOCK_VARIABLE
-from harness.record import Case, Contender, ImageRef, Protocol, Provenance, Record, TrialSpec
+from harness.record import Case, Contender, ImageRef, Protocol, Provenance, Record, Task, TrialSpec
 
 EXPECTED = (
     "standard input is empty: expected a trial spec as JSON there, or, in an image of framebench, the variables"
@@ -46,13 +47,14 @@ def default_spec(variables: Mapping[str, str] = os.environ) -> TrialSpec | None:
         return None
     known = frameworks.stacks()
     mode, variant = known[stack].plainest if stack in known else ("eager", "")
+    task: Task = "infer" if stack in known and exported.refusal(known[stack], "train") else "train"
     return TrialSpec(
         kind="timing",
         trial_id=f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(8)}",
         campaign_id="standalone",
         round=1,
         seed=1,
-        case=Case(workload="mlp", preset="smoke", task="train", batch=32, cores=cores_allowed()),
+        case=Case(workload="mlp", preset="smoke", task=task, batch=32, cores=cores_allowed()),
         contender=Contender(stack=stack, mode=mode, variant=variant),
         protocol=_PROTOCOL,
         image=ImageRef(name=image, lock_sha256=_sha256(variables.get(LOCK_VARIABLE))),

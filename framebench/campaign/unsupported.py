@@ -9,6 +9,7 @@ from typing import NamedTuple
 from framebench.campaign.suite_form import Suite, known
 from framebench.executors import Executor, StackOn, Unavailable
 from harness import frameworks, workloads
+from harness.frameworks import exported
 from harness.record import Case, Contender
 
 Pair = tuple[Case, Contender]
@@ -50,7 +51,10 @@ def cause_anywhere(case: Case, contender: Contender) -> Unavailable | None:
             f"the workload {case.workload} cannot be imported: {error}",
             f"mend harness/workloads/{case.workload}",
         )
-    framework = frameworks.info(contender.stack).framework
+    info = frameworks.info(contender.stack)
+    if reason := exported.refusal(info, case.task):
+        return Unavailable(reason, "leave it out of the contenders of this case")
+    framework = exported.source_of(info).framework
     if not workloads.has_file(case.workload, framework):
         return Unavailable(
             f"{case.workload} has no file for {framework}",

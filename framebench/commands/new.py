@@ -11,6 +11,7 @@ from rich.console import Console
 from framebench.commands.saying import Sayer
 from framebench.errors import UserError
 from harness import frameworks
+from harness.frameworks.exported import source_of
 
 TEMPLATES = Path(__file__).parent / "templates" / "workload"
 
@@ -45,7 +46,8 @@ def skeleton(name: str) -> dict[str, str]:
 def known_frameworks() -> list[str]:
     """The names of a workload's files, in the order in which stacks are found."""
     infos = frameworks.stacks().values()
-    return list(dict.fromkeys(info.framework for info in infos if info.name != frameworks.SELF_TEST))
+    written = [source_of(info).framework for info in infos if info.name != frameworks.SELF_TEST]
+    return list(dict.fromkeys(written))
 
 
 def next_steps(name: str) -> list[str]:

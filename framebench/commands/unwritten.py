@@ -6,11 +6,12 @@ import ast
 
 from framebench.errors import UserError
 from harness import frameworks, workloads
+from harness.frameworks.exported import source_of
 
 
 def refuse(workload: str, stack: str) -> None:
     """``UserError`` with the sentence that the skeleton left; nothing else of the file is judged here."""
-    framework = frameworks.info(stack).framework
+    framework = source_of(frameworks.info(stack)).framework
     if not workloads.has_file(workload, framework):
         return
     file = f"{workload}/{framework}.py"

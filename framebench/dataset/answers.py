@@ -20,6 +20,7 @@ from framebench.dataset.result import Result
 from framebench.records.identity import group_key
 from framebench.statistics.verdict import SMALLEST_MEANINGFUL
 from harness import frameworks
+from harness.frameworks.exported import is_exported
 from harness.record import Task
 
 State = Literal["answered", "too few rounds", "no quiet host", "not measured"]
@@ -73,8 +74,16 @@ def answers(
     baselines: Mapping[Group, Against],
     questions: Sequence[Question] | None = None,
 ) -> list[Answer]:
-    """One answer per question (all that were asked); ``baselines`` is what ``every_baseline`` gives for the results."""
-    families = {family(result) for case in cases for result in [*timed(case), *case.absent]}
+    """One answer per question (all that were asked); ``baselines`` is what ``every_baseline`` gives for the results.
+
+    An exported model answers another question than the framework that it was written in.
+    """
+    families = {
+        family(result)
+        for case in cases
+        for result in [*timed(case), *case.absent]
+        if not _is_exported(result)
+    }
     return [
         _answer(question, _best_case(question, cases), baselines, families)
         for question in (asked(cases) if questions is None else questions)
@@ -88,8 +97,13 @@ def family(result: Result) -> str:
 
 
 def timed(case: CaseComparison) -> list[Result]:
-    """The results with a time, fastest first, A/A twins left out."""
-    return [row.result for row in case.rows if not row.result.contender.twin]
+    """The results of frameworks with a time, fastest first, A/A twins left out."""
+    results = [row.result for row in case.rows if not row.result.contender.twin]
+    return [result for result in results if not _is_exported(result)]
+
+
+def _is_exported(result: Result) -> bool:
+    return is_exported(frameworks.stacks().get(result.contender.stack))
 
 
 def _answer(

@@ -58,7 +58,7 @@ def loop_table(group: Group, up: str) -> Table:
         if direct is None or result.time_ns is None or direct.time_ns is None:
             continue
         compared = group.against.get(direct.label, {}).get(result.id)
-        ratio, interval = _ratio(compared)
+        ratio, interval = ratio_and_interval(compared)
         rows.append(
             [
                 Cell(
@@ -103,7 +103,7 @@ def _compiling_row(result: Result, plain: Result, group: Group, up: str) -> list
     step = result.time_ns.value if result.time_ns else None
     step_plain = plain.time_ns.value if plain.time_ns else None
     compared = group.against.get(plain.label, {}).get(result.id)
-    ratio, interval = _ratio(compared)
+    ratio, interval = ratio_and_interval(compared)
     after = figures.NONE
     if first is not None and first_plain is not None and step is not None and step_plain is not None:
         steps = break_even_steps(first_plain, first, step_plain, step)
@@ -140,7 +140,7 @@ def _first_step(result: Result) -> tuple[float | None, str]:
     return (first.cold_ns, _("cold")) if first.cold_ns is not None else (first.warm_ns, _("warm"))
 
 
-def _ratio(compared: tuple[float, float | None, float | None, str] | None) -> tuple[str, str]:
+def ratio_and_interval(compared: tuple[float, float | None, float | None, str] | None) -> tuple[str, str]:
     if compared is None:
         return figures.NONE, figures.NONE
     value, interval = figures.with_interval(*compared[:3])

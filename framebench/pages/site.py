@@ -11,7 +11,20 @@ from typing import NamedTuple
 
 from framebench import dataset
 from framebench.errors import UserError
-from framebench.pages import compare, data, gpus, home, host, image, result, selftest, source, stack, workload
+from framebench.pages import (
+    compare,
+    data,
+    gpus,
+    home,
+    host,
+    image,
+    result,
+    selftest,
+    serving,
+    source,
+    stack,
+    workload,
+)
 from framebench.pages.evidence import Evidence, gather, record_file, sidecar_file
 from framebench.pages.render import page
 from framebench.pages.write import write_tree
@@ -75,6 +88,7 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "data.md": text("data.md.j2", **data.view(downloads)),
         "gpus.md": text("gpus.md.j2", **gpus.view()),
         "method.md": text("method.md.j2", selftests=selftest.summary(evidence, "../")),
+        "serving.md": text("serving.md.j2", **serving.view(evidence)),
         "problems.md": text("problems.md.j2", **data.problems(evidence)),
         "workloads/index.md": text("index.md.j2", **workload.index(evidence)),
         "stacks/index.md": text("index.md.j2", **stack.index(evidence)),

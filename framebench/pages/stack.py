@@ -12,6 +12,7 @@ from framebench.pages.listings import results_table
 from framebench.pages.source import SourceFile
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _, info, mode_name, stack_name, stacks
+from harness.frameworks.exported import is_exported, source_of
 from harness.record import Contender
 
 FIRST = ("driver.py", "stack.py")  # what is timed, and what is set
@@ -27,10 +28,12 @@ def names() -> list[str]:
 
 
 def colours() -> str:
-    """The style sheet that gives each stack its colour: the palette of ``framebench.css``, in the order of stacks."""
+    """The style sheet that gives each stack its colour: the palette of ``framebench.css``, in the order of stacks.
+    What was exported has its source's."""
+    own = [one.name for one in stacks() if not is_exported(one)]
     lines = [
-        f'[data-stack="{name}"] {{ --fb-colour: var(--fb-c{number % PALETTE}); }}'
-        for number, name in enumerate(names())
+        f'[data-stack="{one.name}"] {{ --fb-colour: var(--fb-c{own.index(source_of(one).name) % PALETTE}); }}'
+        for one in stacks()
     ]
     return "\n".join(lines) + "\n"
 
@@ -50,7 +53,9 @@ def index(evidence: Evidence) -> dict[str, Any]:
         )
     return {
         "title": _("Stacks"),
-        "lead": _("A framework, or one with the backend that runs it."),
+        "lead": _(
+            "A framework, one with the backend that runs it, or a runtime with what a framework exported to it."
+        ),
         "table": Table([_("Stack"), _("Modes and variants measured"), _("Results")], rows),
         "empty": _("There is no stack."),
     }
@@ -73,6 +78,9 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "about": known.about if known else "",
         "modes": _modes(name),
         "backend": _backend(name),
+        "backend_words": _("The model is written in, and exported from, the stack")
+        if is_exported(known)
+        else _("What runs it is described on the page of"),
         "conventions": source.docstring(driver.code) if driver else "",
         "sources": shown,
         "compiling": compiling,
@@ -91,6 +99,9 @@ def files(root: Path, name: str) -> list[SourceFile]:
         return (FIRST.index(path) if path in FIRST else len(FIRST) + (path == "__init__.py"), path)
 
     paths = sorted((path.name for path in (root / folder).glob("*.py")), key=order)
+    if is_exported(known):  # of the exporters its own
+        own = f"from_{source_of(known).framework}.py"
+        paths = [path for path in paths if path == own or not path.startswith("from_")]
     every = [source.read(root, f"{folder}/{path}", NAMED.get(path, "")) for path in paths]
     return [one for one in every if one is not None]
 
@@ -107,8 +118,11 @@ def _modes(name: str) -> Table:
 
 
 def _backend(name: str) -> Cell | None:
-    """The plain stack that runs this one; null for one that runs by itself."""
+    """The plain stack that runs this one, or that exports what it runs; null for one that runs by itself."""
     known = info(name)
+    if known is not None and is_exported(known):
+        source = source_of(known)
+        return Cell(source.title, href=f"../{source.name}/")
     if known is None or not known.backend:
         return None
     plain = next((one for one in stacks() if one.framework == known.backend and not one.backend), None)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from framebench.dataset import Result
 from harness import frameworks
 from harness.frameworks import StackInfo
+from harness.frameworks.exported import is_exported
 from harness.record import Case, Contender
 
 
@@ -20,9 +21,10 @@ def _(text: str) -> str:
 
 
 def stacks() -> list[StackInfo]:
-    """Every stack that is compared: the plain frameworks first, then those that run on another one's backend."""
+    """Every stack that is compared: the plain frameworks first, then those that run on another one's backend, then
+    those that run what others exported."""
     compared = [one for one in frameworks.stacks().values() if one.name != frameworks.SELF_TEST]
-    return sorted(compared, key=lambda one: (bool(one.backend), one.title.lower()))
+    return sorted(compared, key=lambda one: (is_exported(one), bool(one.backend), one.title.lower()))
 
 
 def info(stack: str) -> StackInfo | None:
@@ -38,13 +40,16 @@ def framework(stack: str) -> str:
 
 def family(stack: StackInfo) -> str:
     """The framework's own name: what stands before "on" where a backend has its part in the title."""
+    if is_exported(stack):
+        return stack.title.partition(", ")[0]
     return stack.title.partition(" on ")[0] if stack.backend else stack.title
 
 
 def families() -> dict[str, str]:
-    """Name of each framework by the code that its files have, in the order of ``stacks``."""
+    """Name of each framework that models are written in, by the code that its files have, in the order of
+    ``stacks``."""
     found: dict[str, str] = {}
-    for one in stacks():
+    for one in filter(lambda stack: not is_exported(stack), stacks()):
         found.setdefault(one.framework, family(one))
     return found
 

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from harness import frameworks, workloads
+from harness.frameworks.exported import source_of
 
 CLOCK = ("protocol.py", "trials/timing.py")  # without what they import: flags and telemetry decide no work
 SCHEMA = ("record.py",)  # says what is written down, not what is done
@@ -50,10 +51,12 @@ def files(source: Path, stack: str, workload: str) -> list[str]:
     """Their names below ``harness/``, sorted. A file that is not there (a workload without this framework) is
     left out."""
     info = frameworks.info(stack)
-    served = [name for name in (info.framework, info.backend) if name]
+    written = source_of(info)
+    served = [name for name in (info.framework, written.framework, written.backend) if name]
     roots = [f"frameworks/{name}/{part}.py" for name in served for part in ("__init__", "stack")]
-    roots += [f"frameworks/{info.framework}/driver.py", f"workloads/{workload}/spec.py"]
-    roots.append(f"workloads/{workload}/{info.framework}.py")
+    roots += [f"frameworks/{name}/driver.py" for name in (info.framework, written.framework)]
+    roots += [f"workloads/{workload}/spec.py", f"workloads/{workload}/{written.framework}.py"]
+    roots.append(f"frameworks/{info.framework}/from_{written.framework}.py")  # an exporter
     found: set[str] = set(CLOCK)
     waiting = [name for name in roots if (source / "harness" / name).is_file()]
     while waiting:

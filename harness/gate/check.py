@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from harness import frameworks, workloads
-from harness.frameworks import Driver, Stack, Unsupported
+from harness.frameworks import Driver, Stack, Unsupported, exported
 from harness.gate import parts, reference, shape
 from harness.gate.optimizers import Epsilon
 from harness.gate.parts import Part
@@ -28,8 +28,11 @@ def make_job(
 ) -> Job:
     """What a driver is built from. ``Unsupported`` where the workload does not offer what the case asks for."""
     workload = workloads.get(case.workload)
-    framework = frameworks.info(contender.stack).framework
+    info = frameworks.info(contender.stack)
+    framework = exported.source_of(info).framework
     frameworks.refuse_unknown(contender)
+    if reason := exported.refusal(info, case.task):
+        raise Unsupported(reason)
     if not workloads.has_file(case.workload, framework):
         raise Unsupported(f"the workload {workload.name} has no file for {contender.stack}")
     if case.task not in workload.tasks:
@@ -87,19 +90,23 @@ def _parts(case: Case, contender: Contender, stack: Stack, build: Build, epsilon
 
     exact = make_job(case, contender, reference.formed(workload, at, tipping), size.batch, "fp64")
     yield Part("data", _digests(exact, logical))
-    driver = build(exact, stack)
-    if case.task == "train":
+    if floor == exported.NO_FLOAT64:
+        yield Part("logic", [], skipped=f"{stack.info.title} computes nothing in float64")
+    elif case.task == "train":
+        driver = build(exact, stack)
         walk = parts.Walk(driver, stack, exact)
         diffs = parts.training(walk, logical, _logic(floor, logical))
         compared = len(walk.losses) + len(logical.gradients) + len(logical.updates)
         yield Part("logic", diffs, left_out=compared - len(diffs))
         yield Part("optimizer", parts.optimizer_rule(walk, epsilon, stack.info.float64_optimizer))
         yield Part("state", parts.state_part(driver, stack, exact, walk, 10 * floor))
+        del driver
     else:
+        driver = build(exact, stack)
         steps = shape.steps(exact)
         diffs = parts.inference(driver, stack, exact, logical.outputs, steps, _logic(floor, logical))
         yield Part("logic", diffs + parts.many_at_once(driver, stack, exact, min(steps, 3)))
-    del driver
+        del driver
 
     smooth = workload.gate.smooth
     stored = reference.entry(workload, case.preset, smooth, case.task, epsilon)
@@ -120,7 +127,10 @@ def _parts(case: Case, contender: Contender, stack: Stack, build: Build, epsilon
         yield Part("optimizer", parts.optimizer_rule(walk, epsilon, float64=False))
         yield Part("state", parts.state_part(driver, stack, timed, walk, max(measured.values())))
     else:
-        diffs += parts.inference(driver, stack, timed, stored.outputs, shape.steps(timed), measured.get)
+        steps = shape.steps(timed)
+        diffs += parts.inference(driver, stack, timed, stored.outputs, steps, measured.get)
+        if floor == exported.NO_FLOAT64:  # nothing has asked for several steps at once
+            diffs += parts.many_at_once(driver, stack, timed, min(steps, 3))
         yield Part("precision", diffs)
     del driver
 

@@ -18,6 +18,7 @@ import pytest
 
 from framebench.campaign import suites
 from harness import frameworks, workloads
+from harness.frameworks.exported import is_exported
 from harness.record import Contender
 from tests.requirement import require
 
@@ -38,7 +39,9 @@ PLAINEST = [
     if "jax" in (info.framework, info.backend)
     else Contender(stack=name, mode=info.plainest[0], variant=info.plainest[1])
     for name, info in STACKS.items()
+    if not is_exported(info)
 ]
+EXPORTED = [one for one in CONTENDERS if is_exported(STACKS[one.stack])]
 TASKS = [(name, task) for name in workloads.names() for task in workloads.get(name).tasks]
 IN_SMOKE = {(row.workload, task) for row in suites.load(ROOT, "smoke").cases for task in row.tasks}
 IN_BF16 = ("torch-eager", "jax-compiled")
@@ -67,9 +70,11 @@ def slow(contender: Contender) -> list[Any]:
     return [pytest.mark.slow] if by_inductor else []
 
 
-def parameters(contenders: list[Contender], precision: str = "fp32") -> list[Any]:
+def parameters(
+    contenders: list[Contender], precision: str = "fp32", marks: list[Any] | None = None
+) -> list[Any]:
     return [
-        pytest.param(Started(one, precision), id=f"{one.slug}-{precision}", marks=slow(one))
+        pytest.param(Started(one, precision), id=f"{one.slug}-{precision}", marks=slow(one) + (marks or []))
         for one in contenders
     ]
 
@@ -144,7 +149,7 @@ def test_a_compilers_refusals_are_exceptions_that_exist(stack: str) -> None:
         "    assert issubclass(found, Exception)\n"
         "    assert f'{found.__module__}.{found.__qualname__}' == name, name\n"
     )
-    assert info.refusals
+    assert info.refusals or is_exported(info)
     answer = subprocess.run(
         [sys.executable, "-c", code, *info.refusals], capture_output=True, text=True, check=False
     )
@@ -169,7 +174,10 @@ def test_every_contender_does_the_specified_work(process: Process, task: str) ->
 
 
 @pytest.mark.parametrize(
-    "process", parameters(PLAINEST) + parameters(BF16, "bf16"), indirect=True, scope="module"
+    "process",
+    parameters(PLAINEST) + parameters(BF16, "bf16") + parameters(EXPORTED, marks=[pytest.mark.slow]),
+    indirect=True,
+    scope="module",
 )
 @pytest.mark.parametrize("preset", ["smoke", pytest.param("cpu", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("workload", "task"), TASKS)
@@ -200,7 +208,7 @@ def test_planted_faults_are_caught(process: Process, task: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("process", parameters(PLAINEST), indirect=True, scope="module")
+@pytest.mark.parametrize("process", parameters(PLAINEST + EXPORTED), indirect=True, scope="module")
 @pytest.mark.parametrize(("workload", "task"), TASKS)
 def test_the_whole_catalogue_is_caught(process: Process, workload: str, task: str) -> None:
     fates = process.ask(mutants=(workload, task))

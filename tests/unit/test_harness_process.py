@@ -14,6 +14,7 @@ from framebench.campaign import suites
 from framebench.records.versions import decode_record, encode_spec
 from harness import flags, frameworks
 from harness.cores import cores_allowed
+from harness.frameworks.exported import is_exported
 from harness.record import Contender, ImageRef, Provenance
 from harness.standalone import default_spec
 from tests.unit.test_harness_trials import spec
@@ -94,12 +95,15 @@ def test_a_terminal_is_not_waited_for() -> None:
     assert answer.stderr.startswith(b"harness: standard input is empty")
 
 
-def test_the_trial_of_an_image_is_of_a_contender_that_the_smoke_suite_has_too() -> None:
-    suite = suites.load(Path(__file__).parents[2], "smoke")
-    for stack in frameworks.stacks().keys() - {frameworks.SELF_TEST}:
-        spec = default_spec({"FRAMEBENCH_IMAGE": "x", "FRAMEBENCH_STACK": stack})
-        assert spec is not None
-        assert spec.contender.slug in suite.contenders
+def test_the_trial_of_an_image_is_of_a_contender_and_a_task_that_the_smoke_suites_have_too() -> None:
+    smoke, export = (suites.load(Path(__file__).parents[2], name) for name in ("smoke", "export-smoke"))
+    for stack, info in frameworks.stacks().items():
+        if stack != frameworks.SELF_TEST:
+            spec = default_spec({"FRAMEBENCH_IMAGE": "x", "FRAMEBENCH_STACK": stack})
+            assert spec is not None
+            suite = export if is_exported(info) else smoke
+            assert spec.contender.slug in suite.contenders
+            assert spec.case.task in {case.task for case in suite.expand(2)}
 
 
 def test_a_trial_told_that_it_is_emulated_carries_the_flag_that_ranks_it_nowhere() -> None:

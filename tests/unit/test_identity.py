@@ -12,6 +12,7 @@ import pytest
 from framebench.records import identity, work_tokens
 from framebench.records.work_tokens import files, gate_hash, tokens_sha256, work_hash
 from harness import frameworks, workloads
+from harness.frameworks.exported import is_exported, source_of
 from harness.record import Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,7 +140,11 @@ def test_every_stack_has_files_in_every_workload_and_no_other_frameworks() -> No
                 for name in names
                 if name.startswith("frameworks/") and name.count("/") == 2
             }
-            assert folders == {info.framework, info.backend} - {""}
+            source = source_of(info)
+            assert folders == {info.framework, source.framework, source.backend} - {""}
+            exporters = [name for name in names if "/from_" in name]
+            own = f"frameworks/{info.framework}/from_{source.framework}.py"
+            assert exporters == ([own] if is_exported(info) else [])
 
 
 def test_f_strings_count_as_they_stand() -> None:

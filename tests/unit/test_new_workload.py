@@ -92,7 +92,9 @@ assert spec.weights(preset, 0).keys() == spec.tensors(preset).keys()
 assert spec.batches(preset, 8, 0)["label"].shape == (4, 8)
 assert spec.flops(preset, 8, "train") > spec.flops(preset, 8, "infer") > 0
 assert not workloads.broken()
-print(*(info.name for info in frameworks.stacks().values() if workloads.has_file("sundial", info.framework)))
+from harness.frameworks.exported import source_of
+found = frameworks.stacks().values()
+print(*(info.name for info in found if workloads.has_file("sundial", source_of(info).framework)))
 """
     done = subprocess.run(
         [sys.executable, "-c", code],

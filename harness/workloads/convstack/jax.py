@@ -36,7 +36,7 @@ def model(preset: Preset) -> Callable[..., Array]:
         x = image
         for layer in params["convs"]:
             x = pool(conv(x, layer))  # (B, S / 2^k, S / 2^k, C)
-        x = x.reshape(len(x), -1)  # (B, features), in the order H, W, C
+        x = x.reshape(x.shape[0], -1)  # (B, features), in the order H, W, C
         return x @ params["classifier"]["kernel"] + params["classifier"]["bias"]  # (B, classes)
 
     return apply

@@ -156,8 +156,8 @@ class FasterRCNN(NamedTuple):
         scores, deltas = [], []
         for x in levels:
             x = self.activation(conv(x, params["rpn_conv"]))
-            scores.append(conv(x, params["rpn_score"]).reshape(len(x), -1))
-            deltas.append(conv(x, params["rpn_box"]).reshape(len(x), -1, 4))
+            scores.append(conv(x, params["rpn_score"]).reshape(x.shape[0], -1))
+            deltas.append(conv(x, params["rpn_box"]).reshape(x.shape[0], -1, 4))
         return scores, deltas
 
     def proposals(self, scores: list[Array], deltas: list[Array]) -> Array:  # -> (B, proposals, 4)
@@ -314,8 +314,8 @@ def predict(model: FasterRCNN, params: Any, moving: Any, image: Array) -> tuple[
     order = ranked(scores)
     scores, boxes = pick(scores, order), pick(boxes, order)
     keep = not_suppressed(boxes, (scores > 0.05) & at_least(boxes, 1e-2), 0.5)
-    scores = jnp.where(keep, scores, 0).reshape(len(image), -1)  # (B, (classes - 1) R)
+    scores = jnp.where(keep, scores, 0).reshape(image.shape[0], -1)  # (B, (classes - 1) R)
     best = ranked(scores)[:, : preset.detections]
-    scores, boxes = pick(scores, best), pick(boxes.reshape(len(image), -1, 4), best)
+    scores, boxes = pick(scores, best), pick(boxes.reshape(image.shape[0], -1, 4), best)
     kept, label = scores > 0, 1 + best // found.shape[1]
     return jnp.where(kept[..., None], boxes, 0), scores, jnp.where(kept, label, 0)

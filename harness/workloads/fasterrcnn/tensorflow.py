@@ -166,9 +166,9 @@ class FasterRCNN(Backbone):
         """Of each level the anchors' scores (B, N) and deltas (B, N, 4), place after place, ratio after ratio."""
         scores, deltas = [], []
         for x in levels:
-            x = self.act(self.rpn_conv(x))
-            scores.append(tf.reshape(self.rpn_score(x), (x.shape[0], -1)))
-            deltas.append(tf.reshape(self.rpn_box(x), (x.shape[0], -1, 4)))
+            x, count = self.act(self.rpn_conv(x)), len(RATIOS) * x.shape[1] * x.shape[2]
+            scores.append(tf.reshape(self.rpn_score(x), (-1, count)))
+            deltas.append(tf.reshape(self.rpn_box(x), (-1, count, 4)))
         return scores, deltas
 
     def proposals(self, scores: list[tf.Tensor], deltas: list[tf.Tensor]) -> tf.Tensor:
@@ -203,11 +203,13 @@ class FasterRCNN(Backbone):
 
     def head(self, levels: list[tf.Tensor], boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Scores (B, R, classes) and deltas (B, R, classes, 4)."""
-        batch, looked_at = boxes.shape[:2]
-        x = tf.reshape(self.roi_align(levels, boxes), (batch * looked_at, -1))
+        preset, looked_at = self.preset, boxes.shape[1]
+        x = tf.reshape(self.roi_align(levels, boxes), (-1, POOLED * POOLED * preset.channels))
         x = self.act(self.fc2(self.act(self.fc1(x))))
         scores, deltas = self.class_score(x), self.class_box(x)
-        return tf.reshape(scores, (batch, looked_at, -1)), tf.reshape(deltas, (batch, looked_at, -1, 4))
+        return tf.reshape(scores, (-1, looked_at, preset.classes)), tf.reshape(
+            deltas, (-1, looked_at, preset.classes, 4)
+        )
 
 
 def taps(low: tf.Tensor, high: tf.Tensor, length: int) -> tf.Tensor:
@@ -218,7 +220,7 @@ def taps(low: tf.Tensor, high: tf.Tensor, length: int) -> tf.Tensor:
     places = tf.range(length, dtype=dtype)
     share = tf.maximum(1 - tf.abs(tf.clip_by_value(at, 0, length - 1)[..., None] - places), 0)
     share = tf.where(((at >= -1) & (at <= length))[..., None], share, 0)  # (B, R, 14, length)
-    return tf.reduce_mean(tf.reshape(share, (*low.shape, POOLED, SAMPLES, length)), 3)
+    return tf.reduce_mean(tf.reshape(share, (-1, low.shape[1], POOLED, SAMPLES, length)), 3)
 
 
 def model(preset: Preset) -> tf.Module:
@@ -327,7 +329,7 @@ def loss(
 
 def predict(model: FasterRCNN, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Boxes (B, D, 4), scores (B, D) and labels (B, D), the surest first; zeros where there are fewer."""
-    preset, levels, batch = model.preset, model.pyramid(image, training=False), image.shape[0]
+    preset, levels = model.preset, model.pyramid(image, training=False)
     found = model.proposals(*model.propose(levels))
     scores, deltas = model.head(levels, found)
     scores = tf.transpose(tf.nn.softmax(scores)[..., 1:], (0, 2, 1))  # (B, classes - 1, R)
@@ -336,8 +338,9 @@ def predict(model: FasterRCNN, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, 
     order = ranked(scores)
     scores, boxes = pick(scores, order), pick(boxes, order)
     keep = not_suppressed(boxes, (scores > 0.05) & at_least(boxes, 1e-2), 0.5)
-    scores = tf.reshape(tf.where(keep, scores, 0), (batch, -1))  # (B, (classes - 1) R)
+    count = (preset.classes - 1) * preset.proposals
+    scores = tf.reshape(tf.where(keep, scores, 0), (-1, count))
     best = ranked(scores)[:, : preset.detections]
-    scores, boxes = pick(scores, best), pick(tf.reshape(boxes, (batch, -1, 4)), best)
+    scores, boxes = pick(scores, best), pick(tf.reshape(boxes, (-1, count, 4)), best)
     kept, label = scores > 0, 1 + best // found.shape[1]
     return tf.where(kept[..., None], boxes, 0), scores, tf.where(kept, label, 0)

@@ -24,7 +24,7 @@ def lstm(layer: Any, x: Array) -> Array:  # (B, T, width) -> (B, hidden)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
 
-    zero = jnp.zeros((len(x), len(layer["recurrent_kernel"])), x.dtype)
+    zero = jnp.zeros((x.shape[0], len(layer["recurrent_kernel"])), x.dtype)
     (h, _), _ = lax.scan(cell, (zero, zero), inputs.swapaxes(0, 1))  # over T
     return h
 

@@ -28,7 +28,7 @@ class Lstm(tf.Module):
         inputs = (
             tf.matmul(x, self.kernel) + self.bias
         )  # (B, T, 4 hidden); bias_add would sum its gradient in bf16
-        h = c = tf.zeros((x.shape[0], self.hidden), x.dtype)
+        h = c = tf.zeros((tf.shape(x)[0], self.hidden), x.dtype)
         for gates in tf.transpose(inputs, (1, 0, 2)):
             i, f, g, o = tf.split(gates + tf.matmul(h, self.recurrent_kernel), 4, axis=-1)  # (B, hidden) each
             c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)

@@ -16,7 +16,7 @@ def model(preset: Preset) -> Callable[..., Array]:
     activation = jax.nn.silu if preset.smooth else jax.nn.relu
 
     def apply(params: Any, image: Array) -> Array:  # (B, 8, 8)
-        x = image.reshape(len(image), -1)  # (B, 64), row by row
+        x = image.reshape(image.shape[0], -1)  # (B, 64), row by row
         *hidden, last = params["dense"]
         for layer in hidden:
             x = activation(x @ layer["kernel"] + layer["bias"]).astype(x.dtype)  # (B, width)

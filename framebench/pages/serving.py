@@ -1,0 +1,123 @@
+"""Serving & export: every model by every exporter, run, compared with float64 and timed beside the framework."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from framebench.dataset import Result
+from framebench.pages import compare, figures
+from framebench.pages.chart import failure_text
+from framebench.pages.compiling import ratio_and_interval
+from framebench.pages.evidence import Evidence, Group
+from framebench.pages.views import Cell, Table
+from framebench.pages.words import _, info, stack_name, stacks
+from harness.frameworks.exported import ExportInfo, is_exported, source_contender
+
+NUM = "fb-num"
+
+
+class CaseView(NamedTuple):
+    """One case: what each exporter made of it."""
+
+    title: str
+    anchor: str
+    table: Table
+    failures: list[tuple[str, str]]  # exporter, what it or the runtime said
+
+
+def view(evidence: Evidence) -> dict[str, Any]:
+    """Everything the template ``serving.md.j2`` needs."""
+    groups = [group for group in evidence.groups if _exported(group)]
+    return {"matrix": _matrix(groups), "cases": [_case(group) for group in groups]}
+
+
+def _exported(group: Group) -> list[Result]:
+    return [one for one in [*group.timed, *group.absent] if is_exported(info(one.contender.stack))]
+
+
+def _matrix(groups: list[Group]) -> Table:
+    """Cases by exporters: how many times the framework's own speed, or that it failed."""
+    shown = {result.contender.stack for group in groups for result in _exported(group)}
+    columns = [one for one in stacks() if one.name in shown]
+    rows = []
+    for group in groups:
+        made = {result.contender.stack: result for result in _exported(group)}
+        row = [Cell(group.short_title, href=f"#{group.anchor}")]
+        row += [_outcome(made.get(one.name), group) for one in columns]
+        rows.append(row)
+    return Table(
+        [_("Model"), *(stack_name(one.source) for one in columns if isinstance(one, ExportInfo))], rows
+    )
+
+
+def _outcome(result: Result | None, group: Group) -> Cell:
+    if result is None:
+        return Cell(figures.NONE, NUM)
+    href = f"../results/{result.id}/"
+    if result.time_ns is None:
+        return Cell(_("fails"), f"{NUM} fb-no", href)
+    ratio, _interval = ratio_and_interval(_over_native(result, group))
+    return Cell(ratio if ratio != figures.NONE else _("runs"), f"{NUM} fb-yes", href)
+
+
+def _over_native(result: Result, group: Group) -> Any:
+    """Against the source stack in its plainest form; null where that was not timed beside it."""
+    known = info(result.contender.stack)
+    assert isinstance(known, ExportInfo)
+    slug = source_contender(known).slug
+    native = next((one for one in group.timed if one.contender.slug == slug), None)
+    return group.against.get(native.label, {}).get(result.id) if native else None
+
+
+def _case(group: Group) -> CaseView:
+    rows, failures = [], []
+    for result in _exported(group):
+        name, href = stack_name(result.contender.stack), f"../results/{result.id}/"
+        if result.time_ns is None:
+            failures.append((name, failure_text(result)))
+            continue
+        facts = result.latest.settings.compile if result.latest.settings else {}
+        ratio, interval = ratio_and_interval(_over_native(result, group))
+        first = result.first_steps
+        rows.append(
+            [
+                Cell(name, href=href, stack=result.contender.stack),
+                Cell(_nearest(result), NUM),
+                Cell(figures.duration(result.time_ns.value), NUM),
+                Cell(ratio, NUM),
+                Cell(interval, NUM),
+                Cell(figures.size(_count(facts.get("file_bytes"))), NUM),
+                Cell(_milliseconds(facts.get("export_ms")), NUM),
+                Cell(_milliseconds(facts.get("load_ms")), NUM),
+                Cell(figures.duration(first.warm_ns if first else None), NUM),
+            ]
+        )
+    head = [
+        _("Exported"),
+        _("Difference, of what is allowed"),
+        _("Step"),
+        _("Speed ÷ native"),
+        _("95 % interval"),
+        _("File"),
+        _("Export"),
+        _("Load"),
+        _("First step"),
+    ]
+    return CaseView(compare.heading(group), group.anchor, Table(head, rows), failures)
+
+
+def _nearest(result: Result) -> str:
+    """The gate's comparison that came nearest to its tolerance, as a share of it."""
+    parts = result.parity.parts if result.parity else []
+    worst = [part.worst for part in parts if part.name in ("precision", "shape") and part.worst]
+    shares = [one.value / one.tolerance for one in worst if one.value is not None and one.tolerance]
+    return figures.percent(max(shares)) if shares else figures.NONE
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _milliseconds(value: object) -> str:
+    count = _count(value)
+    return figures.duration(None if count is None else count * 1e6)

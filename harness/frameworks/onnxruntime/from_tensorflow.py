@@ -1,0 +1,23 @@
+"""TensorFlow's model as ONNX, by tf2onnx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tf2onnx
+
+NAME = "tf2onnx"
+CHANNELS_FIRST = False
+OPSET = 18  # its own default is 15
+
+
+def export(driver: Any) -> tuple[bytes, dict[str, str | bool | int | None]]:
+    """``driver`` is TensorFlow's."""
+    signature = [
+        tf.TensorSpec((None, *one.shape[1:]), one.dtype, name=name)
+        for name, one in zip(driver.job.work.inputs, driver.stream.batches[0], strict=True)
+    ]
+    step = tf.function(lambda *inputs: driver.step(*inputs))
+    model, _ = tf2onnx.convert.from_function(step, input_signature=signature, opset=OPSET)
+    return model.SerializeToString(), {}

@@ -1,0 +1,133 @@
+"""What is exported is run: at a batch that was never traced, with the weights that were loaded last."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness import frameworks, workloads
+from harness.frameworks import Unsupported
+from harness.gate.check import make_job
+from harness.record import Case, Contender
+from tests.requirement import require
+
+pytestmark = pytest.mark.frameworks
+STACK = "onnxruntime-torch"
+BATCH = 4
+
+
+@pytest.fixture(scope="module")
+def stack() -> Any:
+    absent = [one for one in frameworks.info(STACK).modules if importlib.util.find_spec(one) is None]
+    require("frameworks", not absent, f"not installed here: {', '.join(absent)}")
+    made = frameworks.load(STACK)
+    made.configure(_case("mlp"), Contender(stack=STACK, mode="compiled"), 0)
+    return made
+
+
+def _case(workload: str, task: Any = "infer") -> Case:
+    return Case(workload=workload, preset="smoke", task=task, batch=BATCH, cores=1)
+
+
+@pytest.fixture
+def built(stack: Any) -> Callable[..., Any]:
+    def build(workload: str = "mlp") -> Any:
+        preset = workloads.get(workload).presets["smoke"]
+        job = make_job(_case(workload), Contender(stack=STACK, mode="compiled"), preset, BATCH, "fp32")
+        return frameworks.build(job, stack)
+
+    return build
+
+
+def test_the_file_takes_another_batch_than_was_traced_and_says_what_it_is(
+    built: Callable[..., Any], stack: Any
+) -> None:
+    driver = built("convstack")
+    found = driver.outputs(driver.run(1))["logits"]
+    assert found.shape == (BATCH, 10) and driver.steps_done() == 1
+    facts = stack.compile_facts()
+    assert facts["traced_batch"] != BATCH
+    assert facts["exporter"] == "torch.onnx.export"
+    weights = sum(array.nbytes for array in driver.job.weights.values())
+    assert weights < facts["file_bytes"] < 2 * weights + 100_000
+
+
+def test_a_file_that_runs_at_the_traced_batch_alone_is_refused_with_the_runtimes_words(
+    built: Callable[..., Any], stack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    export = torch.onnx.export
+    monkeypatch.setattr(torch.onnx, "export", lambda *a, **k: export(*a, **{**k, "dynamic_shapes": None}))
+    driver = built()
+    with pytest.raises(Unsupported, match=r"ONNX Runtime does not run what torch\.onnx\.export wrote: .*dim"):
+        driver.run(1)
+
+
+def test_an_exporters_refusal_is_said_in_its_words(
+    built: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.frameworks.onnxruntime import from_torch
+
+    class Strange(from_torch.Forward):
+        def forward(self, *inputs: Any) -> Any:
+            import torch
+
+            return torch.linalg.eigvals(inputs[0]).real
+
+    monkeypatch.setattr(from_torch, "Forward", Strange)
+    with pytest.raises(Unsupported, match=r"torch\.onnx\.export does not take this model: .*eig"):
+        built()
+
+
+def test_weights_that_are_loaded_anew_are_exported_anew(built: Callable[..., Any]) -> None:
+    driver = built()
+    before = driver.outputs(driver.run(1))["logits"]
+    session = driver.session
+    driver.reset(driver.job.weights)
+    assert driver.session is session  # the same weights are in the file
+    changed = {name: array * np.float32(0.5) for name, array in driver.job.weights.items()}
+    driver.reset(changed)
+    after = driver.outputs(driver.run(1))["logits"]
+    driver.source.reset(changed)
+    native = driver.source.outputs(driver.source.run(1))["logits"]
+    assert np.abs(after - native).max() < 1e-5 < np.abs(after - before).max()
+
+
+@pytest.mark.parametrize("descending", [True, False])
+def test_of_equal_values_the_lower_index_comes_first_as_a_stable_sort_has_it(
+    stack: Any, descending: bool
+) -> None:
+    import onnxruntime
+    import torch
+
+    from harness.frameworks.onnxruntime.from_torch import sort
+
+    class Sorts(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> Any:
+            return x.sort(dim=-1, descending=descending, stable=True)
+
+    x = torch.randint(0, 3, (5, 40), generator=torch.Generator().manual_seed(1)).float()
+    program = torch.onnx.export(
+        Sorts(), (x[:3],), dynamo=True, custom_translation_table={torch.ops.aten.sort.stable: sort},
+        dynamic_shapes=({0: torch.export.Dim.DYNAMIC},), verbose=False,
+    )  # fmt: skip
+    assert program is not None
+    session = onnxruntime.InferenceSession(program.model_proto.SerializeToString())
+    values, indices = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    expected = x.sort(dim=-1, descending=descending, stable=True)
+    assert np.array_equal(values, expected.values) and np.array_equal(indices, expected.indices)
+
+
+def test_training_is_refused_and_other_precisions(stack: Any) -> None:
+    contender = Contender(stack=STACK, mode="compiled")
+    preset = workloads.get("mlp").presets["smoke"]
+    with pytest.raises(Unsupported, match="does not train"):
+        make_job(_case("mlp", "train"), contender, preset, BATCH, "fp32")
+    wide = make_job(_case("mlp"), contender, preset, BATCH, "fp64")
+    with pytest.raises(Unsupported, match="exported in fp32, not fp64"):
+        frameworks.build(wide, stack)

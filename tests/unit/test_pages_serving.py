@@ -1,0 +1,97 @@
+"""Serving & export: what ran is beside its framework, what failed has its words, and no export answers for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from framebench import dataset
+from framebench.campaign import suites
+from framebench.campaign.unsupported import cause_anywhere
+from framebench.pages import home, serving
+from framebench.pages.evidence import Evidence, gather
+from framebench.pages.render import page
+from framebench.pages.words import families
+from framebench.records import store
+from harness.record import Contender
+from tests.record_factory import CASE, make_failed, make_trials
+
+ROOT = Path(__file__).resolve().parents[2]
+INFER = msgspec.structs.replace(CASE, task="infer")
+TORCH = Contender(stack="torch", mode="eager")
+TENSORFLOW = Contender(stack="tensorflow", mode="eager")
+RUNS = Contender(stack="onnxruntime-torch", mode="compiled")
+FAILS = Contender(stack="onnxruntime-jax", mode="compiled")
+FACTS = {"exporter": "torch.onnx.export", "file_bytes": 3 * 2**20, "export_ms": 5500, "load_ms": 40}
+WORDS = "ONNX Runtime does not run what jax2onnx wrote: Unsupported pooling size."
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> Evidence:
+    times = {TORCH.slug: 80e6, TENSORFLOW.slug: 60e6, RUNS.slug: 20e6}
+    for record in make_trials([TORCH, TENSORFLOW, RUNS], [INFER], step_ns=times):
+        if record.contender == RUNS and record.settings:
+            settings = msgspec.structs.replace(record.settings, compile=FACTS)
+            record = msgspec.structs.replace(record, settings=settings)
+        store.write(record, tmp_path)
+    store.write(make_failed("unsupported", WORDS, kind="parity", case=INFER, contender=FAILS), tmp_path)
+    return gather(ROOT, dataset.load([tmp_path]))
+
+
+def texts(row: Any) -> list[str]:
+    return [cell.text for cell in row]
+
+
+def test_the_matrix_has_the_ratio_to_the_source_and_what_fails(evidence: Evidence) -> None:
+    table = serving.view(evidence)["matrix"]
+    assert table.head[1:] == ["JAX", "PyTorch"]
+    (row,) = table.rows
+    by_source = dict(zip(table.head, row, strict=True))
+    assert by_source["JAX"].text == "fails" and "fb-no" in by_source["JAX"].css
+    assert 3.8 < float(by_source["PyTorch"].text.rstrip("×")) < 4.2
+    assert by_source["PyTorch"].href is not None and by_source["PyTorch"].href.startswith("../results/")
+
+
+def test_each_case_has_the_files_facts_and_the_words_of_what_failed(evidence: Evidence) -> None:
+    (case,) = serving.view(evidence)["cases"]
+    (row,) = case.table.rows
+    assert row[0].text == "ONNX Runtime, from PyTorch"
+    assert {"3.00 MiB", "5.50 s", "40.0 ms"} <= set(texts(row))
+    assert [name for name, _said in case.failures] == ["ONNX Runtime, from JAX"]
+    assert WORDS in case.failures[0][1]
+    text = page(ROOT / "site" / "templates", "serving.md.j2", **serving.view(evidence))
+    assert WORDS in text and 'href="#' in text
+
+
+def test_an_export_without_its_source_beside_it_runs_and_has_no_ratio(tmp_path: Path) -> None:
+    for record in make_trials([TENSORFLOW, RUNS], [INFER], step_ns={TENSORFLOW.slug: 60e6, RUNS.slug: 20e6}):
+        store.write(record, tmp_path)
+    (row,) = serving.view(gather(ROOT, dataset.load([tmp_path])))["matrix"].rows
+    assert texts(row)[1:] == ["runs"]
+
+
+def test_no_answer_is_given_by_an_export(evidence: Evidence) -> None:
+    (answer,) = evidence.dataset.answers
+    assert [result.contender for result in answer.best] == [TENSORFLOW, TORCH]
+    assert answer.not_ranked == []
+    assert "ONNX" not in home.view(evidence)["frameworks"] and "onnxruntime" not in families()
+
+
+def test_a_site_without_exports_says_how_to_measure_them(tmp_path: Path) -> None:
+    text = page(
+        ROOT / "site" / "templates", "serving.md.j2", **serving.view(gather(ROOT, dataset.load([tmp_path])))
+    )
+    assert "framebench run --suite export" in text
+
+
+def test_training_is_refused_before_anything_is_fetched() -> None:
+    (case, *_others) = suites.load(ROOT, "smoke").expand(2)
+    cause = cause_anywhere(case, RUNS)
+    assert case.task == "train" and cause is not None and "does not train" in cause.reason
+    decode = msgspec.structs.replace(case, workload="gpt", task="decode")
+    cause = cause_anywhere(decode, RUNS)
+    assert cause is not None and "no exporter for decode" in cause.reason
+    assert cause_anywhere(msgspec.structs.replace(case, task="infer"), RUNS) is None
