@@ -10,8 +10,9 @@ from framebench.pages.chart import failure_text
 from framebench.pages.compiling import ratio_and_interval
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, info, stack_name, stacks
+from framebench.pages.words import _, family, info, mode_name, result_name, stack_name, stacks
 from harness.frameworks.exported import ExportInfo, is_exported, source_contender
+from harness.record import Contender
 
 NUM = "fb-num"
 
@@ -37,17 +38,24 @@ def _exported(group: Group) -> list[Result]:
 
 def _matrix(groups: list[Group]) -> Table:
     """Cases by exporters: how many times the framework's own speed, or that it failed."""
-    shown = {result.contender.stack for group in groups for result in _exported(group)}
-    columns = [one for one in stacks() if one.name in shown]
+    shown = {result.contender.slug: result.contender for group in groups for result in _exported(group)}
+    order = [one.name for one in stacks()]
+    columns = sorted(shown.values(), key=lambda contender: (order.index(contender.stack), contender.slug))
     rows = []
     for group in groups:
-        made = {result.contender.stack: result for result in _exported(group)}
+        made = {result.contender.slug: result for result in _exported(group)}
         row = [Cell(group.short_title, href=f"#{group.anchor}")]
-        row += [_outcome(made.get(one.name), group) for one in columns]
+        row += [_outcome(made.get(contender.slug), group) for contender in columns]
         rows.append(row)
-    return Table(
-        [_("Model"), *(stack_name(one.source) for one in columns if isinstance(one, ExportInfo))], rows
-    )
+    return Table([_("Model"), *map(_column, columns)], rows)
+
+
+def _column(contender: Contender) -> str:
+    """``PyTorch, ONNX Runtime``: where a model is from, and what it has become."""
+    known = info(contender.stack)
+    assert isinstance(known, ExportInfo)
+    form = mode_name(contender) if contender.variant else family(known)
+    return f"{stack_name(known.source)}, {form}"
 
 
 def _outcome(result: Result | None, group: Group) -> Cell:
@@ -72,7 +80,7 @@ def _over_native(result: Result, group: Group) -> Any:
 def _case(group: Group) -> CaseView:
     rows, failures = [], []
     for result in _exported(group):
-        name, href = stack_name(result.contender.stack), f"../results/{result.id}/"
+        name, href = result_name(result), f"../results/{result.id}/"
         if result.time_ns is None:
             failures.append((name, failure_text(result)))
             continue

@@ -98,12 +98,13 @@ def files(root: Path, name: str) -> list[SourceFile]:
     def order(path: str) -> tuple[int, str]:
         return (FIRST.index(path) if path in FIRST else len(FIRST) + (path == "__init__.py"), path)
 
-    paths = sorted((path.name for path in (root / folder).glob("*.py")), key=order)
+    every = [path for suffix in ("py", "cpp", "h") for path in (root / folder).glob(f"*.{suffix}")]
+    paths = sorted((path.name for path in every), key=order)
     if is_exported(known):  # of the exporters its own
         own = f"from_{source_of(known).framework}.py"
         paths = [path for path in paths if path == own or not path.startswith("from_")]
-    every = [source.read(root, f"{folder}/{path}", NAMED.get(path, "")) for path in paths]
-    return [one for one in every if one is not None]
+    read = [source.read(root, f"{folder}/{path}", NAMED.get(path, "")) for path in paths]
+    return [one for one in read if one is not None]
 
 
 def _modes(name: str) -> Table:

@@ -20,6 +20,7 @@ from harness import frameworks, workloads
 from harness.frameworks.exported import source_of
 
 CLOCK = ("protocol.py", "trials/timing.py")  # without what they import: flags and telemetry decide no work
+COMPILED = (".cpp", ".h")
 SCHEMA = ("record.py",)  # says what is written down, not what is done
 _LAYOUT = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER)
 _FSTRING_START = getattr(tokenize, "FSTRING_START", None)  # Python 3.12 and later take f-strings apart
@@ -30,7 +31,7 @@ def work_hash(source: Path, stack: str, workload: str, preset: str) -> str:
     """SHA-256 over the tokens of those files and the preset's config; ``source`` holds ``harness/``."""
     digest = hashlib.sha256()
     for name in files(source, stack, workload):
-        digest.update(f"{name} {tokens_sha256((source / 'harness' / name).read_text())}\n".encode())
+        digest.update(f"{name} {_code_sha256(source / 'harness' / name)}\n".encode())
     specification = workloads.get(workload)
     digest.update(specification.config_sha256(specification.presets[preset]).encode())
     return digest.hexdigest()
@@ -65,7 +66,9 @@ def files(source: Path, stack: str, workload: str) -> list[str]:
             continue
         found.add(name)
         waiting += _imports(source / "harness", name)
-    return sorted(found)
+    folder = source / "harness" / "frameworks" / info.framework
+    compiled = [path for path in folder.glob("*") if path.suffix in COMPILED]
+    return sorted(found | {f"frameworks/{info.framework}/{path.name}" for path in compiled})
 
 
 def _of_another(name: str, served: list[str]) -> bool:
@@ -86,6 +89,12 @@ def _imports(harness: Path, name: str) -> Iterator[str]:
             if module.startswith("harness."):
                 path = module.removeprefix("harness.").replace(".", "/")
                 yield from (one for one in (f"{path}.py", f"{path}/__init__.py") if (harness / one).is_file())
+
+
+def _code_sha256(path: Path) -> str:
+    """Of C++ every byte counts."""
+    text = path.read_text()
+    return tokens_sha256(text) if path.suffix == ".py" else hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache

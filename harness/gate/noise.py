@@ -60,6 +60,7 @@ class RoundOff(TorchDispatchMode):
         dropped = 53 - SIGNIFICAND[precision] + fewer  # bits of a float64
         self.half, self.kept = 1 << (dropped - 1), -1 << dropped
         self.operands = precision != "fp32"  # weights and inputs are given in fp32
+        self.sums = precision == "bf16"  # which some frameworks add up in bf16 too, by pairs
 
     def __enter__(self) -> Self:
         self.unfused = sdpa_kernel(SDPBackend.MATH)  # attention in parts, as it is where no kernel fuses it
@@ -81,6 +82,13 @@ class RoundOff(TorchDispatchMode):
                 one if self._written(declared) else self.rounded(one)
                 for one, declared in zip(args, schema.arguments, strict=False)
             ]
+        if (
+            self.sums
+            and str(func) == "aten.sum.dim_IntList"
+            and args[0].dtype == torch.float64
+            and args[0].numel()
+        ):
+            return self._sum(*args, **(kwargs or {}))
         result = func(*args, **(kwargs or {}))
         if not isinstance(result, tuple | list):
             return self._kept(result, schema.returns[0])
@@ -88,6 +96,21 @@ class RoundOff(TorchDispatchMode):
         outputs = len(result) if "backward" in name else 1
         rounded = map(self._kept, result[:outputs], schema.returns)
         return (*rounded, *result[outputs:])
+
+    def _sum(self, value: Any, dim: Any, keepdim: bool = False, *, dtype: Any = None) -> Any:
+        """A sum by pairs, each rounded: what cancels, as the gradient of a key's bias does, leaves the roundings."""
+        axes = sorted(
+            axis % value.ndim for axis in (range(value.ndim) if dim is None or not len(dim) else dim)
+        )
+        kept = [axis for axis in range(value.ndim) if axis not in axes]
+        shape = [value.shape[axis] for axis in kept]
+        added = value.permute(*kept, *axes).reshape(*shape, -1)
+        while added.shape[-1] > 1:
+            odd = added[..., -1:] if added.shape[-1] % 2 else None
+            pairs = self.rounded(added[..., : added.shape[-1] // 2 * 2].unflatten(-1, (-1, 2)).sum(-1))
+            added = pairs if odd is None else torch.cat([pairs, odd], -1)
+        whole = [1 if axis in axes else value.shape[axis] for axis in range(value.ndim)]
+        return added.reshape(whole if keepdim else shape)
 
     @staticmethod
     def _written(declared: Any) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,7 +76,7 @@ def test_an_exporters_refusal_is_said_in_its_words(
 ) -> None:
     from harness.frameworks.onnxruntime import from_torch
 
-    class Strange(from_torch.Forward):
+    class Strange(from_torch.Forward):  # type: ignore[misc]
         def forward(self, *inputs: Any) -> Any:
             import torch
 
@@ -96,6 +99,75 @@ def test_weights_that_are_loaded_anew_are_exported_anew(built: Callable[..., Any
     driver.source.reset(changed)
     native = driver.source.outputs(driver.source.run(1))["logits"]
     assert np.abs(after - native).max() < 1e-5 < np.abs(after - before).max()
+
+
+@pytest.fixture(scope="module")
+def libtorch() -> Any:
+    require("gcc", shutil.which("g++") is not None, "no C++ compiler")
+    require("frameworks", importlib.util.find_spec("torch") is not None, "torch is not installed")
+    made = frameworks.load("libtorch")
+    made.configure(_case("mlp"), Contender(stack="libtorch", mode="compiled", variant="torchscript"), 0)
+    return made
+
+
+def in_cpp(stack: Any, workload: str, variant: str = "torchscript") -> Any:
+    stack.variant = variant
+    contender = Contender(stack="libtorch", mode="compiled", variant=variant)
+    preset = workloads.get(workload).presets["smoke"]
+    return frameworks.build(make_job(_case(workload), contender, preset, BATCH, "fp32"), stack)
+
+
+@pytest.mark.parametrize(
+    ("workload", "variant"), [("mlp", "aotinductor"), ("lstm", "torchscript"), ("convstack", "torchscript")]
+)
+def test_cpp_gives_what_pytorch_gives_and_the_program_the_same_bits(
+    libtorch: Any, workload: str, variant: str
+) -> None:
+    driver = in_cpp(libtorch, workload, variant)
+    driver.run(3)
+    (name,) = driver.job.work.outputs
+    found = driver.outputs(driver.run(2))[name]  # the fifth step
+    assert driver.steps_done() == 5
+    native = driver.source.outputs(driver.source.run(5))[name]
+    assert found.shape == native.shape and np.abs(found - native).max() < 1e-5
+    batch = driver.stream.batches[4 % len(driver.stream.batches)]
+    assert np.array_equal(driver.program(batch)[name], found)
+    assert libtorch.compile_facts()["traced_batch"] == BATCH + 1
+
+
+def test_other_weights_are_another_file_with_the_same_batches(libtorch: Any) -> None:
+    driver = in_cpp(libtorch, "mlp")
+    driver.run(1)
+    changed = {name: array * np.float32(0.5) for name, array in driver.job.weights.items()}
+    driver.reset(changed)
+    found = driver.outputs(driver.run(2))["logits"]
+    native = driver.source.outputs(driver.source.run(2))["logits"]
+    assert np.abs(found - native).max() < 1e-6
+
+
+def test_a_program_that_gives_other_bits_stops_the_trial(
+    libtorch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = in_cpp(libtorch, "mlp")
+    honest = driver.program
+    off = lambda inputs: {name: array + np.float32(1e-6) for name, array in honest(inputs).items()}  # noqa: E731
+    monkeypatch.setattr(driver, "program", off)
+    with pytest.raises(RuntimeError, match=r"the C\+\+ program gives other logits"):
+        driver.run(1)
+
+
+def test_the_program_says_what_it_cannot_do(libtorch: Any, tmp_path: Path) -> None:
+    program = str(libtorch.binaries / "program")
+    (tmp_path / "short").write_bytes(b"1234")
+    driver = in_cpp(libtorch, "mlp")
+    for given, said in (
+        ([], "PACKAGE OUT THREADS INPUT... are needed"),
+        ([str(tmp_path / "none.pt2"), "o", "1", f"f32:4x8x8:{tmp_path / 'short'}"], "open"),
+        ([str(driver.path), "o", "1", f"f32:4x8x8:{tmp_path / 'short'}"], "short does not hold 4x8x8 values"),
+    ):
+        done = subprocess.run([program, *given], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stderr.startswith("program: ") and said in done.stderr and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("descending", [True, False])

@@ -12,6 +12,7 @@ import pytest
 
 from harness import frameworks
 from harness.frameworks import Unsupported
+from harness.frameworks.exported import source_of
 from harness.frameworks.tensorflow.stack import traces
 from harness.frameworks.torch.stack import mkl_threads, require_cpp_compiler
 from harness.record import Contender
@@ -58,7 +59,9 @@ def test_a_broken_file_is_named_and_stops_no_other(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("stack", sorted(STACKS))
 def test_environment_sets_threads_and_caches(stack: str) -> None:
     variables = frameworks.environment(stack, 3, "/cache")
-    stack = stack.removeprefix("onnxruntime-")  # which reads what the framework that exports does
+    stack = source_of(
+        frameworks.info(stack)
+    ).name  # what is exported reads what the framework that exports does
     assert variables["CUDA_CACHE_PATH"] == "/cache/cuda"
     assert variables["OMP_NUM_THREADS"] == variables["MKL_NUM_THREADS"] == "3"
     expected = {

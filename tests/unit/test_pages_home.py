@@ -1,18 +1,17 @@
 """Home's sentences: an answer with its uncertainty, or the plain word that there is none."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from framebench import dataset
-from framebench.dataset import answers
 from framebench.pages import home
 from framebench.pages.evidence import gather
 from framebench.records import store
 from harness.flags import UNRANKED
 from harness.record import Case, Contender
-from tests.record_factory import CONTENDERS, make_trials
+from tests.record_factory import CONTENDERS, MLP_CASE, make_trials
 
 ROOT = Path(__file__).resolve().parents[2]
 QUESTION = home.Question("convstack", "train")
@@ -60,15 +59,21 @@ def test_indistinguishable_frameworks_are_level(tmp_path):
     assert "are level" in found.sentence
 
 
-def test_what_is_surely_apart_is_not_level_on_a_host_where_everything_ties(monkeypatch):
-    tied = SimpleNamespace(verdict="tied")
-    monkeypatch.setattr(answers, "against_baseline", lambda case: {"a": tied, "b": tied})
+def test_what_is_surely_apart_is_not_level_on_a_host_where_everything_ties(tmp_path):
+    eager, _compiled, tensorflow, _keras = CONTENDERS
+    twin = msgspec.structs.replace(eager, twin=True)
+    noisy = trials(cases=[MLP_CASE], contenders=[eager, twin, tensorflow], spread=0.5, seed=9)
+    times = {eager.slug: 80e6, tensorflow.slug: 60e6}
+    quiet = trials(contenders=[eager, tensorflow], step_ns=times, spread=0.002)
+    found, _view = answer(tmp_path, noisy + quiet)
+    (measured,) = [one for one in found_answers(tmp_path) if one.question == QUESTION]
+    pair = measured.ratios[measured.best[1].id]
+    assert pair.low is not None and pair.low > 1.3
+    assert measured.relation == "no verdict" and "level" not in found.sentence
 
-    def relation(low):
-        one, other = SimpleNamespace(id="a"), SimpleNamespace(id="b")
-        return answers._relation(one, other, SimpleNamespace(low=low), SimpleNamespace(baseline=None))
 
-    assert [relation(low) for low in (0.98, 1.005, 1.3)] == ["level", "level", "no verdict"]
+def found_answers(folder):
+    return dataset.load([folder]).answers
 
 
 def test_one_round_is_no_answer(tmp_path):

@@ -47,20 +47,22 @@ def texts(row: Any) -> list[str]:
 
 def test_the_matrix_has_the_ratio_to_the_source_and_what_fails(evidence: Evidence) -> None:
     table = serving.view(evidence)["matrix"]
-    assert table.head[1:] == ["JAX", "PyTorch"]
+    assert table.head[1:] == ["JAX, ONNX Runtime", "PyTorch, ONNX Runtime"]
     (row,) = table.rows
     by_source = dict(zip(table.head, row, strict=True))
-    assert by_source["JAX"].text == "fails" and "fb-no" in by_source["JAX"].css
-    assert 3.8 < float(by_source["PyTorch"].text.rstrip("×")) < 4.2
-    assert by_source["PyTorch"].href is not None and by_source["PyTorch"].href.startswith("../results/")
+    assert by_source["JAX, ONNX Runtime"].text == "fails" and "fb-no" in by_source["JAX, ONNX Runtime"].css
+    assert 3.8 < float(by_source["PyTorch, ONNX Runtime"].text.rstrip("×")) < 4.2
+    assert by_source["PyTorch, ONNX Runtime"].href is not None and by_source[
+        "PyTorch, ONNX Runtime"
+    ].href.startswith("../results/")
 
 
 def test_each_case_has_the_files_facts_and_the_words_of_what_failed(evidence: Evidence) -> None:
     (case,) = serving.view(evidence)["cases"]
     (row,) = case.table.rows
-    assert row[0].text == "ONNX Runtime, from PyTorch"
+    assert row[0].text.startswith("ONNX Runtime, from PyTorch")
     assert {"3.00 MiB", "5.50 s", "40.0 ms"} <= set(texts(row))
-    assert [name for name, _said in case.failures] == ["ONNX Runtime, from JAX"]
+    assert [name.startswith("ONNX Runtime, from JAX") for name, _said in case.failures] == [True]
     assert WORDS in case.failures[0][1]
     text = page(ROOT / "site" / "templates", "serving.md.j2", **serving.view(evidence))
     assert WORDS in text and 'href="#' in text

@@ -7,11 +7,13 @@ from typing import Any
 import jax
 import jax2onnx
 
+from harness.frameworks.export_driver import Facts
+
 NAME = "jax2onnx"
 CHANNELS_FIRST = False
 
 
-def export(driver: Any) -> tuple[bytes, dict[str, str | bool | int | None]]:
+def export(driver: Any) -> tuple[bytes, Facts]:
     """``driver`` is JAX's; its weights become constants of the file."""
     inputs = [jax.ShapeDtypeStruct(("B", *one.shape[1:]), one.dtype) for one in driver.stream.batches[0]]
     model = jax2onnx.to_onnx(

@@ -8,11 +8,13 @@ from typing import Any
 
 import keras
 
+from harness.frameworks.export_driver import Facts
+
 NAME = 'Model.export(format="onnx")'
 CHANNELS_FIRST = False  # Keras' default, and the source's
 
 
-def export(driver: Any) -> tuple[bytes, dict[str, str | bool | int | None]]:
+def export(driver: Any) -> tuple[bytes, Facts]:
     """``driver`` is Keras'."""
     inputs = {
         name: keras.ops.convert_to_tensor(driver.job.batches[name][0]) for name in driver.job.work.inputs

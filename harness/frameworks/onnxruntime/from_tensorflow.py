@@ -7,12 +7,14 @@ from typing import Any
 import tensorflow as tf
 import tf2onnx
 
+from harness.frameworks.export_driver import Facts
+
 NAME = "tf2onnx"
 CHANNELS_FIRST = False
 OPSET = 18  # its own default is 15
 
 
-def export(driver: Any) -> tuple[bytes, dict[str, str | bool | int | None]]:
+def export(driver: Any) -> tuple[bytes, Facts]:
     """``driver`` is TensorFlow's."""
     signature = [
         tf.TensorSpec((None, *one.shape[1:]), one.dtype, name=name)

@@ -1,0 +1,106 @@
+"""What the drivers of exported models share: the source stack's driver builds the model and loads the weights, and what
+is loaded anew is exported anew. Inference alone.
+
+The batch is left open in what is exported, and tracing sees another than is run: a file that runs at one batch alone
+does not pass the gate, which runs two.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness import frameworks
+from harness.frameworks import WORDS, State, Stream, Unsupported
+from harness.frameworks.exported import source_contender
+from harness.workloads import Job, philox
+
+Facts = dict[str, str | bool | int | None]
+
+
+class ExportDriver:
+    """A driver says how its exporter writes (``write``), how its runtime loads that (``load``), what ready batches are
+    (``ready``) and how they are run (``run``, ``outputs``). ``exporter`` is the exporter's name."""
+
+    exporter: str
+    runtime: str
+    stream: Stream
+
+    def __init__(self, job: Job, stack: Any) -> None:
+        if job.precision != "fp32":
+            raise Unsupported(f"models are exported in fp32, not {job.precision}")
+        self.job, self.stack = job, stack
+        self.source = frameworks.build(job._replace(contender=source_contender(stack.info)), stack.source)
+        self.exported = ""  # digest of the weights in the file
+        self._export(job.weights)
+        self.feed(job.batches)
+
+    def write(self) -> tuple[Any, Facts]:
+        """What the exporter makes of the source's model as it is, and facts about it: ``file_bytes`` among them."""
+        raise NotImplementedError
+
+    def load(self, written: Any) -> None:
+        """Load it into the runtime; raises what the runtime raises."""
+        raise NotImplementedError
+
+    def ready(self, batches: Mapping[str, np.ndarray]) -> list[Any]:
+        """N batches as the runtime takes them."""
+        raise NotImplementedError
+
+    def _export(self, tensors: Mapping[str, np.ndarray]) -> None:
+        self.source.reset(tensors)
+        digest = philox.digest(tensors)
+        if digest == self.exported:
+            return
+        began = time.perf_counter_ns()
+        try:
+            written, facts = self.write()
+        except Exception as error:  # exporters raise what they like, and what they say is the result
+            raise Unsupported(f"{self.exporter} does not take this model: {words(error)}") from error
+        exported = time.perf_counter_ns()
+        try:
+            self.load(written)
+        except Exception as error:
+            raise self.refused("load", error) from error
+        loaded = time.perf_counter_ns()
+        times = {
+            "export_ms": (exported - began) // 1_000_000,
+            "load_ms": (loaded - exported) // 1_000_000,
+        }
+        self.stack.facts = {"exporter": self.exporter} | facts | times
+        self.exported = digest
+
+    def refused(self, what: str, error: Exception) -> Unsupported:
+        """The runtime's refusal to load or run what the exporter wrote."""
+        return Unsupported(f"{self.runtime} does not {what} what {self.exporter} wrote: {words(error)}")
+
+    def feed(self, batches: Mapping[str, np.ndarray]) -> None:
+        self.stream = Stream(self.ready(batches))
+
+    def reset(self, tensors: Mapping[str, np.ndarray]) -> None:
+        self._export(tensors)
+        self.stream.taken = 0
+
+    def penalty(self) -> float:
+        return 0.0
+
+    def state(self) -> State:
+        """The source's: its weights are what was exported."""
+        return State(self.source.state().tensors, {}, None)
+
+    def steps_done(self) -> int:
+        return self.stream.taken
+
+
+def words(error: BaseException) -> str:
+    """What an error's first cause says: its first two lines, without colours and places in the code."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    plain = re.sub(r"\x1b\[\d*m", "", str(error)) or type(error).__name__
+    lines = [line.strip() for line in plain.splitlines()]
+    said = [line for line in lines if line and not line.startswith(("in user code", 'File "', "%", "graph("))]
+    return " ".join(said[:2])[:WORDS]
