@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from framebench.dataset import Result
-from framebench.pages import compare, figures
+from framebench.pages import figures
 from framebench.pages.chart import failure_text
 from framebench.pages.compiling import ratio_and_interval
 from framebench.pages.evidence import Evidence, Group
@@ -37,20 +37,20 @@ def _exported(group: Group) -> list[Result]:
 
 
 def _matrix(groups: list[Group]) -> Table:
-    """Cases by exporters: how many times the framework's own speed, or that it failed."""
+    """Exporters by cases: how many times the framework's own speed, or that it failed."""
     shown = {result.contender.slug: result.contender for group in groups for result in _exported(group)}
     order = [one.name for one in stacks()]
-    columns = sorted(shown.values(), key=lambda contender: (order.index(contender.stack), contender.slug))
+    made = [{result.contender.slug: result for result in _exported(group)} for group in groups]
     rows = []
-    for group in groups:
-        made = {result.contender.slug: result for result in _exported(group)}
-        row = [Cell(group.short_title, href=f"#{group.anchor}")]
-        row += [_outcome(made.get(contender.slug), group) for contender in columns]
-        rows.append(row)
-    return Table([_("Model"), *map(_column, columns)], rows)
+    for contender in sorted(shown.values(), key=lambda one: (order.index(one.stack), one.slug)):
+        outcomes = [
+            _outcome(found.get(contender.slug), group) for found, group in zip(made, groups, strict=True)
+        ]
+        rows.append([Cell(_form(contender), stack=contender.stack), *outcomes])
+    return Table([_("Exported"), *(group.short_title for group in groups)], rows)
 
 
-def _column(contender: Contender) -> str:
+def _form(contender: Contender) -> str:
     """``PyTorch, ONNX Runtime``: where a model is from, and what it has become."""
     known = info(contender.stack)
     assert isinstance(known, ExportInfo)
@@ -111,7 +111,8 @@ def _case(group: Group) -> CaseView:
         _("Load"),
         _("First step"),
     ]
-    return CaseView(compare.heading(group), group.anchor, Table(head, rows), failures)
+    title = f"{group.short_title} – {group.place}"
+    return CaseView(title, group.anchor, Table(head, rows), failures)
 
 
 def _nearest(result: Result) -> str:

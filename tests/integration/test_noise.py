@@ -69,6 +69,44 @@ def test_the_coarsest_run_rounds_as_wide_as_a_tolerance_is(round_off: Any) -> No
     assert 3.5 < off(coarsest=True) / off() < 4.5  # MULTIPLE of bf16 is 4
 
 
+def test_a_sum_in_bf16_is_added_up_by_pairs_and_what_cancels_leaves_roundings(round_off: Any) -> None:
+    import torch
+
+    value = torch.randn(6, 33, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for dim, keep in (((0, 1), False), ((1,), True), ((0, 1, 2), False)):
+        exact = value.sum(dim, keepdim=keep)
+        with round_off("bf16", 1):
+            found = value.sum(dim, keepdim=keep)
+        with round_off("fp32", 1):
+            fine = value.sum(dim, keepdim=keep)
+        assert found.shape == exact.shape
+        added = 2.0**-9 * value.abs().sum(dim, keepdim=keep)  # each pair is off by half a step at most
+        assert ((found - exact).abs() <= 9 * added).all() and (found - exact).abs().max() > 2.0**-9
+        assert ((fine - exact).abs() <= 2.0**-23 * exact.abs()).all()
+    with round_off("bf16", 1):
+        assert torch.arange(6).reshape(2, 3).sum((0,)).tolist() == [3, 5, 7]
+        assert torch.zeros(3, 0, dtype=torch.float64).sum((1,)).tolist() == [0, 0, 0]
+
+
+def test_updates_of_one_kind_share_their_spread() -> None:
+    require("frameworks", importlib.util.find_spec("torch") is not None, "torch is not installed")
+    import numpy as np
+
+    from harness.gate.compute import Trajectory, measured
+
+    ones = {name: np.ones(4) for name in ("a.gamma", "b.gamma", "a.beta")}
+    exact = Trajectory([1.0], {}, {}, ones)
+    off = {"a.gamma": 1.02, "b.gamma": 1.0, "a.beta": 1.01}
+    runs = [Trajectory([1.0], {}, {}, {name: array * off[name] for name, array in ones.items()})]
+    apart = measured("bf16", exact, runs, ones, exact)
+    alike = measured("bf16", exact, runs, ones, exact, alike=True)
+    assert apart["updates b.gamma"] < 0.01 < apart["updates a.gamma"] == alike["updates a.gamma"]
+    assert (
+        alike["updates b.gamma"] == alike["updates a.gamma"]
+        and alike["updates a.beta"] == apart["updates a.beta"]
+    )
+
+
 def test_losses_are_sure_until_a_run_has_another(round_off: Any) -> None:
     from harness.gate.compute import before_it_tips
 

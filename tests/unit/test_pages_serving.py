@@ -47,9 +47,9 @@ def texts(row: Any) -> list[str]:
 
 def test_the_matrix_has_the_ratio_to_the_source_and_what_fails(evidence: Evidence) -> None:
     table = serving.view(evidence)["matrix"]
-    assert table.head[1:] == ["JAX, ONNX Runtime", "PyTorch, ONNX Runtime"]
-    (row,) = table.rows
-    by_source = dict(zip(table.head, row, strict=True))
+    assert len(table.head) == 2 and "convstack" in table.head[1]
+    assert [row[0].text for row in table.rows] == ["JAX, ONNX Runtime", "PyTorch, ONNX Runtime"]
+    by_source = {row[0].text: row[1] for row in table.rows}
     assert by_source["JAX, ONNX Runtime"].text == "fails" and "fb-no" in by_source["JAX, ONNX Runtime"].css
     assert 3.8 < float(by_source["PyTorch, ONNX Runtime"].text.rstrip("×")) < 4.2
     assert by_source["PyTorch, ONNX Runtime"].href is not None and by_source[
@@ -65,7 +65,7 @@ def test_each_case_has_the_files_facts_and_the_words_of_what_failed(evidence: Ev
     assert [name.startswith("ONNX Runtime, from JAX") for name, _said in case.failures] == [True]
     assert WORDS in case.failures[0][1]
     text = page(ROOT / "site" / "templates", "serving.md.j2", **serving.view(evidence))
-    assert WORDS in text and 'href="#' in text
+    assert WORDS in text
 
 
 def test_an_export_without_its_source_beside_it_runs_and_has_no_ratio(tmp_path: Path) -> None:
