@@ -15,9 +15,10 @@ import pytest
 
 from framebench.records.versions import decode_record, encode_spec
 from harness import flags, frameworks
+from harness.frameworks.exported import is_exported
 from harness.record import RECORD_VERSION, Contender, Record, TrialSpec
 from harness.thread_pools import TEAMS
-from tests.integration.test_gate_frameworks import PLAINEST, STACKS, slow
+from tests.integration.test_gate_frameworks import EXPORTED, PLAINEST, STACKS, slow
 from tests.requirement import require
 from tests.unit.test_harness_trials import spec
 
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.frameworks
 CONTENDERS = [
     Contender(stack=name, mode=mode, variant=variant)
     for name, info in STACKS.items()
+    if not is_exported(info)
     for mode, variants in info.modes.items()
     for variant in dict.fromkeys((variants[0], variants[-1]))
 ]
@@ -96,6 +98,14 @@ def test_timing_of_inference(contender: Contender, cache: Path) -> None:
     record = run(spec(task="infer"), contender, cache)
     timed_as_it_should_be(record)
     assert record.timing is not None and record.timing.latency is not None
+
+
+@pytest.mark.parametrize("contender", parameters(EXPORTED))
+def test_timing_of_what_was_exported(contender: Contender, cache: Path) -> None:
+    record = run(spec(task="infer"), contender, cache)
+    timed_as_it_should_be(record)
+    facts = record.settings.compile if record.settings else {}
+    assert facts["exporter"] and facts["file_bytes"] and "load_ms" in facts
 
 
 def timed_as_it_should_be(record: Record) -> None:
