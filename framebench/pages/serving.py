@@ -11,7 +11,7 @@ from framebench.pages.compiling import ratio_and_interval
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _, family, info, mode_name, result_name, stack_name, stacks
-from harness.frameworks.exported import ExportInfo, is_exported, source_contender
+from harness.frameworks.exported import ExportInfo, is_exported
 from harness.record import Contender
 
 NUM = "fb-num"
@@ -69,11 +69,10 @@ def _outcome(result: Result | None, group: Group) -> Cell:
 
 
 def _over_native(result: Result, group: Group) -> Any:
-    """Against the source stack in its plainest form; null where that was not timed beside it."""
+    """Against the source stack at its best, the fastest of its contenders; null where none was timed beside it."""
     known = info(result.contender.stack)
     assert isinstance(known, ExportInfo)
-    slug = source_contender(known).slug
-    native = next((one for one in group.timed if one.contender.slug == slug), None)
+    native = next((one for one in group.timed if one.contender.stack == known.source), None)
     return group.against.get(native.label, {}).get(result.id) if native else None
 
 

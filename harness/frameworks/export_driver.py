@@ -97,10 +97,11 @@ class ExportDriver:
 
 
 def words(error: BaseException) -> str:
-    """What an error's first cause says: its first two lines, without colours and places in the code."""
+    """What an error's first cause says, in one line: the error that a traceback in it ends with, else its first two
+    lines."""
     while error.__cause__ is not None:
         error = error.__cause__
     plain = re.sub(r"\x1b\[\d*m", "", str(error)) or type(error).__name__
-    lines = [line.strip() for line in plain.splitlines()]
-    said = [line for line in lines if line and not line.startswith(("in user code", 'File "', "%", "graph("))]
-    return " ".join(said[:2])[:WORDS]
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    ends = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
+    return (ends[-1] if ends else " ".join(lines[:2]))[:WORDS]

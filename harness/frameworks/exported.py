@@ -40,5 +40,5 @@ def refusal(stack: StackInfo, task: Task) -> str | None:
     if not isinstance(stack, ExportInfo) or task in stack.tasks:
         return None
     if task == "train":
-        return f"{stack.title} runs exported models, and does not train them"
-    return f"{stack.title} has no exporter for {task}: the cache of a model is not exported yet"
+        return f"{stack.title}: an exported model is run, and does not train"
+    return f"{stack.title}: there is no exporter for {task}, whose cache is not exported yet"

@@ -25,6 +25,7 @@ import numpy as np
 
 from harness import frameworks, workloads
 from harness.frameworks import Driver, Stack, State
+from harness.frameworks.exported import NO_FLOAT64
 from harness.gate.check import EXACT, check
 from harness.record import Case, Contender
 from harness.workloads import Job
@@ -437,6 +438,8 @@ def survive(mutant: Mutant, case: Case, contender: Contender, stack: Stack) -> C
 
 def _excuse(mutant: Mutant, stack: Stack) -> str | None:
     """Why a fault as small as this one is hidden by the rounding of a stack that is not float64 throughout."""
+    if mutant.seen_in_float64 and stack.info.float64_floor == NO_FLOAT64:
+        return f"{stack.info.title} computes nothing in float64"
     if "layers" in mutant.seen_in_float64 and stack.info.float64_floor > EXACT:
         return f"some layers of {stack.info.title} compute in fp32 inside and leave {stack.info.float64_floor:.0e}"
     if "optimizer" in mutant.seen_in_float64 and not stack.info.float64_optimizer:

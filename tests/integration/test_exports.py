@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,15 @@ def test_a_program_that_gives_other_bits_stops_the_trial(
     off = lambda inputs: {name: array + np.float32(1e-6) for name, array in honest(inputs).items()}  # noqa: E731
     monkeypatch.setattr(driver, "program", off)
     with pytest.raises(RuntimeError, match=r"the C\+\+ program gives other logits"):
-        driver.run(1)
+        driver.reset({name: array * np.float32(0.5) for name, array in driver.job.weights.items()})
+
+
+def test_the_program_is_never_run_under_the_clock(libtorch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = in_cpp(libtorch, "mlp")
+    monkeypatch.setattr(driver, "program", None)
+    driver.reset(driver.job.weights)
+    driver.run(2)
+    assert driver.steps_done() == 2
 
 
 def test_the_program_says_what_it_cannot_do(libtorch: Any, tmp_path: Path) -> None:
@@ -164,10 +173,72 @@ def test_the_program_says_what_it_cannot_do(libtorch: Any, tmp_path: Path) -> No
         ([], "PACKAGE OUT THREADS INPUT... are needed"),
         ([str(tmp_path / "none.pt2"), "o", "1", f"f32:4x8x8:{tmp_path / 'short'}"], "open"),
         ([str(driver.path), "o", "1", f"f32:4x8x8:{tmp_path / 'short'}"], "short does not hold 4x8x8 values"),
+        (
+            [str(driver.path), "o", "1", f"f16:1x1:{tmp_path / 'short'}"],
+            "is not f32:SHAPE:FILE or i64:SHAPE:FILE",
+        ),
     ):
         done = subprocess.run([program, *given], capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert done.stderr.startswith("program: ") and said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_program_hands_on_what_libtorch_says(libtorch: Any, tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(np.float32(1).tobytes())
+    driver = in_cpp(libtorch, "mlp")  # whose folder holds the file
+    command = [str(libtorch.binaries / "program"), str(driver.path), "o", "1"]
+    given = f"f32:1x1:{tmp_path / 'one'}"
+    done = subprocess.run([*command, given], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.startswith("program: ")
+    assert "cannot be multiplied" in done.stderr
+
+
+def test_the_library_says_what_it_cannot_do(libtorch: Any) -> None:
+    driver = in_cpp(libtorch, "mlp")
+    driver.library.package_clear(driver.package)
+    with pytest.raises(
+        Unsupported, match=r"libtorch does not run what torch\.jit\.trace wrote: no batch was given"
+    ):
+        driver.run(1)
+
+
+@pytest.mark.parametrize("module", ["onnxscript", "onnxruntime"])
+def test_an_exporter_or_a_runtime_that_is_not_installed_is_named_with_the_mend(module: str) -> None:
+    require("frameworks", importlib.util.find_spec("torch") is not None, "torch is not installed")
+    code = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "from harness import frameworks\n"
+        f"try: frameworks.load({STACK!r})\n"
+        "except frameworks.Unsupported as refused: print(refused.reason, '-', refused.mend)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(f"{module} is not installed in this interpreter - run it in its image"), (
+        done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            'in user code:\n  File "a.py", line 3, in f\n    x\n\n    TypeError: Expected int32\n',
+            "TypeError: Expected int32",
+        ),
+        ("\x1b[1mfirst\x1b[0m\n\nsecond\nthird", "first second"),
+        (
+            "The following operation failed.\nTraceback of TorchScript (most recent call last):\n  a\n"
+            "RuntimeError: The size of tensor a (3) must match\n",
+            "RuntimeError: The size of tensor a (3) must match",
+        ),
+        ("", "ValueError"),
+    ],
+)
+def test_an_error_is_said_in_one_line(said: str, shown: str) -> None:
+    from harness.frameworks.export_driver import words
+
+    error = RuntimeError("an advice to its developers")
+    error.__cause__ = ValueError(said)
+    assert words(error) == shown
 
 
 @pytest.mark.parametrize("descending", [True, False])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 from typing import Any
 
+import markdown
 import msgspec
 import pytest
 
@@ -66,6 +69,25 @@ def test_each_case_has_the_files_facts_and_the_words_of_what_failed(evidence: Ev
     assert WORDS in case.failures[0][1]
     text = page(ROOT / "site" / "templates", "serving.md.j2", **serving.view(evidence))
     assert WORDS in text
+
+
+def test_the_source_is_taken_at_its_best(tmp_path: Path) -> None:
+    compiled = msgspec.structs.replace(TORCH, mode="compiled")
+    times = {TORCH.slug: 80e6, compiled.slug: 40e6, TENSORFLOW.slug: 10e6, RUNS.slug: 20e6}
+    for record in make_trials([TORCH, compiled, TENSORFLOW, RUNS], [INFER], step_ns=times):
+        store.write(record, tmp_path)
+    (row,) = serving.view(gather(ROOT, dataset.load([tmp_path])))["matrix"].rows
+    assert 1.9 < float(row[1].text.rstrip("×")) < 2.1
+
+
+def test_words_are_shown_as_they_were_said(tmp_path: Path) -> None:
+    said = "no <op> for L['inputs'][0].size()[0] in *this* __model__ | `x`"
+    store.write(make_failed("unsupported", said, kind="parity", case=INFER, contender=FAILS), tmp_path)
+    text = page(
+        ROOT / "site" / "templates", "serving.md.j2", **serving.view(gather(ROOT, dataset.load([tmp_path])))
+    )
+    shown = markdown.markdown(text.partition("---\n")[2], extensions=["attr_list", "tables"])
+    assert said in html.unescape(re.sub(r"<[^>]*>", "", shown))
 
 
 def test_an_export_without_its_source_beside_it_runs_and_has_no_ratio(tmp_path: Path) -> None:

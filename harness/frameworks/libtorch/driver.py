@@ -1,8 +1,8 @@
 """How a model is run by libtorch in C++; ``export_driver.py`` has what all exported models share.
 
 ``package.cpp`` is the code that is timed: the harness hands it the batches once and then says how many steps. The same
-code in ``program.cpp`` is a program without Python; after each export it runs the first batch in a process of its own,
-and what it writes must be what the library gives, bit for bit.
+code in ``program.cpp`` is a program without Python; after each export, outside the clock, it runs the first batch in a
+process of its own, and what it writes must be what the library gives, bit for bit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 
 from harness.cores import cores_allowed
 from harness.frameworks.export_driver import ExportDriver, Facts
-from harness.frameworks.libtorch.stack import library
+from harness.frameworks.libtorch.binaries import library
 from harness.frameworks.torch.forward import Forward, open_batch, traced_inputs
 from harness.workloads import Job
 
@@ -32,13 +32,13 @@ class LibtorchDriver(ExportDriver):
 
     runtime = "libtorch"
     path: Path  # of what was exported last
-    proved: bool  # by the program
 
     def __init__(self, job: Job, stack: Any) -> None:
         self.exporter = NAMES[stack.variant]
         self.library, self.package = library(stack.binaries), None
         self.folder = tempfile.TemporaryDirectory(prefix="libtorch-", ignore_cleanup_errors=True)
         super().__init__(job, stack)
+        self._prove()
 
     def write(self) -> tuple[Path, Facts]:
         inputs, module = traced_inputs(self.source), Forward(self.source)
@@ -57,7 +57,7 @@ class LibtorchDriver(ExportDriver):
         self.package = self.library.package_load(str(written).encode(), cores_allowed())
         if not self.package:
             raise RuntimeError(self._said())
-        self.path, self.proved = written, False
+        self.path = written
 
     def ready(self, batches: Mapping[str, np.ndarray]) -> list[tuple[np.ndarray, ...]]:
         columns = [
@@ -85,6 +85,7 @@ class LibtorchDriver(ExportDriver):
         super().reset(tensors)
         if self.exported != before:  # another package has no batches yet
             self.stream.batches = self.ready(self.given)
+            self._prove()
 
     def feed(self, batches: Mapping[str, np.ndarray]) -> None:
         self.given = batches
@@ -94,8 +95,6 @@ class LibtorchDriver(ExportDriver):
 
     def run(self, n: int) -> int:
         """The number of outputs, which stay in the library until they are asked for."""
-        if not self.proved:
-            self._prove()
         if self.library.package_run(self.package, self.stream.taken, n):
             raise self.refused("run", RuntimeError(self._said()))
         self.stream.taken += n
@@ -120,7 +119,6 @@ class LibtorchDriver(ExportDriver):
 
     def _prove(self) -> None:
         """The program without Python, in a process of its own, gives what the library gives for the first batch."""
-        self.proved = True
         if self.library.package_run(self.package, 0, 1):
             raise self.refused("run", RuntimeError(self._said()))
         expected = self.outputs(0)

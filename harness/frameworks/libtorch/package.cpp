@@ -93,6 +93,7 @@ int package_feed(void* package, int batch, const void* data, int whole, const in
 int package_run(void* package, int64_t first, int64_t n) {
   return guarded([&] {
     auto& one = own(package);
+    TORCH_CHECK(!one.batches.empty(), "no batch was given");
     for (int64_t step = first; step < first + n; ++step) one.outputs = one.run(one.batches[step % one.batches.size()]);
   });
 }
@@ -103,7 +104,8 @@ int package_outputs(void* package) { return static_cast<int>(own(package).output
 const float* package_output(void* package, int index, int64_t* shape, int* dimensions) {
   const float* data = nullptr;
   guarded([&] {
-    auto& one = own(package).outputs[index];
+    auto& one = own(package).outputs.at(index);
+    TORCH_CHECK(one.dim() <= 8, "output ", index, " has more than 8 axes");
     one = one.to(at::kFloat).contiguous();
     *dimensions = static_cast<int>(one.dim());
     for (int axis = 0; axis < one.dim(); ++axis) shape[axis] = one.size(axis);

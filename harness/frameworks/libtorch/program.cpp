@@ -31,6 +31,7 @@ int main(int count, char** given) {
     std::getline(parts, type, ':');
     std::getline(parts, shape_text, ':');
     std::getline(parts, path);
+    if (type != "f32" && type != "i64") return failed(input + " is not f32:SHAPE:FILE or i64:SHAPE:FILE");
     std::vector<int64_t> shape;
     std::stringstream axes(shape_text);
     size_t values = 1;

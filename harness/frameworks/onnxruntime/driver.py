@@ -7,7 +7,6 @@ the source's driver.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +15,6 @@ import numpy as np
 import onnxruntime
 
 from harness.frameworks.export_driver import ExportDriver, Facts
-from harness.frameworks.exported import source_of
 from harness.workloads import Job
 
 DTYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
@@ -33,9 +31,7 @@ class OnnxRuntimeDriver(ExportDriver):
     runtime = "ONNX Runtime"
 
     def __init__(self, job: Job, stack: Any) -> None:
-        framework = source_of(stack.info).framework
-        self.writer: Any = importlib.import_module(f"harness.frameworks.onnxruntime.from_{framework}")
-        self.exporter = self.writer.NAME
+        self.writer, self.exporter = stack.writer, stack.writer.NAME
         super().__init__(job, stack)
 
     def write(self) -> tuple[bytes, Facts]:
