@@ -193,8 +193,11 @@ def measured(
     """
     found: dict[str, float] = {}
     multiple, least = MULTIPLE[precision], LEAST[precision]
+    spread = 0.0
     for step, loss in enumerate(exact.losses):
-        spread = max(abs(run.losses[step] - loss) for run in runs)
+        # Errors add up: that a few runs happened to meet again at a later loss makes nobody surer of it. Without it
+        # gpt's eleventh loss in bf16 was held five times closer than the first, and PyTorch was refused.
+        spread = max(spread, *(abs(run.losses[step] - loss) for run in runs))
         allowed = max(multiple * spread, least * max(1.0, abs(loss)))
         found[f"loss {step + 1}"] = allowed + abs(bent.losses[step] - loss)
     for name, arrays in exact.outputs.items():

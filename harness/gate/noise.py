@@ -28,7 +28,9 @@ from harness.record import Precision
 SIGNIFICAND: dict[Precision, int] = {"fp32": 24, "tf32": 11, "bf16": 8}  # bits, the hidden one too
 RUNS = 6
 SHAPE_RUNS = 3  # of a timed shape, which is large and compared by losses and outputs alone
-MULTIPLE: dict[Precision, float] = {"fp32": 45.0, "tf32": 4.0, "bf16": 4.0}  # of the largest spread
+# Of the largest spread. The most that a right implementation was found to need in fp32 is 48 (Keras on TensorFlow, the
+# gradient of a bias in convstack: a sum over all places of an image, which is rounded once here).
+MULTIPLE: dict[Precision, float] = {"fp32": 64.0, "tf32": 4.0, "bf16": 4.0}
 
 # What only hands on or picks values rounds nothing.
 _EXACT = (

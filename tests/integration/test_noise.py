@@ -111,6 +111,17 @@ def test_updates_of_one_kind_share_their_spread() -> None:
     )
 
 
+def test_no_loss_is_held_closer_than_one_before_it() -> None:
+    """Three runs that happened to meet again at the third loss."""
+    require("frameworks", importlib.util.find_spec("torch") is not None, "torch is not installed")
+    from harness.gate.compute import Trajectory, measured
+
+    exact = Trajectory([4.0, 3.0, 2.0], {}, {}, {})
+    runs = [Trajectory([4.001, 3.01, 2.0001], {}, {}, {})]
+    found = measured("bf16", exact, runs, {}, exact)
+    assert found["loss 1"] < found["loss 2"] == found["loss 3"] == pytest.approx(0.04)
+
+
 def test_losses_are_sure_until_a_run_has_another(round_off: Any) -> None:
     from harness.gate.compute import before_it_tips
 
