@@ -96,7 +96,7 @@ def test_updates_of_one_kind_share_their_spread() -> None:
     require("frameworks", importlib.util.find_spec("torch") is not None, "torch is not installed")
     import numpy as np
 
-    from harness.gate.compute import Trajectory, measured
+    from harness.gate.tolerances import Trajectory, measured
 
     ones = {name: np.ones(4) for name in ("a.gamma", "b.gamma", "a.beta")}
     exact = Trajectory([1.0], {}, {}, ones)
@@ -114,7 +114,7 @@ def test_updates_of_one_kind_share_their_spread() -> None:
 def test_no_loss_is_held_closer_than_one_before_it() -> None:
     """Three runs that happened to meet again at the third loss."""
     require("frameworks", importlib.util.find_spec("torch") is not None, "torch is not installed")
-    from harness.gate.compute import Trajectory, measured
+    from harness.gate.tolerances import Trajectory, measured
 
     exact = Trajectory([4.0, 3.0, 2.0], {}, {}, {})
     runs = [Trajectory([4.001, 3.01, 2.0001], {}, {}, {})]
@@ -123,7 +123,7 @@ def test_no_loss_is_held_closer_than_one_before_it() -> None:
 
 
 def test_losses_are_sure_until_a_run_has_another(round_off: Any) -> None:
-    from harness.gate.compute import before_it_tips
+    from harness.gate.tolerances import before_it_tips
 
     exact = [4.0, 2.0, 0.5, 0.25]
     near = [4.0, 2.001, 0.5009, 0.25]  # within 0.1 % of a loss, or of 1
