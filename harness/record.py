@@ -17,7 +17,8 @@ RECORD_VERSION = 3
 
 TrialKind = Literal["parity", "timing", "memory", "cold-start", "ceiling"]
 UNTIMED: tuple[TrialKind, ...] = ("parity", "memory")  # no clock: they may run beside each other
-Task = Literal["train", "infer", "prefill", "decode", "load", "call"]
+Task = Literal["train", "infer", "backbone", "rpn", "roi", "prefill", "decode", "load", "call"]
+PHASES: tuple[Task, ...] = ("backbone", "rpn", "roi")  # parts of inference, each by itself
 Precision = Literal["fp32", "tf32", "bf16"]
 Mode = Literal["eager", "compiled"]
 Status = Literal[

@@ -21,7 +21,7 @@ from framebench.records.identity import group_key
 from framebench.statistics.verdict import SMALLEST_MEANINGFUL
 from harness import frameworks
 from harness.frameworks.exported import is_exported
-from harness.record import Task
+from harness.record import PHASES, Task
 
 State = Literal["answered", "too few rounds", "no quiet host", "not measured"]
 Relation = Literal["fastest", "level", "too close to call", "no verdict"]
@@ -37,7 +37,8 @@ class Question(NamedTuple):
 
 
 def asked(cases: Sequence[CaseComparison]) -> list[Question]:
-    """Every task of a workload that was tried: timed ones first, larger presets first, in the order of tasks."""
+    """Every task of a workload that was tried, but for phases: timed ones first, larger presets first, in the order of
+    tasks."""
     tasks = list(get_args(Task))
 
     def rank(question: Question) -> tuple[bool, int, str, int]:
@@ -45,7 +46,8 @@ def asked(cases: Sequence[CaseComparison]) -> list[Question]:
         size = _size(case.case.preset) if case else len(PRESETS)
         return case is None or not timed(case), size, question.workload, tasks.index(question.task)
 
-    return sorted({Question(case.case.workload, case.case.task) for case in cases}, key=rank)
+    tried = {Question(one.case.workload, one.case.task) for one in cases if one.case.task not in PHASES}
+    return sorted(tried, key=rank)
 
 
 @dataclass(frozen=True, slots=True)

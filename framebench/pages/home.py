@@ -13,6 +13,7 @@ from framebench.pages.evidence import Evidence
 from framebench.pages.words import _, all_of, common_unit, families, rate_unit
 from framebench.pages.workload import summary
 from harness import workloads
+from harness.record import PHASES
 
 __all__ = ["Question", "Scenario", "scenario", "view"]
 
@@ -50,12 +51,13 @@ def view(evidence: Evidence) -> dict[str, Any]:
 
 
 def declared() -> list[Question]:
-    """Every task of every workload there is."""
+    """Every task of every workload there is, but for phases."""
     return [
         Question(name, task)
         for name in workloads.names()
         if name not in workloads.broken()
         for task in workloads.get(name).tasks
+        if task not in PHASES
     ]
 
 

@@ -105,6 +105,9 @@ def contender_name(contender: Contender) -> str:
 TASKS = {
     "train": _("training"),
     "infer": _("inference"),
+    "backbone": _("its backbone alone"),
+    "rpn": _("its proposals alone"),
+    "roi": _("its second stage alone"),
     "prefill": _("reading a prompt"),
     "decode": _("generating, token by token"),
     "load": _("loading data"),

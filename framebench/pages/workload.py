@@ -9,6 +9,8 @@ from framebench.pages import compare, figures, learning, source, specification
 from framebench.pages.chart import Chart, chart
 from framebench.pages.compiling import compiling_table, loop_table
 from framebench.pages.evidence import Evidence, Group
+from framebench.pages.phases import phases_table
+from framebench.pages.pictures import pictures_of
 from framebench.pages.source import SourceFile
 from framebench.pages.views import Cell, Plot, Table
 from framebench.pages.words import _, families, result_name
@@ -21,6 +23,7 @@ class CaseView(NamedTuple):
     title: str
     note: str
     chart: Chart
+    phases: Table
     loop: Table
     compiling: Table
     utilization: Table
@@ -70,7 +73,8 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "name": name,
         "summary": summary(evidence.root, name),
         "description": text.partition("\n")[2].strip(),
-        "cases": [_case(group) for group in groups],
+        "cases": [_case(group, groups) for group in groups],
+        "pictures": pictures_of(name),
         "sources": _files(evidence.root, name),
         "spec_file": spec,
         **specification.view(name),
@@ -101,12 +105,13 @@ def _files(root: Path, name: str) -> list[SourceFile]:
     return [one for one in every if one is not None]
 
 
-def _case(group: Group) -> CaseView:
+def _case(group: Group, groups: list[Group]) -> CaseView:
     learned = learning.group_table(group, "../../")
     return CaseView(
         title=compare.heading(group),
         note=compare.note(group),
         chart=chart(group, "../../"),
+        phases=phases_table(group, groups, "../../"),
         loop=loop_table(group, "../../"),
         compiling=compiling_table(group, "../../"),
         utilization=_utilization(group, "../../"),

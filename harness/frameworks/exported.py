@@ -6,7 +6,7 @@ import math
 
 from harness import frameworks
 from harness.frameworks import StackInfo
-from harness.record import Contender, Task
+from harness.record import PHASES, Contender, Task
 
 NO_FLOAT64 = math.inf  # as a stack's ``float64_floor``: it computes nothing in float64
 
@@ -41,4 +41,6 @@ def refusal(stack: StackInfo, task: Task) -> str | None:
         return None
     if task == "train":
         return f"{stack.title}: an exported model is run, and does not train"
+    if task in PHASES:
+        return f"{stack.title}: the whole model is exported, not its {task} alone"
     return f"{stack.title}: there is no exporter for {task}, whose cache is not exported yet"

@@ -18,7 +18,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 import numpy as np
@@ -27,7 +27,7 @@ from harness import frameworks, workloads
 from harness.frameworks import Driver, Stack, State
 from harness.frameworks.exported import NO_FLOAT64
 from harness.gate.check import EXACT, check
-from harness.record import Case, Contender
+from harness.record import Case, Contender, Task
 from harness.workloads import Job
 from harness.workloads.specification import SGD, AdamW, WarmupCosine
 
@@ -39,7 +39,7 @@ class Mutant(NamedTuple):
     name: str
     job: Callable[[Job], Job | None] = lambda job: job
     wrap: Callable[[Any, Job], Any] = lambda driver, job: driver
-    tasks: tuple[str, ...] = ("train", "infer", "prefill", "decode")
+    tasks: tuple[Task, ...] = get_args(Task)
     seen_in_float64: tuple[Literal["layers", "optimizer"], ...] = ()
 
 
@@ -285,10 +285,14 @@ def keeps(what: str) -> Callable[[Any, Job], Any]:
 
 
 def rearranged(driver: Any, job: Job) -> Any:
-    """A kernel's rows in another order, loaded so and read back straight: a wrong flatten order, a transposed
-    kernel."""
+    """A kernel's rows in another order: a wrong flatten order, a transposed kernel."""
     name = max((n for n, one in job.workload.tensors(job.preset).items() if n.endswith("kernel")), key=len)
     order = np.random.Generator(np.random.Philox(1)).permutation(job.weights[name].shape[-2])
+    return with_rows(driver, name, order)
+
+
+def with_rows(driver: Any, name: str, order: np.ndarray) -> Any:
+    """One kernel's rows are in this order, loaded so and read back straight."""
     back = np.argsort(order)
 
     def reset(tensors: Mapping[str, np.ndarray]) -> None:
@@ -334,7 +338,14 @@ def in_disguise(precision: str) -> Callable[[Job], Job | None]:
     return mutate
 
 
-TRAIN = ("train",)
+TRAIN: tuple[Task, ...] = ("train",)
+EVERY_LAYER: tuple[Task, ...] = (
+    "train",
+    "infer",
+    "backbone",
+    "prefill",
+    "decode",
+)  # other phases call few of them
 MUTANTS = (
     Mutant(
         "learning rate 0.001 % off",
@@ -360,9 +371,12 @@ MUTANTS = (
     Mutant("schedule one step late", optimizer(schedule=late), tasks=TRAIN),
     Mutant("SGD for AdamW", momentum_for_adam, tasks=TRAIN),
     Mutant(
-        "epsilon of the norms 0.1 % off", preset("epsilon", lambda e: e * 1.001), seen_in_float64=("layers",)
+        "epsilon of the norms 0.1 % off",
+        preset("epsilon", lambda e: e * 1.001),
+        tasks=EVERY_LAYER,
+        seen_in_float64=("layers",),
     ),
-    Mutant("epsilon 1e-3 for 1e-5", preset("epsilon", lambda e: 1e-3)),
+    Mutant("epsilon 1e-3 for 1e-5", preset("epsilon", lambda e: 1e-3), tasks=EVERY_LAYER),
     Mutant("momentum of BatchNorm 0.9001 for 0.9", preset("momentum", lambda m: m + 1e-4), tasks=TRAIN),
     Mutant(
         "momentum of BatchNorm in the other convention", preset("momentum", lambda m: 1.0 - m), tasks=TRAIN
@@ -381,7 +395,7 @@ MUTANTS = (
     Mutant("two steps for one", wrap=double),
     Mutant("reset keeps the batch", wrap=keeps("cursor")),
     Mutant("reset keeps the buffers", has_buffers, keeps("buffers"), tasks=TRAIN),
-    Mutant("rows of a kernel in another order", wrap=rearranged),
+    Mutant("rows of a kernel in another order", wrap=rearranged, tasks=EVERY_LAYER),
     Mutant("bf16 in disguise", in_disguise("bf16")),
     Mutant("fp32 in disguise", in_disguise("fp32")),
 )

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -191,6 +191,7 @@ class Gate(_Value, frozen=True, kw_only=True):
 @dataclass(frozen=True)
 class Learning:
     """Training that is followed to an end: after every ``steps(preset, batch)`` steps ``score`` looks at the weights.
+    It goes through ``draws`` draws of batches in turn: what a trial is timed on may be too few to learn from.
 
     ``measure`` names the score; ``target`` is reached at or above it (``higher``), else at or below.
     """
@@ -200,11 +201,35 @@ class Learning:
     steps: Callable[[Any, int], int]
     score: Callable[[Any, Arrays], float]
     higher: bool = True
+    draws: int = 1
+
+
+class Box(NamedTuple):
+    """Corners in pixels, what is in it, and how sure a model is; null for what is truly there."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    name: str
+    score: float | None = None
+
+
+class Example(NamedTuple):
+    """An image (H, W, 3) uint8 for readers to look at, with what is there and what trained weights find."""
+
+    image: np.ndarray
+    there: list[Box]
+    found: list[Box]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """The specification. ``presets`` hold every number that a size of the workload has; functions get a preset."""
+    """The specification. ``presets`` hold every number that a size of the workload has; functions get a preset.
+
+    ``stored``: the weights that a preset starts from, whatever the seed, where they are not drawn; else null.
+    ``examples`` are for the workload's page.
+    """
 
     name: str
     presets: Mapping[str, Any]
@@ -220,10 +245,15 @@ class Workload:
     data_facts: Mapping[str, Any] = field(default_factory=dict)
     flops_causal: Callable[[Any, int, Task], int] | None = None
     learning: Learning | None = None
+    stored: Callable[[Any], Arrays | None] | None = None
+    examples: Callable[[], list[Example]] | None = None
     decisions: Mapping[str, Any] = field(default_factory=dict)
 
     def weights(self, preset: Any, seed: int) -> dict[str, np.ndarray]:
         """Initial fp32 values of every tensor, weights and buffers, by canonical name."""
+        stored = self.stored(preset) if self.stored else None
+        if stored is not None:
+            return dict(stored)
         return {
             name: philox.uniform(self.name, name, seed, tensor.shape, tensor.a)
             if tensor.a
@@ -240,6 +270,10 @@ class Workload:
             if name not in given
         }
 
+    def is_image(self, name: str) -> bool:
+        """Whether an input, or an output of the same name, is an image: each framework has its own order of axes."""
+        return name in self.inputs and self.inputs[name].axes == "NHWC"
+
     def _drawn(self, name: str, one: Input, shape: tuple[int, ...], preset: Any, seed: int) -> np.ndarray:
         if isinstance(one.draw, Uniform):
             return philox.uniform(self.name, name, seed, shape, one.draw.a)
@@ -253,7 +287,9 @@ class Workload:
 
     def config(self, preset: Any) -> dict[str, Any]:
         """Everything that defines the work at this preset, JSON-able."""
-        return {
+        stored = self.stored(preset) if self.stored else None
+        started = {} if stored is None else {"stored": philox.digest(stored)}
+        return started | {
             "workload": self.name,
             "preset": preset._asdict() if hasattr(preset, "_asdict") else vars(preset),
             "inputs": msgspec.to_builtins(self.inputs),

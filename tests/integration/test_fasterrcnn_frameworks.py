@@ -70,6 +70,18 @@ def test_equal_scores_keep_their_order(process: Process) -> None:
     assert ask(process, "ranked", scores).tolist() == [[1, 3, 0, 2, 5, 4]]
 
 
+def test_a_score_that_is_not_a_number_comes_last(process: Process) -> None:
+    scores = np.array([[0.5, math.nan, 0.9, -3.0]])
+    known = ask(process, "known", scores)
+    assert known[0, [0, 2, 3]].tolist() == [0.5, pytest.approx(0.9), -3.0] and known[0, 1] < -1e30
+    assert ask(process, "ranked", known).tolist() == [[2, 0, 3, 1]]
+
+
+def test_a_box_that_is_not_a_number_is_never_kept(process: Process) -> None:
+    boxes = np.array([[[0, 0, math.nan, 9], [0, 0, 9, 9], [0, 0, math.inf, 9]]])
+    assert ask(process, "at_least", boxes, 1e-3).tolist() == [[False, True, True]]
+
+
 def test_an_object_gets_every_anchor_that_overlaps_it_most(process: Process) -> None:
     overlap = np.array([[[0.4, 0.0], [0.4, 0.0], [0.2, 0.1], [0.35, 0.75], [0.1, 0.05]]])
     order = np.arange(5)[None]

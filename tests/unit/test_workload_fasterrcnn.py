@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness import workloads
+from harness.record import PHASES
 from harness.workloads.fasterrcnn import evaluation, pictures, preset
 from harness.workloads.fasterrcnn.evaluation import Detections, average_precision
 from tests.requirement import require
@@ -138,7 +139,23 @@ def test_flops_by_hand() -> None:
     )
     backbone = workloads.get("resnet50")
     without = backbone.flops(smoke.backbone, 1, "infer") - 2 * 4 * smoke.widths[-1] * smoke.classes
-    assert SPEC.flops(smoke, 1, "infer") == without + pyramid + rpn + smoke.proposals * head
+    assert SPEC.flops(smoke, 1, "backbone") == without + pyramid
+    assert SPEC.flops(smoke, 1, "rpn") == rpn
+    assert SPEC.flops(smoke, 3, "roi") == 3 * smoke.proposals * head
+    assert SPEC.flops(smoke, 1, "infer") == sum(SPEC.flops(smoke, 1, phase) for phase in PHASES)
+
+
+def test_the_trained_size_starts_from_what_finds_objects() -> None:
+    """Whatever the seed, and far better than drawn weights; on other images than those that it was trained on."""
+    trained, drawn = SPEC.presets["cpu-trained"], SPEC.presets["cpu"]
+    weights = SPEC.weights(trained, 0)
+    assert {name: array.shape for name, array in weights.items()} == {
+        name: one.shape for name, one in SPEC.tensors(trained).items()
+    }
+    assert all((array == SPEC.weights(trained, 7)[name]).all() for name, array in weights.items())
+    assert SPEC.config_sha256(trained) != SPEC.config_sha256(drawn)
+    assert evaluation.precision_on_test_images(trained, weights) > 0.4
+    assert evaluation.precision_on_test_images(drawn, SPEC.weights(drawn, 0)) < 0.05
 
 
 def test_weights_are_as_many_as_torchvisions() -> None:
@@ -167,3 +184,18 @@ def test_numpy_finds_what_pytorch_finds() -> None:
             assert found["boxes"][k] == pytest.approx(expected.boxes, abs=1e-10)
             seen |= set(expected.labels.tolist())
     assert len(seen) > 1
+
+
+def test_examples_show_what_is_there_and_what_is_surely_found() -> None:
+    assert SPEC.examples is not None
+    examples = SPEC.examples()
+    trained = SPEC.presets["cpu-trained"]
+    _, boxes, labels = pictures.draw(
+        trained.size, trained.objects, trained.classes, len(examples), evaluation.TEST_SEED
+    )
+    for one, at, label in zip(examples, boxes, labels, strict=True):
+        assert one.image.shape == (trained.size, trained.size, 3) and one.image.dtype == np.uint8
+        assert [list(box[:4]) for box in one.there] == at[label > 0].tolist()
+        assert [box.score for box in one.there] == [None] * len(one.there)
+        assert all(box.score is not None and box.score >= 0.5 for box in one.found)
+    assert sum(len(one.found) for one in examples) > len(examples) / 2

@@ -1,9 +1,9 @@
 """How a JAX model is stepped. A workload's ``jax.py`` offers
 
 ``model(preset)``, a pure function of parameters and inputs; ``loss(model, params, *inputs)``, a scalar; where a task's
-outputs are not simply ``model(params, *inputs)``, ``predict(model, params, *inputs)``. Where the workload has buffers,
-they follow the parameters: ``loss(model, params, buffers, *inputs)`` gives ``(loss, buffers)``, and
-``predict(model, params, buffers, *inputs)`` has to be there.
+outputs are not simply ``model(params, *inputs)``, ``predict(model, params, *inputs)``, or for one task a function of
+its name. Where the workload has buffers, they follow the parameters: ``loss(model, params, buffers, *inputs)`` gives
+``(loss, buffers)``, and ``predict(model, params, buffers, *inputs)`` has to be there.
 
 For generation: ``empty_cache(preset, batch, dtype)``; ``prefill(model, params, cache, *inputs)`` and
 ``decode(model, params, cache, *inputs)`` give ``(outputs, cache)``, and the cache that went in is given away.
@@ -96,11 +96,12 @@ class JaxDriver:
         return self.file.loss(self.model, params, *inputs), buffers
 
     def _predict(self, params: Any, buffers: Any, *inputs: Any) -> Any:
+        function = getattr(self.file, self.job.case.task, getattr(self.file, "predict", None))
+        if function is None:
+            return self.model(params, *inputs)
         if self.buffered:
-            return self.file.predict(self.model, params, buffers, *inputs)
-        if hasattr(self.file, "predict"):
-            return self.file.predict(self.model, params, *inputs)
-        return self.model(params, *inputs)
+            return function(self.model, params, buffers, *inputs)
+        return function(self.model, params, *inputs)
 
     def _infer(self, carry: tuple[()], *inputs: Any) -> Any:
         return self.predict(self.params, self.buffers, *inputs), carry

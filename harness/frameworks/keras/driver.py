@@ -2,7 +2,8 @@
 
 ``model(preset) -> keras.Model``, uncompiled: functional, sequential, nested or subclassed; ``loss() ->
 keras.losses.Loss``, from (target, output), or null where the model adds its own (``add_loss``). A task's inputs but for
-its targets are the model's input: one tensor, or a dict by name. For generation ``empty_cache(model, batch)``,
+its targets are the model's input: one tensor, or a dict by name. A task that another model does has a function of the
+task's name in place of ``model``, with the same tensors. For generation ``empty_cache(model, batch)``,
 ``prefill(model, cache, *inputs) -> (logits, cache)`` and ``decode(model, cache, *inputs) -> (logits, cache)``,
 functions that change nothing. ``NAMES`` maps paths that are not the canonical names.
 
@@ -45,7 +46,8 @@ class KerasDriver:
             import torch
 
             torch._dynamo.reset()  # another batch size must not turn this one's shapes dynamic
-        self.model: keras.Model = job.file.model(job.preset)
+        model = job.file.model if self.generating else getattr(job.file, self.task, job.file.model)
+        self.model: keras.Model = model(job.preset)
         self.model.compile(
             optimizer=None,
             loss=job.file.loss() if self.training else None,
@@ -120,7 +122,7 @@ class KerasDriver:
     def _on_device(self, name: str, batches: np.ndarray) -> list[Any]:
         """(N, B, ...) -> N tensors, images in the contender's order of axes."""
         first = keras.config.image_data_format() == "channels_first"
-        if self.job.workload.inputs[name].axes == "NHWC" and first:
+        if self.job.workload.is_image(name) and first:
             batches = np.ascontiguousarray(np.moveaxis(batches, -1, 2))  # (N, B, C, H, W)
         tensors = [self.stack.to_device(batch) for batch in batches]
         return (
@@ -139,8 +141,11 @@ class KerasDriver:
     def outputs(self, output: Any) -> dict[str, np.ndarray]:
         output = output.output if isinstance(output, Pending) else output
         parts = output if isinstance(output, list | tuple) else (output,)
+        arrays = [self.stack.to_host(part) for part in parts]
+        first = keras.config.image_data_format() == "channels_first"
         return {
-            name: self.stack.to_host(part) for name, part in zip(self.job.work.outputs, parts, strict=True)
+            name: np.moveaxis(array, 1, -1) if first and self.job.workload.is_image(name) else array
+            for name, array in zip(self.job.work.outputs, arrays, strict=True)
         }
 
     def penalty(self) -> float:

@@ -1,11 +1,12 @@
 """How a TensorFlow model is stepped. A workload's ``tensorflow.py`` offers
 
 ``model(preset) -> tf.Module``, called with the inputs; ``loss(model, *inputs)``, a scalar; where a task's outputs are
-not simply ``model(*inputs)``, ``predict(model, *inputs)``; for generation ``empty_cache(model, batch)``, made of
-``tf.Variable``, and ``prefill(model, cache, *inputs)`` and ``decode(model, cache, *inputs)``, which assign to them in
-place. ``NAMES`` maps attribute paths that are not canonical names. ``UNBIASED_VARIANCE = True`` says that moving
-variances average n / (n - 1) times the variance of n values, as TensorFlow's fused batch normalisation gives it; the
-module that holds one then has a ``momentum``, the share that a step keeps.
+not simply ``model(*inputs)``, ``predict(model, *inputs)``, or for one task a function of its name; for generation
+``empty_cache(model, batch)``, made of ``tf.Variable``, and ``prefill(model, cache, *inputs)`` and
+``decode(model, cache, *inputs)``, which assign to them in place. ``NAMES`` maps attribute paths that are not canonical
+names. ``UNBIASED_VARIANCE = True`` says that moving variances average n / (n - 1) times the variance of n values, as
+TensorFlow's fused batch normalisation gives it; the module that holds one then has a ``momentum``, the share that a
+step keeps.
 
 Weights are trainable variables, buffers are not. A file makes all of them in fp32 and this driver gives them the job's
 dtype. In mixed precision ``loss`` gets a model that sees its inputs and weights cast to bf16 and gives back fp32.
@@ -105,9 +106,8 @@ class TensorFlowDriver:
     def _infer_step(self, *inputs: tf.Tensor) -> Any:
         if self.generating:
             return getattr(self.file, self.task)(self.model, self.cache, *inputs)
-        if hasattr(self.file, "predict"):
-            return self.file.predict(self.model, *inputs)
-        return self.model(*inputs)
+        function = getattr(self.file, self.task, getattr(self.file, "predict", None))
+        return function(self.model, *inputs) if function else self.model(*inputs)
 
     def _mixed_model(self, *inputs: tf.Tensor, **options: Any) -> Any:
         with self._cast_weights():

@@ -1,9 +1,9 @@
 """How a PyTorch model is stepped. A workload's ``torch.py`` offers
 
 ``model(preset) -> nn.Module``; ``loss(model, **inputs)``, a scalar; where a task's outputs are not simply
-``model(*inputs)``, ``predict(model, **inputs)``; for generation ``empty_cache(model, batch)``,
-``prefill(model, cache, **inputs)`` and ``decode(model, cache, **inputs)``, which write into the cache. ``NAMES`` maps
-module paths that the rule below does not turn into canonical names.
+``model(*inputs)``, ``predict(model, **inputs)``, or for one task a function of its name; for generation
+``empty_cache(model, batch)``, ``prefill(model, cache, **inputs)`` and ``decode(model, cache, **inputs)``, which write
+into the cache. ``NAMES`` maps module paths that the rule below does not turn into canonical names.
 
 The rule: a parameter's name is its path; ``weight`` is ``kernel``, but ``gamma`` in a norm (``bias``: ``beta``) and
 ``embeddings`` in an embedding. Kernels are turned from OIHW and (out, in) into HWIO and (in, out), those of other
@@ -12,6 +12,7 @@ convolutions and of recurrent layers likewise. A parameter that is not trained a
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -135,9 +136,8 @@ class TorchDriver:
         task = self.job.case.task
         if task == "prefill":
             return self.file.prefill
-        if hasattr(self.file, "predict"):
-            return lambda *inputs: self.file.predict(self.model, *inputs)
-        return self.model
+        function = getattr(self.file, task, getattr(self.file, "predict", None))
+        return functools.partial(function, self.model) if function else self.model
 
     def _loss(self, *inputs: Tensor) -> Tensor:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.mixed):
@@ -151,7 +151,7 @@ class TorchDriver:
 
     def _on_device(self, name: str, batches: np.ndarray) -> list[Tensor]:
         """(N, B, ...) -> N tensors, images in PyTorch's order of axes and the contender's memory format."""
-        if self.job.workload.inputs[name].axes == "NHWC":
+        if self.job.workload.is_image(name):
             batches = np.ascontiguousarray(np.moveaxis(batches, -1, 2))  # (N, B, C, H, W)
         tensors = [torch.from_numpy(np.asarray(batch, order="C")).to(self.device) for batch in batches]
         if tensors[0].is_floating_point():
@@ -196,8 +196,10 @@ class TorchDriver:
 
     def outputs(self, output: Any) -> dict[str, np.ndarray]:
         parts = output if isinstance(output, tuple) else (output,)
+        arrays = [self.stack.to_host(part) for part in parts]
         return {
-            name: self.stack.to_host(part) for name, part in zip(self.job.work.outputs, parts, strict=True)
+            name: np.moveaxis(array, 1, -1) if self.job.workload.is_image(name) else array
+            for name, array in zip(self.job.work.outputs, arrays, strict=True)
         }
 
     def penalty(self) -> float:

@@ -19,7 +19,7 @@ from harness.workloads.fasterrcnn.preset import (
     anchors,
 )
 from harness.workloads.resnet50 import spec as resnet50
-from harness.workloads.specification import Arrays
+from harness.workloads.specification import Arrays, Box, Example
 
 TEST_IMAGES, TEST_SEED = 100, 1_000_000  # training is drawn from the seeds of rounds
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -97,6 +97,32 @@ def precision_on_test_images(preset: Preset, weights: Arrays) -> float:
     image, boxes, labels = pictures.draw(preset.size, preset.objects, preset.classes, TEST_IMAGES, TEST_SEED)
     found = [detect(preset, weights, one) for one in image]
     return average_precision(found, boxes, labels, 0.5)
+
+
+def examples(preset: Preset, weights: Arrays, count: int) -> list[Example]:
+    """The first of the test images, and what is found in them with a score of at least a half."""
+    image, boxes, labels = pictures.draw(preset.size, preset.objects, preset.classes, count, TEST_SEED)
+    made = []
+    for one, at, label in zip(image, boxes, labels, strict=True):
+        found = detect(preset, weights, one)
+        sure = found.scores >= 0.5
+        made.append(
+            Example(
+                np.asarray(one * 64 + 128, np.uint8),
+                _named(at[label > 0], label[label > 0]),
+                _named(found.boxes[sure], found.labels[sure], found.scores[sure]),
+            )
+        )
+    return made
+
+
+def _named(boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray | None = None) -> list[Box]:
+    made = []
+    for one, (box, label) in enumerate(zip(boxes.tolist(), labels, strict=True)):
+        x1, y1, x2, y2 = box
+        name = pictures.NAMES[(label - 1) % pictures.SHAPES]
+        made.append(Box(x1, y1, x2, y2, name, None if scores is None else float(scores[one])))
+    return made
 
 
 # --- the detector --------------------------------------------------------------------------------

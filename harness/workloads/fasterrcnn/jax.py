@@ -69,6 +69,11 @@ def at_least(boxes: Array, edge: float) -> Array:
 # --- choosing ------------------------------------------------------------------------------------
 
 
+def known(scores: Array) -> Array:
+    """What is not a number comes last."""
+    return jnp.where(jnp.isnan(scores), -jnp.inf, scores)
+
+
 def ranked(scores: Array) -> Array:
     """Indices, the highest score first, of equals the lower index."""
     return jnp.argsort(scores, axis=-1, descending=True, stable=True)
@@ -165,6 +170,7 @@ class FasterRCNN(NamedTuple):
         found = []
         scores, deltas = lax.stop_gradient((scores, deltas))
         for at, score, delta in zip(self.anchors_in(scores[0].dtype), scores, deltas, strict=True):
+            score = known(score)
             best = ranked(score)[:, : preset.before]  # (B, K)
             boxes = decode(pick(delta, best), at[best], RPN_WEIGHTS).clip(0, preset.size)
             keep = not_suppressed(boxes, at_least(boxes, 1e-3), 0.7)
@@ -305,17 +311,32 @@ def loss(
 
 
 def predict(model: FasterRCNN, params: Any, moving: Any, image: Array) -> tuple[Array, Array, Array]:
+    p2, p3, p4, p5, p6 = backbone(model, params, moving, image)
+    return roi(model, params, moving, p2, p3, p4, p5, rpn(model, params, moving, p2, p3, p4, p5, p6))
+
+
+def backbone(model: FasterRCNN, params: Any, moving: Any, image: Array) -> tuple[Array, ...]:
+    return tuple(model.pyramid(params, moving, image, training=False)[0])
+
+
+def rpn(model: FasterRCNN, params: Any, moving: Any, *levels: Array) -> Array:
+    """The five levels -> (B, proposals, 4)."""
+    return model.proposals(*model.propose(params, list(levels)))
+
+
+def roi(
+    model: FasterRCNN, params: Any, moving: Any, p2: Array, p3: Array, p4: Array, p5: Array, found: Array
+) -> tuple[Array, Array, Array]:
     """Boxes (B, D, 4), scores (B, D) and labels (B, D), the surest first; zeros where there are fewer."""
-    preset, levels = model.preset, model.pyramid(params, moving, image, training=False)[0]
-    found = model.proposals(*model.propose(params, levels))
-    scores, deltas = model.head(params, levels, found)
-    scores = jax.nn.softmax(scores)[..., 1:].swapaxes(1, 2)  # (B, classes - 1, R)
+    preset, batch = model.preset, len(found)
+    scores, deltas = model.head(params, [p2, p3, p4, p5], found)
+    scores = known(jax.nn.softmax(scores))[..., 1:].swapaxes(1, 2)  # (B, classes - 1, R)
     boxes = decode(deltas[:, :, 1:].swapaxes(1, 2), found[:, None], HEAD_WEIGHTS).clip(0, preset.size)
     order = ranked(scores)
     scores, boxes = pick(scores, order), pick(boxes, order)
     keep = not_suppressed(boxes, (scores > 0.05) & at_least(boxes, 1e-2), 0.5)
-    scores = jnp.where(keep, scores, 0).reshape(image.shape[0], -1)  # (B, (classes - 1) R)
+    scores = jnp.where(keep, scores, 0).reshape(batch, -1)  # (B, (classes - 1) R)
     best = ranked(scores)[:, : preset.detections]
-    scores, boxes = pick(scores, best), pick(boxes.reshape(image.shape[0], -1, 4), best)
+    scores, boxes = pick(scores, best), pick(boxes.reshape(batch, -1, 4), best)
     kept, label = scores > 0, 1 + best // found.shape[1]
     return jnp.where(kept[..., None], boxes, 0), scores, jnp.where(kept, label, 0)

@@ -6,6 +6,7 @@ N anchors, M proposals and objects, G objects of an image; boxes are x1, y1, x2,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from keras import layers, ops
 from harness.workloads.fasterrcnn.preset import (
     HEAD_WEIGHTS,
     LARGEST,
+    LEVELS,
     POOLED,
     RATIOS,
     RPN_WEIGHTS,
@@ -76,6 +78,11 @@ def constant(values: Any, like: Tensor) -> Tensor:
 
 
 # --- choosing ------------------------------------------------------------------------------------
+
+
+def known(scores: Tensor) -> Tensor:
+    """What is not a number comes last."""
+    return ops.where(ops.isnan(scores), constant(-math.inf, scores), scores)
 
 
 def ranked(scores: Tensor) -> Tensor:
@@ -173,10 +180,23 @@ class FasterRCNN(keras.Model):  # type: ignore[misc]
         self.class_score = layers.Dense(preset.classes, name="class_score")
         self.class_box = layers.Dense(4 * preset.classes, name="class_box")
 
+    def build(self, input_shape: Any) -> None:
+        """All layers, also those that a phase by itself does not call."""
+        preset, pooled = self.preset, (None, None, POOLED * POOLED * self.preset.channels)
+        level = (
+            (None, preset.channels, None, None) if channels_first() else (None, None, None, preset.channels)
+        )
+        for layer in (self.rpn_conv, self.rpn_score, self.rpn_box):
+            layer.build(level)
+        self.fc1.build(pooled)
+        for layer in (self.fc2, self.class_score, self.class_box):
+            layer.build((None, None, preset.hidden))
+
     def call(self, inputs: Tensor | dict[str, Tensor], training: bool = False) -> Tensor:
         """An image alone is looked at; with its boxes, labels and orders it is trained on."""
         if not isinstance(inputs, dict):
-            return self.detect(inputs)
+            levels = self.pyramid(inputs, training=False)
+            return self.detect(levels, self.proposals(*self.propose(levels)))
         boxes, labels = inputs["boxes"], inputs["labels"]
         valid = is_object(boxes, labels)  # (B, G)
         levels = self.pyramid(inputs["image"], training=training)
@@ -203,7 +223,7 @@ class FasterRCNN(keras.Model):  # type: ignore[misc]
         """-> (B, proposals, 4), through which no gradient goes."""
         preset, found = self.preset, []
         for at, score, delta in zip(self.anchors_in(scores[0]), scores, deltas, strict=True):
-            score, delta = ops.stop_gradient(score), ops.stop_gradient(delta)
+            score, delta = ops.stop_gradient(known(score)), ops.stop_gradient(delta)
             best = ranked(score)[:, : preset.before]  # (B, K)
             boxes = ops.clip(decode(pick(delta, best), ops.take(at, best, 0), RPN_WEIGHTS), 0, preset.size)
             keep = not_suppressed(boxes, at_least(boxes, 1e-3), 0.7)
@@ -276,12 +296,11 @@ class FasterRCNN(keras.Model):  # type: ignore[misc]
 
     # --- inference -------------------------------------------------------------------------------
 
-    def detect(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def detect(self, levels: list[Tensor], found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Boxes (B, D, 4), scores (B, D) and labels (B, D), the surest first; zeros where there are fewer."""
-        preset, levels = self.preset, self.pyramid(image, training=False)
-        found = self.proposals(*self.propose(levels))
+        preset = self.preset
         scores, deltas = self.head(levels, found)
-        scores = ops.swapaxes(ops.softmax(scores)[..., 1:], 1, 2)  # (B, classes - 1, R)
+        scores = ops.swapaxes(known(ops.softmax(scores))[..., 1:], 1, 2)  # (B, classes - 1, R)
         boxes = decode(ops.swapaxes(deltas[:, :, 1:], 1, 2), found[:, None], HEAD_WEIGHTS)
         order, boxes = ranked(scores), ops.clip(boxes, 0, preset.size)
         scores, boxes = pick(scores, order), pick(boxes, order)
@@ -338,6 +357,36 @@ def mean(values: Tensor, counted: Tensor, among: Tensor) -> Tensor:
 
 def model(preset: Preset) -> FasterRCNN:
     return FasterRCNN(preset)
+
+
+# --- phases: the same layers, each called by itself ----------------------------------------------
+
+
+class Backbone(FasterRCNN):
+    def call(self, inputs: Tensor, training: bool = False) -> tuple[Tensor, ...]:
+        return tuple(self.pyramid(inputs, training=training))
+
+
+class RegionProposals(FasterRCNN):
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:  # -> (B, proposals, 4)
+        return self.proposals(*self.propose([inputs[name] for name in LEVELS]))
+
+
+class SecondStage(FasterRCNN):
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        return self.detect([inputs[name] for name in LEVELS[:4]], inputs["found"])
+
+
+def backbone(preset: Preset) -> Backbone:
+    return Backbone(preset)
+
+
+def rpn(preset: Preset) -> RegionProposals:
+    return RegionProposals(preset)
+
+
+def roi(preset: Preset) -> SecondStage:
+    return SecondStage(preset)
 
 
 def loss() -> None:

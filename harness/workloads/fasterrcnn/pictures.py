@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.workloads import philox
 
-SHAPES = 3  # rectangle, disc, triangle
+NAMES = ("rectangle", "disc", "triangle")
+SHAPES = len(NAMES)
 
 
 def order(name: str, seed: int, count: int, length: int) -> np.ndarray:

@@ -37,6 +37,7 @@ class Preset(NamedTuple):
     epsilon: float = 1e-5  # of BatchNorm
     momentum: float = 0.9
     beta: float = 1 / 9  # where smooth L1 turns from a square into a line
+    trained: bool = False  # starts from stored weights, which find what is on the images
     smooth: bool = False  # SiLU and average pooling; the head is trained on given proposals (gate only)
 
     @property
@@ -51,9 +52,33 @@ class Preset(NamedTuple):
         return len(RATIOS) * sum(edge**2 for edge in edges(self))
 
     @property
+    def edge2(self) -> int:
+        """Edge of level p2, and so on."""
+        return edges(self)[0]
+
+    @property
+    def edge3(self) -> int:
+        return edges(self)[1]
+
+    @property
+    def edge4(self) -> int:
+        return edges(self)[2]
+
+    @property
+    def edge5(self) -> int:
+        return edges(self)[3]
+
+    @property
+    def edge6(self) -> int:
+        return edges(self)[4]
+
+    @property
     def candidates(self) -> int:
         """What proposals are sampled from: the objects themselves are among them."""
         return self.proposals + self.objects
+
+
+LEVELS = tuple(f"p{index + 2}" for index in range(len(STRIDES)))  # of the pyramid, as the field calls them
 
 
 def edges(preset: Preset) -> list[int]:

@@ -69,6 +69,11 @@ def at_least(boxes: tf.Tensor, edge: float) -> tf.Tensor:
 # --- choosing ------------------------------------------------------------------------------------
 
 
+def known(scores: tf.Tensor) -> tf.Tensor:
+    """What is not a number comes last."""
+    return tf.where(tf.math.is_nan(scores), scores.dtype.min, scores)
+
+
 def ranked(scores: tf.Tensor) -> tf.Tensor:
     """Indices, the highest score first, of equals the lower index."""
     return tf.argsort(scores, direction="DESCENDING", stable=True)
@@ -175,7 +180,7 @@ class FasterRCNN(Backbone):
         """-> (B, proposals, 4), through which no gradient goes."""
         preset, found = self.preset, []
         for at, score, delta in zip(self.anchors_in(scores[0].dtype), scores, deltas, strict=True):
-            score, delta = tf.stop_gradient(score), tf.stop_gradient(delta)
+            score, delta = tf.stop_gradient(known(score)), tf.stop_gradient(delta)
             best = ranked(score)[:, : preset.before]  # (B, K)
             boxes = decode(pick(delta, best), tf.gather(at, best), RPN_WEIGHTS)
             boxes = tf.clip_by_value(boxes, 0, preset.size)
@@ -328,11 +333,26 @@ def loss(
 
 
 def predict(model: FasterRCNN, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    p2, p3, p4, p5, p6 = backbone(model, image)
+    return roi(model, p2, p3, p4, p5, rpn(model, p2, p3, p4, p5, p6))
+
+
+def backbone(model: FasterRCNN, image: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(model.pyramid(image, training=False))
+
+
+def rpn(model: FasterRCNN, *levels: tf.Tensor) -> tf.Tensor:
+    """The five levels -> (B, proposals, 4)."""
+    return model.proposals(*model.propose(list(levels)))
+
+
+def roi(
+    model: FasterRCNN, p2: tf.Tensor, p3: tf.Tensor, p4: tf.Tensor, p5: tf.Tensor, found: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Boxes (B, D, 4), scores (B, D) and labels (B, D), the surest first; zeros where there are fewer."""
-    preset, levels = model.preset, model.pyramid(image, training=False)
-    found = model.proposals(*model.propose(levels))
-    scores, deltas = model.head(levels, found)
-    scores = tf.transpose(tf.nn.softmax(scores)[..., 1:], (0, 2, 1))  # (B, classes - 1, R)
+    preset = model.preset
+    scores, deltas = model.head([p2, p3, p4, p5], found)
+    scores = tf.transpose(known(tf.nn.softmax(scores))[..., 1:], (0, 2, 1))  # (B, classes - 1, R)
     boxes = decode(tf.transpose(deltas[:, :, 1:], (0, 2, 1, 3)), found[:, None], HEAD_WEIGHTS)
     boxes = tf.clip_by_value(boxes, 0, preset.size)
     order = ranked(scores)

@@ -66,6 +66,11 @@ def at_least(boxes: Tensor, edge: float) -> Tensor:
 # --- choosing ------------------------------------------------------------------------------------
 
 
+def known(scores: Tensor) -> Tensor:
+    """What is not a number comes last."""
+    return torch.where(scores.isnan(), -torch.inf, scores)
+
+
 def ranked(scores: Tensor) -> Tensor:
     """Indices, the highest score first, of equals the lower index."""
     return scores.sort(dim=-1, descending=True, stable=True).indices
@@ -171,6 +176,7 @@ class FasterRCNN(Backbone):
         preset = self.preset
         found = []
         for at, score, delta in zip(self.anchors_in(scores[0].dtype), scores, deltas, strict=True):
+            score = known(score)
             best = ranked(score)[:, : preset.before]  # (B, K)
             boxes = decode(pick(delta, best), at[best], self.rpn_weights).clamp(0, preset.size)
             keep = not_suppressed(boxes, at_least(boxes, 1e-3), 0.7)
@@ -300,11 +306,26 @@ def loss(
 
 
 def predict(model: FasterRCNN, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    p2, p3, p4, p5, p6 = backbone(model, image)
+    return roi(model, p2, p3, p4, p5, rpn(model, p2, p3, p4, p5, p6))
+
+
+def backbone(model: FasterRCNN, image: Tensor) -> tuple[Tensor, ...]:
+    return tuple(model.pyramid(image))
+
+
+def rpn(model: FasterRCNN, *levels: Tensor) -> Tensor:
+    """The five levels -> (B, proposals, 4)."""
+    return model.proposals(*model.propose(list(levels)))
+
+
+def roi(
+    model: FasterRCNN, p2: Tensor, p3: Tensor, p4: Tensor, p5: Tensor, found: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Boxes (B, D, 4), scores (B, D) and labels (B, D), the surest first; zeros where there are fewer."""
-    preset, levels = model.preset, model.pyramid(image)
-    found = model.proposals(*model.propose(levels))
-    scores, deltas = model.head(levels, found)
-    scores = scores.softmax(-1)[..., 1:].transpose(1, 2)  # (B, classes - 1, R)
+    preset = model.preset
+    scores, deltas = model.head([p2, p3, p4, p5], found)
+    scores = known(scores.softmax(-1))[..., 1:].transpose(1, 2)  # (B, classes - 1, R)
     boxes = decode(deltas[:, :, 1:].transpose(1, 2), found[:, None], model.head_weights).clamp(0, preset.size)
     order = ranked(scores)
     scores, boxes = pick(scores, order), pick(boxes, order)
