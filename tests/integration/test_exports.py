@@ -274,3 +274,63 @@ def test_training_is_refused_and_other_precisions(stack: Any) -> None:
     wide = make_job(_case("mlp"), contender, preset, BATCH, "fp64")
     with pytest.raises(Unsupported, match="exported in fp32, not fp64"):
         frameworks.build(wide, stack)
+
+
+# --- LiteRT and StableHLO: in a process of their own, beside PyTorch in this one they would share its threads --------
+
+
+def told(name: str, workload: str, code: str) -> str:
+    """What code prints that is given the stack's ``driver`` at the smoke size."""
+    absent = [one for one in frameworks.info(name).modules if importlib.util.find_spec(one) is None]
+    require("frameworks", not absent, f"not installed here: {', '.join(absent)}")
+    made = (
+        "import numpy as np\n"
+        "from harness import frameworks, workloads\n"
+        "from harness.gate.check import make_job\n"
+        "from harness.record import Case, Contender\n"
+        f"case = Case(workload={workload!r}, preset='smoke', task='infer', batch={BATCH}, cores=1)\n"
+        f"contender, stack = Contender(stack={name!r}, mode='compiled'), frameworks.load({name!r})\n"
+        "stack.configure(case, contender, 0)\n"
+        f"preset = workloads.get({workload!r}).presets['smoke']\n"
+        f"job = make_job(case, contender, preset, {BATCH}, 'fp32')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", made + code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", ["litert-tensorflow", "stablehlo-jax"])
+def test_weights_loaded_anew_are_in_another_file(name: str) -> None:
+    code = (
+        "driver = frameworks.build(job, stack)\n"
+        "before = driver.outputs(driver.run(1))['logits']\n"
+        "changed = {name: array * np.float32(0.5) for name, array in job.weights.items()}\n"
+        "driver.reset(changed)\n"
+        "after = driver.outputs(driver.run(1))['logits']\n"
+        "native = driver.source.outputs(driver.source.run(1))['logits']\n"
+        "print(after.shape, np.abs(after - native).max() < 1e-5 < np.abs(after - before).max())\n"
+        "print(stack.compile_facts()['file_bytes'] > sum(array.nbytes for array in job.weights.values()))\n"
+    )
+    assert told(name, "mlp", code).split("\n")[:2] == [f"({BATCH}, 10) True", "True"]
+
+
+def test_a_process_that_gives_other_bits_stops_the_trial() -> None:
+    code = (
+        "driver = frameworks.build(job, stack)\n"
+        "honest = driver.program\n"
+        "driver.program = lambda inputs: [array + np.float32(1e-6) for array in honest(inputs)]\n"
+        "try: driver.reset({name: array * np.float32(0.5) for name, array in job.weights.items()})\n"
+        "except RuntimeError as error: print(error)\n"
+    )
+    assert told("stablehlo-jax", "mlp", code) == "a process of its own gives other logits of the same file\n"
+
+
+def test_a_file_that_needs_tensorflows_operations_is_refused_in_litert_words() -> None:
+    code = (
+        "try: frameworks.build(job, stack).run(1)\n"
+        "except frameworks.Unsupported as refused: print(refused.reason)\n"
+    )
+    said = told("litert-keras-tensorflow", "lstm", code)
+    assert said.startswith(
+        'LiteRT does not run what Model.export(format="litert") wrote: Select TensorFlow op(s)'
+    )

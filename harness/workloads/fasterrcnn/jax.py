@@ -328,7 +328,7 @@ def roi(
     model: FasterRCNN, params: Any, moving: Any, p2: Array, p3: Array, p4: Array, p5: Array, found: Array
 ) -> tuple[Array, Array, Array]:
     """Boxes (B, D, 4), scores (B, D) and labels (B, D), the surest first; zeros where there are fewer."""
-    preset, batch = model.preset, len(found)
+    preset, batch = model.preset, found.shape[0]
     scores, deltas = model.head(params, [p2, p3, p4, p5], found)
     scores = known(jax.nn.softmax(scores))[..., 1:].swapaxes(1, 2)  # (B, classes - 1, R)
     boxes = decode(deltas[:, :, 1:].swapaxes(1, 2), found[:, None], HEAD_WEIGHTS).clip(0, preset.size)

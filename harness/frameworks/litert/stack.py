@@ -1,0 +1,61 @@
+"""LiteRT on the CPU: threads, versions, and the exporter."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from harness.cores import cores_allowed
+from harness.frameworks.export_stack import ExportStack
+from harness.frameworks.exported import ExportInfo, source_of
+from harness.operands import operands
+from harness.record import Case, Contender, Settings
+
+
+def load(info: ExportInfo) -> LiteRTStack:
+    from ai_edge_litert import interpreter  # noqa: F401  (the import is what ``load`` is timed for)
+
+    return LiteRTStack(info)
+
+
+class LiteRTStack(ExportStack):
+    """Takes and gives NumPy arrays. ``writer`` is the module ``from_<framework>.py`` of the source."""
+
+    def __init__(self, info: ExportInfo) -> None:
+        super().__init__(info)
+        self.writer: Any = importlib.import_module(
+            f"harness.frameworks.litert.from_{source_of(info).framework}"
+        )
+
+    def configure(self, case: Case, contender: Contender, seed: int) -> Settings:
+        """As many threads as the case has cores: by itself it takes one."""
+        self.configure_source(case, seed)
+        return Settings(
+            layout="as exported",
+            device="cpu",
+            gpus_visible=0,
+            threads={"intra": cores_allowed()},
+            precision={"compute": "float32"},
+            compile={"mode": contender.mode, "compiler": "litert", "cache": None},
+        )
+
+    def interpreter(self, model: bytes) -> Any:
+        """An interpreter with its default delegate for CPUs, XNNPACK."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter(model_content=model, num_threads=cores_allowed())
+
+    def versions(self) -> dict[str, str]:
+        return {"ai-edge-litert": version("ai-edge-litert")} | self.source.versions()
+
+    def matmul(self, size: int) -> Callable[[], Any]:
+        import tensorflow as tf
+
+        left, right = operands(size)
+        spec = tf.TensorSpec((size, size), tf.float32)
+        product = tf.function(lambda a, b: tf.matmul(a, b), input_signature=[spec, spec])
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([product.get_concrete_function()])
+        run = self.interpreter(converter.convert()).get_signature_runner()
+        return lambda: run(a=left, b=right)

@@ -1,0 +1,48 @@
+"""StableHLO on the CPU: JAX's own threads, versions and compilations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from harness.frameworks.export_stack import ExportStack
+from harness.frameworks.exported import ExportInfo
+from harness.record import Case, Contender, Settings
+
+
+def load(info: ExportInfo) -> StableHLOStack:
+    return StableHLOStack(info)
+
+
+class StableHLOStack(ExportStack):
+    """What is loaded again is a function of JAX's arrays."""
+
+    def configure(self, case: Case, contender: Contender, seed: int) -> Settings:
+        """As JAX's, whose compiler and threads these are."""
+        own = self.configure_source(case, seed)
+        return Settings(
+            layout="as exported",
+            device="cpu",
+            gpus_visible=0,
+            threads=own.threads,
+            precision=own.precision,
+            compile={"mode": contender.mode, "compiler": "xla", "cache": own.compile["cache"]},
+        )
+
+    def barrier(self, output: Any) -> Any:
+        return self.source.barrier(output)
+
+    def to_host(self, tensor: Any) -> np.ndarray:
+        return self.source.to_host(tensor)
+
+    def compile_events(self) -> int | None:
+        return self.source.compile_events()
+
+    def versions(self) -> dict[str, str]:
+        return self.source.versions()
+
+    def matmul(self, size: int) -> Callable[[], Any]:
+        """JAX's, which XLA compiles too."""
+        return self.source.matmul(size)
