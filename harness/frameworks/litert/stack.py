@@ -57,5 +57,17 @@ class LiteRTStack(ExportStack):
         spec = tf.TensorSpec((size, size), tf.float32)
         product = tf.function(lambda a, b: tf.matmul(a, b), input_signature=[spec, spec])
         converter = tf.lite.TFLiteConverter.from_concrete_functions([product.get_concrete_function()])
-        run = self.interpreter(converter.convert()).get_signature_runner()
-        return lambda: run(a=left, b=right)
+        interpreter = self.interpreter(converter.convert())
+        interpreter.allocate_tensors()
+        given = [
+            one["index"] for one in sorted(interpreter.get_input_details(), key=lambda one: str(one["name"]))
+        ]
+        (made,) = interpreter.get_output_details()
+
+        def run() -> Any:
+            for index, array in zip(given, (left, right), strict=True):
+                interpreter.set_tensor(index, array)
+            interpreter.invoke()
+            return interpreter.get_tensor(made["index"])
+
+        return run
