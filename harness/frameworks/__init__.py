@@ -222,8 +222,13 @@ def refusal(contender: Contender, error: Exception) -> Unsupported | None:
     if known is None or not any(kind in known.refusals and known.refusals[kind] in said for kind in kinds):
         return None
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    words = ". ".join(lines[:2])[:WORDS]
+    words = shortened(". ".join(lines[:2]))
     return Unsupported(f"the compiler of {known.title} does not take this model: {words}")
+
+
+def shortened(words: str) -> str:
+    """As much of it as a reader wants, in whole words."""
+    return words if len(words) <= WORDS else f"{words[:WORDS].rpartition(' ')[0]} …"
 
 
 def environment(stack: str, cores: int, cache_dir: str | None) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness import frameworks
-from harness.frameworks import WORDS, State, Stream, Unsupported
+from harness.frameworks import State, Stream, Unsupported, shortened
 from harness.frameworks.exported import source_contender
 from harness.workloads import Job, philox
 
@@ -104,4 +104,4 @@ def words(error: BaseException) -> str:
     plain = re.sub(r"\x1b\[\d*m", "", str(error)) or type(error).__name__
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
     ends = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
-    return (ends[-1] if ends else " ".join(lines[:2]))[:WORDS]
+    return shortened(ends[-1] if ends else " ".join(lines[:2]))

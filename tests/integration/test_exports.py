@@ -231,6 +231,7 @@ def test_an_exporter_or_a_runtime_that_is_not_installed_is_named_with_the_mend(m
             "RuntimeError: The size of tensor a (3) must match",
         ),
         ("", "ValueError"),
+        (f"{'long ' * 70}", f"{'long ' * 59}long …"),
     ],
 )
 def test_an_error_is_said_in_one_line(said: str, shown: str) -> None:

@@ -19,7 +19,7 @@ STACKS = (
         modes={"compiled": ("",)},
         plainest=("compiled", ""),
         modules=("ai_edge_litert", "tensorflow"),
-        words={"compiled": "SavedModel, TFLiteConverter"},
+        words={"compiled": "TFLiteConverter"},
         float64_floor=NO_FLOAT64,
         about=f"TensorFlow's model is written as a SavedModel, and `TFLiteConverter` turns that into a file. {_ABOUT}",
     ),
