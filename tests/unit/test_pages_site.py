@@ -49,7 +49,7 @@ class Page(HTMLParser):
         found = dict(attrs)
         if tag == "svg":
             self._svg += 1
-        if self._svg and "href" in found:
+        if self._svg and not (found.get("href") or "data:").startswith("data:"):
             self.svg_links += 1
         if found.get("id"):
             self.ids.add(found["id"] or "")
