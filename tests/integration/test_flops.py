@@ -130,7 +130,7 @@ def by_products(name: str, preset: str, task: str) -> int:
 
     Rows of all levels by (7, H), then columns by (7, W); no gradient of where the points are.
     """
-    if name != "fasterrcnn":
+    if name != "fasterrcnn" or task in ("backbone", "rpn"):
         return 0
     size: Any = workloads.get(name).presets[preset]
     looked_at = size.sampled_proposals if task == "train" else size.proposals

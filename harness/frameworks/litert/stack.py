@@ -48,7 +48,7 @@ class LiteRTStack(ExportStack):
         return Interpreter(model_content=model, num_threads=cores_allowed())
 
     def versions(self) -> dict[str, str]:
-        return {"ai-edge-litert": version("ai-edge-litert")} | self.source.versions()
+        return {"litert": version("ai-edge-litert")} | self.source.versions()
 
     def matmul(self, size: int) -> Callable[[], Any]:
         import tensorflow as tf

@@ -41,7 +41,9 @@ class StableHLOStack(ExportStack):
         return self.source.compile_events()
 
     def versions(self) -> dict[str, str]:
-        return self.source.versions()
+        """The language's is that of the JAX that wrote it."""
+        own = self.source.versions()
+        return {"stablehlo": own["jax"]} | own
 
     def matmul(self, size: int) -> Callable[[], Any]:
         """JAX's, which XLA compiles too."""
