@@ -68,6 +68,7 @@ def test_every_kernel_has_its_canonical_layout_and_comes_back_bit_for_bit() -> N
     x = Input(("B", 1), Uniform(1.0))
     workload = SimpleNamespace(
         inputs={"x": x},
+        is_image=lambda name: False,
         tensors=lambda preset: specified,
         tasks={"infer": Work(inputs=("x",), outputs=("y",), unit="samples")},
         optimizer=SGD(lr=0.1),
