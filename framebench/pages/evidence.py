@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from framebench.dataset import CaseComparison, Dataset, Result, Row
 from framebench.dataset.every_baseline import Against, Compared, against_baseline
 from framebench.pages.words import _, executor_name, precision_name, task_name
 from framebench.records import store
 from framebench.records.identity import group_key
-from harness.record import Case, Record
+from harness.record import Case, Record, Task
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ def gather(root: Path, dataset: Dataset) -> Evidence:
     return Evidence(root, dataset, sorted(groups, key=_in_reading_order))
 
 
-def _in_reading_order(group: Group) -> tuple[str, bool, str, str, str, str]:
-    """By workload, training first, then preset, host, executor, suite."""
+def _in_reading_order(group: Group) -> tuple[str, int, str, str, str, str]:
+    """By workload, task (training first, phases behind the whole), then preset, host, executor, suite."""
     case = group.case
-    return case.workload, case.task != "train", case.preset, group.host_id, group.executor, group.suite
+    task = get_args(Task).index(case.task)
+    return case.workload, task, case.preset, group.host_id, group.executor, group.suite
