@@ -104,8 +104,10 @@ def _parts(case: Case, contender: Contender, stack: Stack, build: Build, epsilon
     else:
         driver = build(exact, stack)
         steps = shape.steps(exact)
-        diffs = parts.inference(driver, stack, exact, logical.outputs, steps, _logic(floor, logical))
-        yield Part("logic", diffs + parts.many_at_once(driver, stack, exact, min(steps, 3)))
+        tolerance = _logic(floor, logical)
+        diffs = parts.inference(driver, stack, exact, logical.outputs, steps, tolerance)
+        diffs += parts.many_at_once(driver, stack, exact, min(steps, 3))
+        yield Part("logic", diffs, left_out=parts.without_tolerance(logical.outputs, tolerance))
         del driver
 
     smooth = workload.gate.smooth
@@ -131,7 +133,7 @@ def _parts(case: Case, contender: Contender, stack: Stack, build: Build, epsilon
         diffs += parts.inference(driver, stack, timed, stored.outputs, steps, measured.get)
         if floor == exported.NO_FLOAT64:  # nothing has asked for several steps at once
             diffs += parts.many_at_once(driver, stack, timed, min(steps, 3))
-        yield Part("precision", diffs)
+        yield Part("precision", diffs, left_out=parts.without_tolerance(stored.outputs, measured.get))
     del driver
 
     whole = timed_job(case, contender)

@@ -123,6 +123,11 @@ def training(walk: Walk, expected: Entry, tolerance: Callable[[str], float | Non
     return diffs
 
 
+def without_tolerance(outputs: Iterable[str], tolerance: Callable[[str], float | None]) -> int:
+    """How many of these outputs are not compared."""
+    return sum(tolerance(f"outputs {name}") is None for name in outputs)
+
+
 def _slots_lacking(walk: Walk) -> list[ParityDiff]:
     """Of how many weights each slot of the declared optimizer is missing after a step."""
     specified = walk.job.workload.tensors(walk.job.preset)

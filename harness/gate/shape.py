@@ -30,7 +30,8 @@ def check(driver: Driver, stack: Stack, job: Job) -> Part:
         )
     if case.task != "train":
         outputs = parts.inference(driver, stack, job, expected.outputs, steps(job), measured.get)
-        return Part("shape", outputs)
+        left_out = parts.without_tolerance(expected.outputs, measured.get)
+        return Part("shape", outputs, left_out=left_out)
     driver.reset(job.weights)
     diffs = []
     sure = expected.losses[: expected.sure.get(case.precision)]

@@ -129,6 +129,26 @@ def test_losses_after_a_choice_has_tipped_are_left_out(check: Any, monkeypatch: 
     assert failures(check("train")) == {("shape", "loss")}
 
 
+def test_outputs_without_a_tolerance_are_counted_as_left_out(
+    check: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As TF32 has none for which boxes a detector proposes: nobody may take that for agreement."""
+    assert [part.left_out for part in check("infer")] == [0, 0, 0, 0]
+
+    def without(made: Any) -> Any:
+        def changed(*arguments: Any) -> Any:
+            found = made(*arguments)
+            return msgspec.structs.replace(found, tolerances={**found.tolerances, "fp32": {}})
+
+        return changed
+
+    monkeypatch.setattr(reference, "entry", without(reference.entry))
+    monkeypatch.setattr(reference, "shape", without(reference.shape))
+    parts = check("infer")
+    assert not failures(parts)
+    assert [(part.name, part.left_out) for part in parts][2:] == [("precision", 1), ("shape", 1)]
+
+
 def test_a_stale_reference_says_so_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     workload = workloads.get("mlp")
     changed = msgspec.structs.replace(workload.optimizer, lr=0.5)
