@@ -77,6 +77,30 @@ def test_a_score_that_is_not_a_number_comes_last(process: Process) -> None:
     assert ask(process, "ranked", known).tolist() == [[2, 0, 3, 1]]
 
 
+def test_a_score_of_minus_infinity_is_no_worse_than_one_that_is_not_a_number(process: Process) -> None:
+    known = ask(process, "known", np.array([[math.nan, -math.inf, 0.0, math.inf]]))
+    assert ask(process, "ranked", known).tolist() == [[3, 2, 0, 1]]
+
+
+def test_an_anchor_whose_score_is_not_a_number_is_proposed_last(process: Process) -> None:
+    """As if its score were the least there is."""
+    draw = np.random.default_rng(2)
+    counts = [3 * edge * edge for edge in preset.edges(SMOKE)]
+    scores = [draw.standard_normal((1, count)) for count in counts]
+    deltas = {"arrays": [np.zeros((1, count, 4)).tolist() for count in counts]}
+    best = int(np.argmax(scores[0]))
+
+    def proposed(value: float) -> np.ndarray:
+        given = [one.copy() for one in scores]
+        given[0][0, best] = value
+        arrays = {"arrays": [one.tolist() for one in given]}
+        return np.asarray(ask(process, "model.proposals", arrays, deltas))
+
+    assert np.isfinite(proposed(math.nan)).all()
+    assert np.array_equal(proposed(math.nan), proposed(-1e30))
+    assert not np.array_equal(proposed(math.nan), proposed(9.0))
+
+
 def test_a_box_that_is_not_a_number_is_never_kept(process: Process) -> None:
     boxes = np.array([[[0, 0, math.nan, 9], [0, 0, 9, 9], [0, 0, math.inf, 9]]])
     assert ask(process, "at_least", boxes, 1e-3).tolist() == [[False, True, True]]

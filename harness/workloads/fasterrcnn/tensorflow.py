@@ -71,7 +71,7 @@ def at_least(boxes: tf.Tensor, edge: float) -> tf.Tensor:
 
 def known(scores: tf.Tensor) -> tf.Tensor:
     """What is not a number comes last."""
-    return tf.where(tf.math.is_nan(scores), scores.dtype.min, scores)
+    return tf.where(tf.math.is_nan(scores), tf.constant(-math.inf, scores.dtype), scores)
 
 
 def ranked(scores: tf.Tensor) -> tf.Tensor:
