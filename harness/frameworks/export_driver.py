@@ -96,6 +96,18 @@ class ExportDriver:
         return self.stream.taken
 
 
+class FileDriver(ExportDriver):
+    """What is exported is a file, as bytes; the exporter of each source is a module of its own, ``stack.writer``."""
+
+    def __init__(self, job: Job, stack: Any) -> None:
+        self.writer, self.exporter = stack.writer, stack.writer.NAME
+        super().__init__(job, stack)
+
+    def write(self) -> tuple[bytes, Facts]:
+        model, facts = self.writer.export(self.source)
+        return model, facts | {"file_bytes": len(model)}
+
+
 def words(error: BaseException) -> str:
     """What an error's first cause says, in one line: the error that a traceback in it ends with, else its first two
     lines."""

@@ -4,14 +4,16 @@ returns. The framework that exports is the stack ``source``.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from harness import frameworks
+from harness.cores import cores_allowed
 from harness.frameworks import Unsupported
-from harness.frameworks.exported import ExportInfo, source_contender
+from harness.frameworks.exported import ExportInfo, source_contender, source_of
 from harness.record import Case, Contender, Settings
 
 
@@ -63,3 +65,26 @@ class ExportStack:
 
     def matmul(self, size: int) -> Callable[[], Any]:
         raise NotImplementedError
+
+
+class FileStack(ExportStack):
+    """A runtime that reads files and takes NumPy arrays. ``writer`` is the module ``from_<framework>.py`` of the source
+    in the runtime's folder: ``NAME``, whose function it calls, and ``export(driver)``, the file's bytes and facts about
+    it, from the source's driver."""
+
+    def __init__(self, info: ExportInfo) -> None:
+        super().__init__(info)
+        framework = source_of(info).framework
+        self.writer: Any = importlib.import_module(f"harness.frameworks.{info.framework}.from_{framework}")
+
+    def configure(self, case: Case, contender: Contender, seed: int) -> Settings:
+        """As many threads as the case has cores, whatever number the runtime takes by itself."""
+        self.configure_source(case, seed)
+        return Settings(
+            layout="as exported",
+            device="cpu",
+            gpus_visible=0,
+            threads={"intra": cores_allowed()},
+            precision={"compute": "float32"},
+            compile={"mode": contender.mode, "compiler": self.info.framework, "cache": None},
+        )

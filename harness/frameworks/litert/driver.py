@@ -1,8 +1,4 @@
-"""How an exported model is run by LiteRT; ``export_driver.py`` has what all exported models share.
-
-The exporter of a framework is ``from_<framework>.py`` beside this file. It offers ``NAME``, whose function it calls,
-and ``export(driver)``, the file's bytes and facts about it, from the source's driver.
-"""
+"""How an exported model is run by LiteRT; ``export_driver.py`` has what all exported models share."""
 
 from __future__ import annotations
 
@@ -12,22 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from harness.frameworks.export_driver import ExportDriver, Facts
+from harness.frameworks.export_driver import FileDriver
 from harness.workloads import Job
 
 
-class LiteRTDriver(ExportDriver):
+class LiteRTDriver(FileDriver):
     """Inputs and outputs are NumPy arrays; LiteRT copies them in and out in every step."""
 
     runtime = "LiteRT"
-
-    def __init__(self, job: Job, stack: Any) -> None:
-        self.writer, self.exporter = stack.writer, stack.writer.NAME
-        super().__init__(job, stack)
-
-    def write(self) -> tuple[bytes, Facts]:
-        model, facts = self.writer.export(self.source)
-        return model, facts | {"file_bytes": len(model)}
 
     def load(self, written: bytes) -> None:
         self.interpreter = self.stack.interpreter(written)  # the signature does not keep it

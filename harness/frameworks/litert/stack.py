@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
 from harness.cores import cores_allowed
-from harness.frameworks.export_stack import ExportStack
-from harness.frameworks.exported import ExportInfo, source_of
+from harness.frameworks.export_stack import FileStack
+from harness.frameworks.exported import ExportInfo
 from harness.operands import operands
-from harness.record import Case, Contender, Settings
 
 
 def load(info: ExportInfo) -> LiteRTStack:
@@ -20,26 +18,8 @@ def load(info: ExportInfo) -> LiteRTStack:
     return LiteRTStack(info)
 
 
-class LiteRTStack(ExportStack):
+class LiteRTStack(FileStack):
     """Takes and gives NumPy arrays. ``writer`` is the module ``from_<framework>.py`` of the source."""
-
-    def __init__(self, info: ExportInfo) -> None:
-        super().__init__(info)
-        self.writer: Any = importlib.import_module(
-            f"harness.frameworks.litert.from_{source_of(info).framework}"
-        )
-
-    def configure(self, case: Case, contender: Contender, seed: int) -> Settings:
-        """As many threads as the case has cores: by itself it takes one."""
-        self.configure_source(case, seed)
-        return Settings(
-            layout="as exported",
-            device="cpu",
-            gpus_visible=0,
-            threads={"intra": cores_allowed()},
-            precision={"compute": "float32"},
-            compile={"mode": contender.mode, "compiler": "litert", "cache": None},
-        )
 
     def interpreter(self, model: bytes) -> Any:
         """An interpreter with its default delegate for CPUs, XNNPACK."""

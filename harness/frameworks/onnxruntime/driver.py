@@ -1,8 +1,7 @@
 """How an exported model is run by ONNX Runtime; ``export_driver.py`` has what all exported models share.
 
-The exporter of a framework is ``from_<framework>.py`` beside this file. It offers ``NAME``, whose function it calls;
-``CHANNELS_FIRST``, whether it wants images as NCHW; and ``export(driver)``, the file's bytes and facts about it, from
-the source's driver.
+The exporter of a framework says ``CHANNELS_FIRST``, whether its file wants images as NCHW, besides what all of them say
+(``FileStack`` in ``export_stack.py``).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from harness.frameworks.export_driver import ExportDriver, Facts
+from harness.frameworks.export_driver import FileDriver
 from harness.workloads import Job
 
 DTYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
@@ -25,18 +24,10 @@ REFUSED = tuple(
 )
 
 
-class OnnxRuntimeDriver(ExportDriver):
+class OnnxRuntimeDriver(FileDriver):
     """Inputs and outputs are NumPy arrays."""
 
     runtime = "ONNX Runtime"
-
-    def __init__(self, job: Job, stack: Any) -> None:
-        self.writer, self.exporter = stack.writer, stack.writer.NAME
-        super().__init__(job, stack)
-
-    def write(self) -> tuple[bytes, Facts]:
-        model, facts = self.writer.export(self.source)
-        return model, facts | {"file_bytes": len(model)}
 
     def load(self, written: bytes) -> None:
         self.session = self.stack.session(written)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
 from harness.cores import cores_allowed
-from harness.frameworks.export_stack import ExportStack
-from harness.frameworks.exported import ExportInfo, source_of
+from harness.frameworks.export_stack import FileStack
+from harness.frameworks.exported import ExportInfo
 from harness.operands import operands
-from harness.record import Case, Contender, Settings
 
 
 def load(info: ExportInfo) -> OnnxRuntimeStack:
@@ -20,25 +18,8 @@ def load(info: ExportInfo) -> OnnxRuntimeStack:
     return OnnxRuntimeStack(info)
 
 
-class OnnxRuntimeStack(ExportStack):
+class OnnxRuntimeStack(FileStack):
     """Takes and gives NumPy arrays. ``writer`` is the module ``from_<framework>.py`` of the source."""
-
-    def __init__(self, info: ExportInfo) -> None:
-        super().__init__(info)
-        framework = source_of(info).framework
-        self.writer: Any = importlib.import_module(f"harness.frameworks.onnxruntime.from_{framework}")
-
-    def configure(self, case: Case, contender: Contender, seed: int) -> Settings:
-        """As many threads as the case has cores: by itself it starts one for each core of the machine."""
-        self.configure_source(case, seed)
-        return Settings(
-            layout="as exported",
-            device="cpu",
-            gpus_visible=0,
-            threads={"intra": cores_allowed()},
-            precision={"compute": "float32"},
-            compile={"mode": contender.mode, "compiler": "onnxruntime", "cache": None},
-        )
 
     def session(self, model: bytes) -> Any:
         """An inference session on the CPU, its graph rewritten as far as ONNX Runtime does by default."""
