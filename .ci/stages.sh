@@ -1,11 +1,12 @@
 # Sourced: `stage NAME COMMAND...` runs a stage and notes its time; `beside NAME COMMAND...` starts one that runs next to
-# the following stages until `join` waits for it and shows what it printed; `report_stages` prints all times.
-stage_names=() stage_seconds=()
+# the following stages until `join` waits for it and shows what it printed; `report_stages` prints all times. Where a stage
+# fails, the one beside it is stopped, and what it has printed so far is shown.
+stage_names=() stage_seconds=() beside_pid=
 stage() {
   local name=$1 started=$SECONDS
   shift
   printf '\n== %s\n' "$name"
-  "$@" || { printf '== %s failed after %d s\n' "$name" $((SECONDS - started)); report_stages; exit 1; }
+  "$@" || { printf '== %s failed after %d s\n' "$name" $((SECONDS - started)); stop_beside; report_stages; exit 1; }
   stage_names+=("$name") stage_seconds+=($((SECONDS - started)))
 }
 beside() {
@@ -14,21 +15,24 @@ beside() {
   mkdir -p build/ci
   beside_log=$PWD/build/ci/beside.log
   printf '\n== %s: started, shown when it has ended\n' "$beside_name"
-  (
-    code=0
-    "$@" >"$beside_log" 2>&1 || code=$?
-    echo "$beside_name: ended with $code after $SECONDS s since the start of all" >>"$beside_log"
-    exit "$code"
-  ) &
+  setsid "$@" >"$beside_log" 2>&1 & # a group of its own, so that all of it can be stopped
   beside_pid=$!
-  trap 'kill "$beside_pid" 2>/dev/null || true' EXIT
+  trap stop_beside EXIT
 }
 join() { stage "$beside_name" shown_when_ended; }
 shown_when_ended() {
   local code=0
   wait "$beside_pid" || code=$?
+  beside_pid=
   cat "$beside_log"
   return "$code"
+}
+stop_beside() {
+  [ -n "$beside_pid" ] || return 0
+  kill -- "-$beside_pid" 2>/dev/null || true
+  printf '\n== %s, so far\n' "$beside_name"
+  cat "$beside_log"
+  beside_pid=
 }
 report_stages() {
   printf '\n== time of each stage\n'

@@ -1,4 +1,7 @@
-"""``make bench``: every benchmark of the project, each in the environment of its stack, one after the other."""
+"""``make bench``: every benchmark of the project, each in the environment of its stack, one after the other.
+
+But for ``detector_parts``: no environment of ours has a torchvision.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -116,7 +115,7 @@ def main() -> None:
         import torch
         import torchvision
     except (ImportError, RuntimeError) as error:
-        sys.exit(f"torch with a matching torchvision is needed beside it: {error}")
+        parser.error(f"needs torch and a torchvision that matches it: {error}")
     print(
         f"torch {torch.__version__}, torchvision {torchvision.__version__}, {torch.get_num_threads()} threads"
     )

@@ -6,12 +6,12 @@ the workload scores after) and stores every tensor in float16.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 
-from harness import frameworks
+from harness import frameworks, workloads
 from harness.cores import cores_allowed
 from harness.gate.check import timed_job
 from harness.record import Case, Contender
@@ -28,8 +28,7 @@ def make(name: str, preset: str, batch: int, epochs: int, path: Path) -> None:
     stack.configure(case, contender, SEED)
     job = timed_job(case, contender)
     rule = job.workload.learning
-    if rule is None:
-        sys.exit(f"{name} declares no learning in its spec.py: nothing says when an epoch ends")
+    assert rule is not None
     driver = frameworks.build(job, stack)
     for epoch, _ in trained(driver, stack, job, epochs, SEED):
         kept = {tensor: array.astype(np.float16) for tensor, array in driver.state().tensors.items()}
@@ -38,6 +37,23 @@ def make(name: str, preset: str, batch: int, epochs: int, path: Path) -> None:
     np.savez_compressed(path, **kept)  # type: ignore[arg-type]
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m harness.trials.checkpoint")
+    parser.add_argument("workload", choices=workloads.names())
+    parser.add_argument("preset")
+    parser.add_argument("batch", type=int)
+    parser.add_argument("epochs", type=int)
+    parser.add_argument("file", type=Path)
+    given = parser.parse_args()
+    workload = workloads.get(given.workload)
+    if workload.learning is None:
+        parser.error(f"{given.workload} declares no learning in its spec.py: nothing says when an epoch ends")
+    if given.preset not in workload.presets:
+        parser.error(f"{given.workload} has no preset {given.preset!r}; it has {', '.join(workload.presets)}")
+    if min(given.batch, given.epochs) < 1:
+        parser.error("batch and epochs are 1 or more")
+    make(given.workload, given.preset, given.batch, given.epochs, given.file)
+
+
 if __name__ == "__main__":
-    workload, preset, batch, epochs, path = sys.argv[1:]
-    make(workload, preset, int(batch), int(epochs), Path(path))
+    main()
