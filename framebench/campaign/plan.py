@@ -140,9 +140,15 @@ def _fit(suite: Suite, whole: _Selection, cost: Callable[[_Selection], float], b
     kinds = [
         kind for kind in suite.kinds if not suite.headline or kind in (suite.headline.kinds or suite.kinds)
     ]
+    costly = suite.headline.if_time_allows if suite.headline else []
+    spared = [entrant for entrant in contenders if entrant.twin or entrant.slug not in costly]
     chosen = whole._replace(cases=cases, contenders=contenders, rounds=least, kinds=kinds)
+    if spared and cost(chosen) > budget_s:
+        chosen = chosen._replace(contenders=spared)
     while len(chosen.cases) > 1 and cost(chosen) > budget_s:
         chosen = chosen._replace(cases=chosen.cases[:-1])
+    if cost(complete := chosen._replace(contenders=contenders)) <= budget_s:
+        chosen = complete
     if len(chosen.cases) == len(cases):
         thorough = chosen._replace(kinds=whole.kinds)
         chosen = thorough if cost(thorough) <= budget_s else chosen

@@ -43,6 +43,12 @@ def _faults(suite: Suite) -> Iterator[tuple[str, str]]:
         for kind in suite.headline.kinds:
             if kind not in suite.kinds:
                 yield "headline.kinds", f"{kind!r} is not among the suite's kinds; add it there"
+        for slug in suite.headline.if_time_allows:
+            if slug not in suite.headline.contenders:
+                yield (
+                    "headline.if_time_allows",
+                    f"{slug!r} is not among the headline's contenders; add it there",
+                )
 
 
 def _contenders(suite: Suite) -> Iterator[tuple[str, str]]:

@@ -85,10 +85,11 @@ class CaseRow(msgspec.Struct, forbid_unknown_fields=True):
 
 class Headline(msgspec.Struct, forbid_unknown_fields=True):
     """What runs first when there is a budget; ``cases`` are globs over case paths, ``kinds`` all of the suite's
-    unless said otherwise."""
+    unless said otherwise. The contenders under ``if_time_allows`` are left out before a case is."""
 
     cases: list[str]
     contenders: list[str]
+    if_time_allows: list[str] = []
     kinds: list[TrialKind] = []
 
 

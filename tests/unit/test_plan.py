@@ -104,6 +104,24 @@ def test_a_small_budget_drops_a_headline_case_rather_than_rounds() -> None:
     assert len(fitted.rounds) == 3
 
 
+def test_a_contender_that_is_for_when_there_is_time_goes_before_a_case_goes() -> None:
+    costly = "keras-jax-compiled-loop"
+    headline = msgspec.structs.replace(SUITE.headline, if_time_allows=[costly])
+    fitted = make(360.0, headline=headline)  # without it 12 gates, a ceiling and 3 rounds of 6 are 310 s
+    assert len({trial.case.path for trial in fitted.trials()}) == 2
+    assert {trial.contender.slug for trial in fitted.trials()} == {
+        "torch-eager",
+        "torch-eager-twin",
+        "keras-torch-compiled-loop",
+    }
+    assert f"contender {costly}" in fitted.dropped
+    # with the case gone there is time for it; with time for both nothing is missing
+    one_case = make(230.0, headline=headline)
+    assert len({trial.case.path for trial in one_case.trials()}) == 1
+    assert costly in {trial.contender.slug for trial in one_case.trials()}
+    assert costly in {trial.contender.slug for trial in make(440.0, headline=headline).trials()}
+
+
 def test_a_large_budget_adds_cases_and_rounds() -> None:
     fitted = make(1700.0)
     assert len({trial.case.path for trial in fitted.trials()}) == 4

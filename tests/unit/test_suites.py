@@ -46,6 +46,11 @@ def test_contender_slugs_come_back() -> None:
             "huge",
         ),
         ('baseline = "torch-eager"', 'baseline = "torch-lazy"', "torch-lazy"),
+        (
+            "[protocol]",
+            '[headline]\ncases = ["*"]\ncontenders = ["torch-eager"]\nif_time_allows = ["jax-compiled"]\n\n[protocol]',
+            "headline.if_time_allows: 'jax-compiled' is not among the headline's contenders",
+        ),
         ('name = "smoke"\ntitle', 'name = "smoke\ntitle', "smoke.toml"),
     ],
 )
