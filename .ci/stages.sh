@@ -1,17 +1,27 @@
 # Sourced: `stage NAME COMMAND...` runs a stage and notes its time; `beside NAME COMMAND...` starts one that runs next to
 # the following stages until `join` waits for it and shows what it printed; `report_stages` prints all times. Where a stage
-# fails, the one beside it is stopped, and what it has printed so far is shown.
-stage_names=() stage_seconds=() beside_pid=
+# fails, the one beside it is stopped, and what it has printed so far is shown. After `resume`, a stage that has passed on
+# this very commit is not run again.
+stage_names=() stage_seconds=() beside_pid= passed=
+resume() {
+  git diff --quiet HEAD || return 0 # what was changed since the commit has not passed yet
+  passed=build/ci/passed/$(git rev-parse HEAD)
+  mkdir -p "$passed"
+}
+has_passed() { [ -n "$passed" ] && [ -e "$passed/${1// /-}" ] && printf '\n== %s: has passed before\n' "$1"; }
 stage() {
   local name=$1 started=$SECONDS
   shift
+  has_passed "$name" && return 0
   printf '\n== %s\n' "$name"
   "$@" || { printf '== %s failed after %d s\n' "$name" $((SECONDS - started)); stop_beside; report_stages; exit 1; }
+  [ -z "$passed" ] || touch "$passed/${name// /-}"
   stage_names+=("$name") stage_seconds+=($((SECONDS - started)))
 }
 beside() {
   beside_name=$1
   shift
+  has_passed "$beside_name" && return 0
   mkdir -p build/ci
   beside_log=$PWD/build/ci/beside.log
   printf '\n== %s: started, shown when it has ended\n' "$beside_name"
@@ -19,7 +29,7 @@ beside() {
   beside_pid=$!
   trap stop_beside EXIT
 }
-join() { stage "$beside_name" shown_when_ended; }
+join() { [ -z "$beside_pid" ] || stage "$beside_name" shown_when_ended; }
 shown_when_ended() {
   local code=0
   wait "$beside_pid" || code=$?

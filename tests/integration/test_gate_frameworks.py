@@ -19,7 +19,7 @@ import pytest
 from framebench.campaign import suites
 from harness import frameworks, workloads
 from harness.frameworks.exported import is_exported
-from harness.record import Contender
+from harness.record import PHASES, Contender
 from tests.requirement import require
 
 pytestmark = pytest.mark.frameworks
@@ -174,10 +174,7 @@ def test_every_contender_does_the_specified_work(process: Process, task: str) ->
 
 
 @pytest.mark.parametrize(
-    "process",
-    parameters(PLAINEST) + parameters(BF16, "bf16") + parameters(EXPORTED, marks=[pytest.mark.slow]),
-    indirect=True,
-    scope="module",
+    "process", parameters(PLAINEST) + parameters(BF16, "bf16"), indirect=True, scope="module"
 )
 @pytest.mark.parametrize("preset", ["smoke", pytest.param("cpu", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("workload", "task"), TASKS)
@@ -190,15 +187,23 @@ def test_every_stack_does_the_work_of_every_workload(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "process", parameters(CONTENDERS) + parameters(BF16, "bf16"), indirect=True, scope="module"
+    "process", parameters([one for one in CONTENDERS if one not in PLAINEST]), indirect=True, scope="module"
 )
-@pytest.mark.parametrize(("workload", "task"), [one for one in TASKS if one not in IN_SMOKE])
+@pytest.mark.parametrize(
+    ("workload", "task"),
+    [one for one in TASKS if one not in IN_SMOKE and one[0] != SAMPLE and one[1] not in PHASES],
+)
 def test_every_contender_in_every_workload(process: Process, workload: str, task: str) -> None:
-    """The others are gated in the smoke suite, which .ci/full runs with every contender."""
+    """What the smoke suite trains or decodes is gated there, with every contender, and so are phases with the whole."""
     passes(process, workload, task)
 
 
-@pytest.mark.parametrize("process", parameters(PLAINEST), indirect=True, scope="module")
+@pytest.mark.parametrize(
+    "process",
+    parameters(PLAINEST) + parameters(EXPORTED, marks=[pytest.mark.slow]),
+    indirect=True,
+    scope="module",
+)
 @pytest.mark.parametrize("task", workloads.get(SAMPLE).tasks)
 def test_planted_faults_are_caught(process: Process, task: str) -> None:
     wanted = [name for name, tasks in FAULTS.items() if task in tasks]
@@ -208,7 +213,7 @@ def test_planted_faults_are_caught(process: Process, task: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("process", parameters(PLAINEST + EXPORTED), indirect=True, scope="module")
+@pytest.mark.parametrize("process", parameters(PLAINEST), indirect=True, scope="module")
 @pytest.mark.parametrize(("workload", "task"), TASKS)
 def test_the_whole_catalogue_is_caught(process: Process, workload: str, task: str) -> None:
     fates = process.ask(mutants=(workload, task))
