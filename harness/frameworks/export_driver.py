@@ -1,8 +1,8 @@
 """What the drivers of exported models share: the source stack's driver builds the model and loads the weights, and what
 is loaded anew is exported anew. Inference alone.
 
-The batch is left open in what is exported, and tracing sees another than is run: a file that runs at one batch alone
-does not pass the gate, which runs two.
+The batch and the length of a sequence are left open in what is exported. Where an exporter traces tensors it sees one
+sample and one position more than are run: a file that runs as it was traced alone does not pass.
 """
 
 from __future__ import annotations
@@ -16,15 +16,39 @@ import numpy as np
 
 from harness import frameworks
 from harness.frameworks import State, Stream, Unsupported, shortened
-from harness.frameworks.exported import source_contender
+from harness.frameworks.exported import GENERATION, source_contender
 from harness.workloads import Job, philox
 
 Facts = dict[str, str | bool | int | None]
+OPEN = ("B", "length", "prompt")  # axes that are left open, by their names in a workload's inputs
+AT_MOST = {"prompt": "context"}  # an open axis, and the field of the preset that it cannot exceed
+
+
+def open_axes(job: Job) -> list[tuple[int, ...]]:
+    """Of each input of the task the axes that an exporter leaves open."""
+    shapes = [job.workload.inputs[name].shape for name in job.work.inputs]
+    return [tuple(axis for axis, named in enumerate(shape) if named in OPEN) for shape in shapes]
+
+
+def open_shapes(job: Job, names: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Of each input the shape in which an open axis is what ``names`` has for it."""
+    shapes = [job.workload.inputs[name] for name in job.work.inputs]
+    return [
+        tuple(
+            names[named] if named in OPEN else length
+            for named, length in zip(one.shape, one.resolved(job.preset, job.batch), strict=True)
+        )
+        for one in shapes
+    ]
 
 
 class ExportDriver:
     """A driver says how its exporter writes (``write``), how its runtime loads that (``load``), what ready batches are
-    (``ready``) and how they are run (``run``, ``outputs``). ``exporter`` is the exporter's name."""
+    (``ready``) and how they are run (``run``, ``outputs``). ``exporter`` is the exporter's name.
+
+    In generation the file takes the cache after a step's inputs and gives the new one after its outputs. A driver that
+    does this takes the source's (``begin``) and hands it from step to step.
+    """
 
     exporter: str
     runtime: str
@@ -36,8 +60,11 @@ class ExportDriver:
         self.job, self.stack = job, stack
         self.source = frameworks.build(job._replace(contender=source_contender(stack.info)), stack.source)
         self.exported = ""  # digest of the weights in the file
+        self.cache: list[Any] = []  # generation: what the next step takes, as the runtime has it
+        self.generating = job.case.task in GENERATION
         self._export(job.weights)
         self.feed(job.batches)
+        self.reset(job.weights)
 
     def write(self) -> tuple[Any, Facts]:
         """What the exporter makes of the source's model as it is, and facts about it: ``file_bytes`` among them."""
@@ -78,12 +105,19 @@ class ExportDriver:
         """The runtime's refusal to load or run what the exporter wrote."""
         return Unsupported(f"{self.runtime} does not {what} what {self.exporter} wrote: {words(error)}")
 
+    def begin(self) -> None:
+        """Generation: the cache as the source's has it after its ``reset``."""
+
     def feed(self, batches: Mapping[str, np.ndarray]) -> None:
+        if self.generating:
+            self.source.feed(batches)  # the prompt that is in the cache at the start
         self.stream = Stream(self.ready(batches))
 
     def reset(self, tensors: Mapping[str, np.ndarray]) -> None:
         self._export(tensors)
         self.stream.taken = 0
+        if self.generating:
+            self.begin()
 
     def penalty(self) -> float:
         return 0.0

@@ -8,6 +8,8 @@ from harness import frameworks
 from harness.frameworks import StackInfo
 from harness.record import PHASES, Contender, Task
 
+GENERATION: tuple[Task, ...] = ("prefill", "decode")
+
 NO_FLOAT64 = math.inf  # as a stack's ``float64_floor``: it computes nothing in float64
 
 
@@ -43,4 +45,4 @@ def refusal(stack: StackInfo, task: Task) -> str | None:
         return f"{stack.title}: an exported model is run, and does not train"
     if task in PHASES:
         return f"{stack.title}: the whole model is exported, not its {task} alone"
-    return f"{stack.title}: there is no exporter for {task}, whose cache is not exported yet"
+    return f"{stack.title}: its exporter writes a model alone, and not the cache that {task} changes"

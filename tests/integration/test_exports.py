@@ -75,15 +75,15 @@ def test_a_file_that_runs_at_the_traced_batch_alone_is_refused_with_the_runtimes
 def test_an_exporters_refusal_is_said_in_its_words(
     built: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import torch
+
     from harness.frameworks.onnxruntime import from_torch
 
-    class Strange(from_torch.Forward):  # type: ignore[misc]
+    class Strange(torch.nn.Module):
         def forward(self, *inputs: Any) -> Any:
-            import torch
-
             return torch.linalg.eigvals(inputs[0]).real
 
-    monkeypatch.setattr(from_torch, "Forward", Strange)
+    monkeypatch.setattr(from_torch, "module", lambda driver: Strange())
     with pytest.raises(Unsupported, match=r"torch\.onnx\.export does not take this model: .*eig"):
         built()
 
@@ -280,8 +280,8 @@ def test_training_is_refused_and_other_precisions(stack: Any) -> None:
 # --- LiteRT and StableHLO: in a process of their own, beside PyTorch in this one they would share its threads --------
 
 
-def told(name: str, workload: str, code: str) -> str:
-    """What code prints that is given the stack's ``driver`` at the smoke size."""
+def told(name: str, workload: str, code: str, task: str = "infer", variant: str = "") -> str:
+    """What code prints that is given the stack's ``job`` at the smoke size."""
     absent = [one for one in frameworks.info(name).modules if importlib.util.find_spec(one) is None]
     require("frameworks", not absent, f"not installed here: {', '.join(absent)}")
     made = (
@@ -289,8 +289,9 @@ def told(name: str, workload: str, code: str) -> str:
         "from harness import frameworks, workloads\n"
         "from harness.gate.check import make_job\n"
         "from harness.record import Case, Contender\n"
-        f"case = Case(workload={workload!r}, preset='smoke', task='infer', batch={BATCH}, cores=1)\n"
-        f"contender, stack = Contender(stack={name!r}, mode='compiled'), frameworks.load({name!r})\n"
+        f"case = Case(workload={workload!r}, preset='smoke', task={task!r}, batch={BATCH}, cores=1)\n"
+        f"contender = Contender(stack={name!r}, mode='compiled', variant={variant!r})\n"
+        f"stack = frameworks.load({name!r})\n"
         "stack.configure(case, contender, 0)\n"
         f"preset = workloads.get({workload!r}).presets['smoke']\n"
         f"job = make_job(case, contender, preset, {BATCH}, 'fp32')\n"
@@ -335,3 +336,91 @@ def test_a_file_that_needs_tensorflows_operations_is_refused_in_litert_words() -
     assert said.startswith(
         'LiteRT does not run what Model.export(format="litert") wrote: Select TensorFlow op(s)'
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "task"),
+    [
+        ("onnxruntime-torch", "", "prefill"),
+        ("onnxruntime-torch", "", "decode"),
+        ("onnxruntime-jax", "", "decode"),
+        ("stablehlo-jax", "", "prefill"),
+        ("stablehlo-jax", "", "decode"),
+        ("libtorch", "torchscript", "prefill"),
+        ("libtorch", "torchscript", "decode"),
+    ],
+)
+def test_generation_hands_its_cache_from_step_to_step_and_starts_anew(
+    name: str, variant: str, task: str
+) -> None:
+    if name == "libtorch":
+        require("gcc", shutil.which("g++") is not None, "no C++ compiler")
+    code = (
+        "driver = frameworks.build(job, stack)\n"
+        "native = driver.source\n"
+        "expected = [native.outputs(native.run(1))['logits'] for _ in range(5)]\n"
+        "found = [driver.outputs(driver.run(1))['logits'] for _ in range(5)]\n"
+        "driver.reset(job.weights)\n"
+        "again = driver.outputs(driver.run(5))['logits']\n"
+        "print(max(np.abs(a - b).max() for a, b in zip(expected, found)) < 1e-5, np.array_equal(again, found[-1]))\n"
+        "print(not np.array_equal(found[0], found[1]), driver.steps_done())\n"
+    )
+    assert told(name, "gpt", code, task, variant).split("\n")[:2] == ["True True", "True 5"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["onnxruntime-torch", "onnxruntime-tensorflow", "onnxruntime-jax", "stablehlo-jax", "litert-tensorflow"],
+)
+def test_a_sequence_is_run_at_two_lengths(name: str) -> None:
+    assert of_two_lengths(name, "lstm", "infer", "tokens") == ["16 True", "13 True"]
+
+
+def test_an_lstm_is_exported_with_its_length_open_more_than_once_in_a_process(libtorch: Any) -> None:
+    driver = in_cpp(libtorch, "lstm", "aotinductor")
+    tokens = driver.job.batches["tokens"]
+    for factor, shorter in ((1.0, 0), (0.5, 3)):
+        driver.reset({name: array * np.float32(factor) for name, array in driver.job.weights.items()})
+        batches = {"tokens": tokens[:, :, shorter:]}
+        driver.feed(batches)
+        driver.source.feed(batches)
+        found = driver.outputs(driver.run(1))["logits"]
+        native = driver.source.outputs(driver.source.run(1))["logits"]
+        assert np.abs(found - native).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["onnxruntime-torch", "stablehlo-jax"])
+def test_a_prompt_is_read_at_two_lengths(name: str) -> None:
+    assert of_two_lengths(name, "gpt", "prefill", "prompt") == ["32 True", "29 True"]
+
+
+def of_two_lengths(name: str, workload: str, task: str, given: str) -> list[str]:
+    """The lengths of what one file was given, and whether its logits were the source's."""
+    code = (
+        "driver = frameworks.build(job, stack)\n"
+        f"whole = job.batches[{given!r}]\n"
+        "for tokens in (whole, whole[:, :, :-3]):\n"
+        f"    driver.feed({{{given!r}: tokens}})\n"
+        f"    driver.source.feed({{{given!r}: tokens}})\n"
+        "    found = driver.outputs(driver.run(1))['logits']\n"
+        "    native = driver.source.outputs(driver.source.run(1))['logits']\n"
+        "    print(tokens.shape[-1], np.abs(found - native).max() < 1e-5)\n"
+    )
+    return told(name, workload, code, task).split("\n")[:2]
+
+
+def test_a_length_that_cannot_be_left_open_is_refused_with_the_exporters_words() -> None:
+    code = (
+        "try: frameworks.build(job, stack)\nexcept frameworks.Unsupported as refused: print(refused.reason)\n"
+    )
+    said = told("onnxruntime-jax", "gpt", code, "prefill")
+    assert (
+        said.startswith("jax2onnx does not take this model: ") and "'prompt' <= '64' is inconclusive" in said
+    )
+
+
+def test_a_framework_that_keeps_its_cache_in_variables_does_not_export_it() -> None:
+    preset = workloads.get("gpt").presets["smoke"]
+    contender = Contender(stack="onnxruntime-tensorflow", mode="compiled")
+    with pytest.raises(Unsupported, match="not the cache that decode changes"):
+        make_job(_case("gpt", "decode"), contender, preset, BATCH, "fp32")

@@ -8,15 +8,17 @@ from typing import Any
 
 import keras
 
+from harness.frameworks.export_driver import OPEN, open_shapes
+
 
 def exported(driver: Any, form: str, ending: str) -> bytes:
     """The file that ``format=form`` writes of the driver's model; Keras wants its name to end so."""
-    inputs = {
-        name: keras.ops.convert_to_tensor(driver.job.batches[name][0]) for name in driver.job.work.inputs
-    }
-    # a model that was only built has not been called, and is not exported
-    driver.model(inputs if len(inputs) > 1 else next(iter(inputs.values())))
+    (name,) = driver.job.work.inputs
+    given = keras.ops.convert_to_tensor(driver.job.batches[name][0])
+    driver.model(given)  # a model that was only built has not been called, and is not exported
+    (shape,) = open_shapes(driver.job, dict.fromkeys(OPEN))
+    signature = [keras.InputSpec(dtype=keras.backend.standardize_dtype(given.dtype), shape=shape, name=name)]
     with tempfile.TemporaryDirectory(prefix="keras-export-") as folder:
         path = Path(folder) / f"model{ending}"
-        driver.model.export(str(path), format=form, verbose=False)
+        driver.model.export(str(path), format=form, verbose=False, input_signature=signature)
         return path.read_bytes()

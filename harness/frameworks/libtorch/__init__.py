@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness import frameworks
-from harness.frameworks.exported import NO_FLOAT64, ExportInfo
+from harness.frameworks.exported import GENERATION, NO_FLOAT64, ExportInfo
 
 STACKS = (
     ExportInfo(
@@ -11,6 +11,7 @@ STACKS = (
         title="libtorch in C++, from PyTorch",
         framework="libtorch",
         source="torch",
+        tasks=("infer", *GENERATION),
         modes={"compiled": ("aotinductor", "torchscript")},
         plainest=("compiled", "aotinductor"),
         modules=("torch",),

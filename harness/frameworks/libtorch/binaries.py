@@ -78,6 +78,7 @@ def library(folder: Path) -> Any:
         "package_free": (None, [pointer]),
         "package_clear": (None, [pointer]),
         "package_feed": (ctypes.c_int, [pointer, ctypes.c_int, pointer, ctypes.c_int, shape, ctypes.c_int]),
+        "package_carry": (ctypes.c_int, [pointer, pointer, shape, ctypes.c_int]),
         "package_run": (ctypes.c_int, [pointer, ctypes.c_int64, ctypes.c_int64]),
         "package_outputs": (ctypes.c_int, [pointer]),
         "package_output": (pointer, [pointer, ctypes.c_int, shape, ctypes.POINTER(ctypes.c_int)]),

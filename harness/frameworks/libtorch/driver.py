@@ -20,7 +20,13 @@ import torch
 from harness.cores import cores_allowed
 from harness.frameworks.export_driver import ExportDriver, Facts
 from harness.frameworks.libtorch.binaries import library
-from harness.frameworks.torch.forward import Forward, open_batch, traced_inputs
+from harness.frameworks.torch.forward import (
+    cached,
+    dynamic_shapes,
+    module,
+    recurrent_layers_as_loops,
+    traced_inputs,
+)
 from harness.workloads import Job
 
 AXES = 8  # of an output at most, as in package.cpp
@@ -41,14 +47,16 @@ class LibtorchDriver(ExportDriver):
         self._prove()
 
     def write(self) -> tuple[Path, Facts]:
-        inputs, module = traced_inputs(self.source), Forward(self.source)
-        with torch.no_grad():
+        inputs, written = traced_inputs(self.source), module(self.source)
+        with torch.no_grad(), recurrent_layers_as_loops():
             if self.stack.variant == "torchscript":
                 path = Path(self.folder.name) / "model.pt"
-                torch.jit.trace(module, inputs, check_trace=False).save(str(path))  # type: ignore[no-untyped-call]
+                torch.jit.trace(written, inputs, check_trace=False).save(str(path))  # type: ignore[no-untyped-call]
             else:
                 path = Path(self.folder.name) / "model.pt2"
-                torch._inductor.aoti_compile_and_package(_program(module, inputs), package_path=str(path))
+                torch._inductor.aoti_compile_and_package(
+                    _program(written, inputs, dynamic_shapes(self.source)), package_path=str(path)
+                )
         return path, {"file_bytes": path.stat().st_size, "traced_batch": len(inputs[0])}
 
     def load(self, written: Path) -> None:
@@ -61,7 +69,7 @@ class LibtorchDriver(ExportDriver):
 
     def ready(self, batches: Mapping[str, np.ndarray]) -> list[tuple[np.ndarray, ...]]:
         columns = [
-            [np.ascontiguousarray(batch) for batch in self._in_layout(name, batches[name])]
+            [np.asarray(batch, order="C") for batch in self._in_layout(name, batches[name])]
             for name in self.job.work.inputs
         ]
         rows = list(zip(*columns, strict=True))
@@ -80,11 +88,21 @@ class LibtorchDriver(ExportDriver):
         nhwc = self.job.workload.inputs[name].axes == "NHWC"
         return np.moveaxis(batches, -1, 2) if nhwc else batches  # (N, B, C, H, W)
 
+    def begin(self) -> None:
+        """Another cache: the batches are handed over anew with it."""
+        self.cache = [np.array(tensor.numpy()) for tensor in cached(self.source)]
+        self.stream.batches = self.ready(self.given)
+        for array in self.cache:
+            shape = (ctypes.c_int64 * array.ndim)(*array.shape)
+            if self.library.package_carry(self.package, array.ctypes.data, shape, array.ndim):
+                raise RuntimeError(self._said())
+
     def reset(self, tensors: Mapping[str, np.ndarray]) -> None:
         before = self.exported
         super().reset(tensors)
         if self.exported != before:  # another package has no batches yet
-            self.stream.batches = self.ready(self.given)
+            if not self.generating:
+                self.stream.batches = self.ready(self.given)
             self._prove()
 
     def feed(self, batches: Mapping[str, np.ndarray]) -> None:
@@ -122,7 +140,9 @@ class LibtorchDriver(ExportDriver):
         if self.library.package_run(self.package, 0, 1):
             raise self.refused("run", RuntimeError(self._said()))
         expected = self.outputs(0)
-        found = self.program(self.stream.batches[0])
+        found = self.program((*self.stream.batches[0], *self.cache))
+        if self.generating:
+            self.begin()
         apart = [name for name, array in expected.items() if not np.array_equal(array, found[name])]
         if apart:
             raise RuntimeError(
@@ -144,19 +164,20 @@ class LibtorchDriver(ExportDriver):
             if done.returncode:
                 raise self.refused("run", RuntimeError(done.stderr or f"exit code {done.returncode}"))
             shapes = [tuple(map(int, line.split("x"))) if line else () for line in done.stdout.splitlines()]
+            names = self.job.work.outputs
             return {
                 name: np.fromfile(f"{out}-{number}.f32", np.float32).reshape(shape)
-                for number, (name, shape) in enumerate(zip(self.job.work.outputs, shapes, strict=True))
+                for number, (name, shape) in enumerate(zip(names, shapes[: len(names)], strict=True))
             }
 
 
-def _program(module: Forward, inputs: tuple[torch.Tensor, ...]) -> Any:
+def _program(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], shapes: dict[str, Any]) -> Any:
     """The traced program: without Dynamo, which does not take recurrent layers, else with it, which keeps the batch of
     a detector open. ``torch.onnx.export`` tries them in this order too."""
     try:
-        return torch.export.export(module, inputs, dynamic_shapes=open_batch(inputs), strict=False)
+        return torch.export.export(module, inputs, dynamic_shapes=shapes, strict=False)
     except Exception:
-        return torch.export.export(module, inputs, dynamic_shapes=open_batch(inputs), strict=True)
+        return torch.export.export(module, inputs, dynamic_shapes=shapes, strict=True)
 
 
 def build(job: Job, stack: Any) -> LibtorchDriver:

@@ -23,6 +23,7 @@ struct Package {
   std::unique_ptr<torch::inductor::AOTIModelPackageLoader> compiled;
   torch::jit::Module script;
   std::vector<Tensors> batches;
+  Tensors carried;  // what a step takes after its inputs and gives, changed, after its outputs
   Tensors outputs;
 
   explicit Package(const std::string& path) {
@@ -41,6 +42,19 @@ struct Package {
     Tensors parts;
     for (const auto& part : found.toTupleRef().elements()) parts.push_back(part.toTensor());
     return parts;
+  }
+
+  void step(const Tensors& batch) {
+    if (carried.empty()) {
+      outputs = run(batch);
+      return;
+    }
+    Tensors inputs = batch;
+    inputs.insert(inputs.end(), carried.begin(), carried.end());
+    outputs = run(inputs);
+    const auto own = outputs.end() - carried.size();
+    carried.assign(own, outputs.end());
+    outputs.erase(own, outputs.end());
   }
 };
 
@@ -76,8 +90,19 @@ void* package_load(const char* path, int threads) {
 
 void package_free(void* package) { delete static_cast<Package*>(package); }
 
-// Forgets the batches that it was given.
-void package_clear(void* package) { own(package).batches.clear(); }
+// Forgets the batches that it was given, and what it carries.
+void package_clear(void* package) {
+  own(package).batches.clear();
+  own(package).carried.clear();
+}
+
+// One more tensor that is carried from step to step, a copy of these fp32 values at the start.
+int package_carry(void* package, const void* data, const int64_t* shape, int dimensions) {
+  return guarded([&] {
+    const auto given = at::from_blob(const_cast<void*>(data), at::IntArrayRef(shape, dimensions), at::kFloat);
+    own(package).carried.push_back(given.clone());
+  });
+}
 
 // One more input of a batch. The data stays the caller's, who keeps it while the package runs. whole: int64, not float.
 int package_feed(void* package, int batch, const void* data, int whole, const int64_t* shape, int dimensions) {
@@ -94,7 +119,7 @@ int package_run(void* package, int64_t first, int64_t n) {
   return guarded([&] {
     auto& one = own(package);
     TORCH_CHECK(!one.batches.empty(), "no batch was given");
-    for (int64_t step = first; step < first + n; ++step) one.outputs = one.run(one.batches[step % one.batches.size()]);
+    for (int64_t step = first; step < first + n; ++step) one.step(one.batches[step % one.batches.size()]);
   });
 }
 

@@ -26,7 +26,7 @@ class LiteRTDriver(FileDriver):
         given, names = self.signature.get_input_details(), self.job.work.inputs
         own = dict(zip(names, given, strict=True)) if len(given) == 1 else {name: name for name in names}
         columns = {
-            own[name]: [np.ascontiguousarray(batch, given[own[name]]["dtype"]) for batch in batches[name]]
+            own[name]: [np.asarray(batch, given[own[name]]["dtype"], order="C") for batch in batches[name]]
             for name in names
         }
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.frameworks.export_driver import Facts
+from harness.frameworks.export_driver import OPEN, Facts, open_shapes
 
 NAME = "TFLiteConverter"
 
@@ -16,8 +16,13 @@ NAME = "TFLiteConverter"
 def export(driver: Any) -> tuple[bytes, Facts]:
     """``driver`` is TensorFlow's."""
     signature = [
-        tf.TensorSpec((None, *one.shape[1:]), one.dtype, name=name)
-        for name, one in zip(driver.job.work.inputs, driver.stream.batches[0], strict=True)
+        tf.TensorSpec(shape, one.dtype, name=name)
+        for name, shape, one in zip(
+            driver.job.work.inputs,
+            open_shapes(driver.job, dict.fromkeys(OPEN)),
+            driver.stream.batches[0],
+            strict=True,
+        )
     ]
     saved = tf.Module()
     saved.model = driver.model  # its variables are written too

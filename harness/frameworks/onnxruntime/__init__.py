@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness import frameworks
-from harness.frameworks.exported import NO_FLOAT64, ExportInfo
+from harness.frameworks.exported import GENERATION, NO_FLOAT64, ExportInfo
+from harness.record import Task
 
 _ABOUT = (
     "ONNX Runtime loads the file, rewrites its graph and runs it on the CPU, without the framework. The batch is left "
@@ -12,12 +13,20 @@ _ABOUT = (
 )
 
 
-def _stack(source: str, title: str, exporter: str, modules: tuple[str, ...], about: str) -> ExportInfo:
+def _stack(
+    source: str,
+    title: str,
+    exporter: str,
+    modules: tuple[str, ...],
+    about: str,
+    tasks: tuple[Task, ...] = ("infer",),
+) -> ExportInfo:
     return ExportInfo(
         name=f"onnxruntime-{source}",
         title=f"ONNX Runtime, from {title}",
         framework="onnxruntime",
         source=source,
+        tasks=tasks,
         modes={"compiled": ("",)},
         plainest=("compiled", ""),
         modules=("onnxruntime", "onnx", *modules),
@@ -37,6 +46,7 @@ STACKS = (
         "`torch.onnx.export` (with Dynamo, its default) writes PyTorch's model into a file; it is traced at another "
         "batch than it is run at. The exporter does not know `sort(stable=True)`, which a detector needs: it is given "
         "ONNX' TopK for it, whose ties are in the same order.",
+        tasks=("infer", *GENERATION),
     ),
     _stack(
         "tensorflow",
@@ -51,6 +61,7 @@ STACKS = (
         "jax2onnx",
         ("jax", "jax2onnx"),
         "`jax2onnx` traces the function and writes it into a file.",
+        tasks=("infer", *GENERATION),
     ),
     _stack(
         "keras-torch",

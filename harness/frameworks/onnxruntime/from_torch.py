@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from onnxscript import opset18 as op
 
 from harness.frameworks.export_driver import Facts
-from harness.frameworks.torch.forward import Forward, open_batch, traced_inputs
+from harness.frameworks.torch.forward import (
+    cached,
+    dynamic_shapes,
+    module,
+    recurrent_layers_as_loops,
+    traced_inputs,
+)
 
 NAME = "torch.onnx.export"
 CHANNELS_FIRST = True
@@ -20,15 +27,20 @@ def sort(values: Any, stable: bool = True, dim: int = -1, descending: bool = Fal
     return op.TopK(values, length, axis=dim, largest=int(descending), sorted=1)
 
 
+def carried(driver: Any) -> list[np.ndarray]:
+    """Generation: the driver's cache."""
+    return [tensor.numpy() for tensor in cached(driver)]
+
+
 def export(driver: Any) -> tuple[bytes, Facts]:
     """``driver`` is PyTorch's."""
     inputs = traced_inputs(driver)
-    with torch.no_grad():
+    with torch.no_grad(), recurrent_layers_as_loops():
         program = torch.onnx.export(
-            Forward(driver),
+            module(driver),
             inputs,
             dynamo=True,
-            dynamic_shapes=open_batch(inputs),
+            dynamic_shapes=dynamic_shapes(driver),
             custom_translation_table={torch.ops.aten.sort.stable: sort},
             verbose=False,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness import frameworks
-from harness.frameworks.exported import NO_FLOAT64, ExportInfo
+from harness.frameworks.exported import GENERATION, NO_FLOAT64, ExportInfo
 
 _ABOUT = (
     "as StableHLO, the language that XLA reads, with the batch left open. It is loaded again and compiled for the "
@@ -17,6 +17,7 @@ STACKS = (
         title="StableHLO, from JAX",
         framework="stablehlo",
         source="jax",
+        tasks=("infer", *GENERATION),
         modes={"compiled": ("",)},
         plainest=("compiled", ""),
         modules=("jax", "flatbuffers"),
