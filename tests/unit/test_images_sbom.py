@@ -88,6 +88,7 @@ def deb(folder: Path, name: str, files: dict[str, str], links: dict[str, str] | 
             "Classifier: License :: One\nClassifier: Topic :: Work\nClassifier: License :: A :: Two",
             "One, Two",
         ),
+        ("License: Licence à la française", "Licence à la française"),
         ("Summary: nothing said", "not named, and the wheel holds no licence file"),
     ],
 )

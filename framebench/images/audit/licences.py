@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from email.message import Message
-from email.parser import BytesParser
+from email.parser import HeaderParser
 from pathlib import Path
 from typing import cast
 from zipfile import ZipFile
@@ -34,7 +34,7 @@ def wheel_licence(wheel: Path) -> str:
             for name in archive.namelist()
             if name.count("/") == 1 and name.endswith(".dist-info/METADATA")
         )
-        metadata: Message = BytesParser().parsebytes(archive.read(inside), headersonly=True)
+        metadata: Message = HeaderParser().parsestr(archive.read(inside).decode(errors="replace"))
         texts = [name for name in archive.namelist() if "license" in name.lower() and ".dist-info/" in name]
     if expression := metadata["License-Expression"]:
         return str(expression)
