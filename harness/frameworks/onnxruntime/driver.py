@@ -37,10 +37,12 @@ class OnnxRuntimeDriver(FileDriver):
         self.made = [one.name for one in self.session.get_outputs()]
 
     def ready(self, batches: Mapping[str, np.ndarray]) -> list[tuple[np.ndarray, ...]]:
-        """As the file takes them: its inputs are the task's, in their order."""
+        """As the file takes them: its inputs are the task's, in their order or by their names."""
+        tasks = self.job.work.inputs
+        names = self.names if set(self.names) == set(tasks) else tasks  # Keras sorts what it has a name for
         columns = [
             [np.asarray(batch, DTYPES[one.type], order="C") for batch in self._in_layout(name, batches[name])]
-            for one, name in zip(self.given, self.job.work.inputs, strict=not self.generating)
+            for one, name in zip(self.given, names, strict=not self.generating)
         ]
         if self.generating:
             columns = [[OrtValue.ortvalue_from_numpy(array) for array in column] for column in columns]
