@@ -40,7 +40,7 @@ class Block(layers.Layer):  # type: ignore[misc]
 class Bert(keras.Model):  # type: ignore[misc]
     def __init__(self, preset: Preset) -> None:
         super().__init__()
-        width = preset.width
+        width, self.context = preset.width, preset.context
         self.token_embedding = layers.Embedding(preset.vocabulary, width, name="token_embedding")
         self.position_embedding = layers.Embedding(preset.context, width, name="position_embedding")
         self.ln_embedding = layers.LayerNormalization(epsilon=preset.epsilon, name="ln_embedding")
@@ -50,7 +50,7 @@ class Bert(keras.Model):  # type: ignore[misc]
 
     def call(self, inputs: dict[str, Tensor]) -> Tensor:  # (B, T) each -> (B, classes)
         tokens, there = inputs["tokens"], ops.cast(inputs["mask"], "bool")[:, None, None]  # (B, 1, 1, T)
-        positions = ops.arange(tokens.shape[1], dtype="int32")
+        positions = ops.arange(0, self.context, dtype="int32")  # jax2onnx does not take one number alone
         x = self.ln_embedding(self.token_embedding(tokens) + self.position_embedding(positions))  # (B, T, C)
         for block in self.blocks:
             x = block(x, there)
