@@ -319,7 +319,7 @@ def taps(low: Tensor, high: Tensor, length: int) -> Tensor:
     step = ops.maximum(high - low, constant(1, low)) / points  # (B, R)
     halves = constant([point + 0.5 for point in range(points)], low)
     at = low[..., None] + halves * step[..., None]  # (B, R, 14)
-    places = constant(range(length), low)
+    places = ops.arange(0, length, dtype=keras.backend.standardize_dtype(low.dtype))
     share = ops.relu(1 - ops.abs(ops.clip(at, 0, length - 1)[..., None] - places))
     share = ops.where(((at >= -1) & (at <= length))[..., None], share, 0)  # (B, R, 14, length)
     return ops.mean(ops.reshape(share, (-1, low.shape[1], POOLED, SAMPLES, length)), 3)
