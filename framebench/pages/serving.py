@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from framebench.dataset import Result
+from framebench.dataset.result import NOT_TIMED
 from framebench.pages import figures
 from framebench.pages.chart import failure_text
 from framebench.pages.compiling import ratio_and_interval
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, family, info, mode_name, result_name, stack_name, stacks
+from framebench.pages.words import _, family, info, mode_name, result_name, stack_name, stacks, status_name
 from harness.frameworks.exported import ExportInfo, is_exported
 from harness.record import Contender
 
@@ -62,6 +63,8 @@ def _outcome(result: Result | None, group: Group) -> Cell:
     if result is None:
         return Cell(figures.NONE, NUM)
     href = f"../results/{result.id}/"
+    if result.status == NOT_TIMED:
+        return Cell(status_name(result.status), NUM, href)
     if result.time_ns is None:
         return Cell(_("fails"), f"{NUM} fb-no", href)
     ratio, _interval = ratio_and_interval(_over_native(result, group))
@@ -80,6 +83,8 @@ def _case(group: Group) -> CaseView:
     rows, failures = [], []
     for result in _exported(group):
         name, href = result_name(result), f"../results/{result.id}/"
+        if result.status == NOT_TIMED:
+            continue
         if result.time_ns is None:
             failures.append((name, failure_text(result)))
             continue

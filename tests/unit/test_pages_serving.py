@@ -97,6 +97,17 @@ def test_an_export_without_its_source_beside_it_runs_and_has_no_ratio(tmp_path: 
     assert texts(row)[1:] == ["runs"]
 
 
+def test_an_export_whose_gate_has_passed_and_that_waits_for_its_clock_has_not_failed(tmp_path: Path) -> None:
+    for record in make_trials([TORCH, RUNS], [INFER], step_ns={TORCH.slug: 80e6, RUNS.slug: 20e6}):
+        if record.contender != RUNS or record.kind == "parity":
+            store.write(record, tmp_path)
+    seen = serving.view(gather(ROOT, dataset.load([tmp_path])))
+    (row,) = seen["matrix"].rows
+    assert texts(row)[1:] == ["not timed yet"] and "fb-no" not in row[1].css
+    (case,) = seen["cases"]
+    assert case.failures == [] and case.table.rows == []
+
+
 def test_no_answer_is_given_by_an_export(evidence: Evidence) -> None:
     (answer,) = evidence.dataset.answers
     assert [result.contender for result in answer.best] == [TENSORFLOW, TORCH]
