@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from rich.console import Console
 
@@ -12,6 +13,8 @@ from framebench.campaign.request import Request, Resolved, as_known, resolve
 from framebench.campaign.unsupported import broken_folders
 from framebench.commands.phrases import minutes
 from framebench.commands.saying import Sayer
+
+WIDTH = 110  # of lines that are wrapped
 
 
 def run(request: Request, console: Console) -> None:
@@ -56,9 +59,29 @@ def plan_lines(bench: Bench) -> Iterator[str]:
     if plan.settled:
         yield "precise enough, so without further rounds: " + "; ".join(plan.settled)
     if plan.dropped:
-        yield "left out to keep to the budget: " + "; ".join(plan.dropped)
+        yield from left_out(plan.dropped)
     if bench.campaign.source.dirty:
         yield "note: the working tree differs from its commit; these records are marked dirty"
+
+
+def left_out(dropped: list[str]) -> Iterator[str]:
+    """How much a budget leaves out, then which cases and contenders, in lines that fit a terminal."""
+    named = {
+        kind: [line.removeprefix(f"{kind} ") for line in dropped if line.startswith(f"{kind} ")]
+        for kind in ("case", "contender")
+    }
+    counts = [f"{len(names)} {kind}{'s' * (len(names) > 1)}" for kind, names in named.items() if names]
+    others = [line for line in dropped if not line.startswith(tuple(f"{kind} " for kind in named))]
+    yield "left out to keep to the budget: " + ", ".join(counts + others)
+    for kind, names in named.items():
+        if names:
+            yield from wrap(
+                f"{kind}s: {', '.join(names)}",
+                WIDTH,
+                initial_indent="  ",
+                subsequent_indent="    ",
+                break_on_hyphens=False,
+            )
 
 
 def preparation_lines(request: Request, resolved: Resolved) -> Iterator[str]:
