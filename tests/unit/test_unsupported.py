@@ -52,7 +52,7 @@ def test_a_workload_without_a_file_is_one_cause_and_the_others_go_on(monkeypatch
 
 
 def test_broken_folders_are_named_with_their_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    errors = {"gpt": "SyntaxError: line 3", "bert": "NameError: no"}  # one of them is in the suite
+    errors = {"gpt": "SyntaxError: line 3", "elsewhere": "NameError: no"}  # one of them is in the suite
     monkeypatch.setattr(workloads, "broken", lambda: errors)
     monkeypatch.setattr(frameworks, "broken", lambda: {"jax": "ImportError: no"})
     sound = {name: info for name, info in frameworks.stacks().items() if info.framework != "jax"}
@@ -60,7 +60,7 @@ def test_broken_folders_are_named_with_their_errors(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(workloads, "has_file", lambda workload, framework: True)
     suite = suites.load(ROOT, "smoke")
     lines = [*broken_folders(suite)]
-    assert "workload bert: its folder cannot be imported: NameError: no" in lines[0]
+    assert "workload elsewhere: its folder cannot be imported: NameError: no" in lines[0]
     assert "framework jax: its folder cannot be imported" in lines[1]
     assert lines[2].startswith("unsupported: jax-eager and jax-compiled: no framework") and len(lines) == 3
     found = unsupported(pairs("smoke"), Anything())  # type: ignore[arg-type]
