@@ -204,7 +204,7 @@ def _gate_options(command: Any) -> Any:
         click.option("--mode", help="eager or compiled.  [default: the stack's plainest]"),
         click.option("--variant", help="A variant that the stack declares.  [default: the plainest]"),
         click.option("--task", help="One task.  [default: all of the workload's]"),
-        click.option("--preset", default="smoke", show_default=True, help="A size of the workload."),
+        click.option("--preset", help="One of the workload's.  [default: smoke, or all if it has none]"),
         click.option("--precision", default="fp32", show_default=True, help="fp32, tf32 or bf16."),
         click.option(
             "--batch", type=click.IntRange(1), help="Batch of the timed shape.  [default: a stored one]"

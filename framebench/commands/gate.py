@@ -32,7 +32,7 @@ class GateRequest(NamedTuple):
     mode: str | None
     variant: str | None
     task: str | None
-    preset: str
+    preset: str | None
     precision: str
     batch: int | None
     executor: str
@@ -106,7 +106,8 @@ def contender_of(request: GateRequest) -> Contender:
 
 
 def cases_of(request: GateRequest) -> list[Case]:
-    """One case for each task that was asked for, at a batch whose shape has a reference, if there is one."""
+    """One case for each preset and task that was asked for, at a batch whose shape has a reference, if there is
+    one."""
     if request.workload not in (*workloads.names(), workloads.SELF_TEST):
         raise UserError(
             f"there is no workload {request.workload!r}; known are {', '.join(workloads.names())}"
@@ -117,7 +118,7 @@ def cases_of(request: GateRequest) -> list[Case]:
         raise UserError(
             f"harness/workloads/{request.workload}/spec.py cannot be imported: {type(error).__name__}: {error}"
         ) from error
-    if request.preset not in workload.presets:
+    if request.preset is not None and request.preset not in workload.presets:
         raise UserError(
             f"{request.workload} has no preset {request.preset!r}; it has {', '.join(workload.presets)}"
         )
@@ -129,18 +130,19 @@ def cases_of(request: GateRequest) -> list[Case]:
         raise UserError(
             f"{request.workload} declares no {request.precision}; it has {', '.join(workload.precisions)}"
         )
-    size = workload.gate.sizes.get(request.preset)
+    sizes = workload.gate.sizes
     return [
         Case(
             workload=request.workload,
-            preset=request.preset,
+            preset=preset,
             task=task,
             batch=request.batch
-            or stored_batch(request.workload, request.preset, task)
-            or (size.batch if size else 1),
+            or stored_batch(request.workload, preset, task)
+            or (sizes[preset].batch if preset in sizes else 1),
             precision=request.precision,  # type: ignore[arg-type]
             cores=1,
         )
+        for preset in ([request.preset] if request.preset else workload.small)
         for task in workload.tasks
         if request.task in (None, task)
     ]

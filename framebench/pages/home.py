@@ -51,11 +51,11 @@ def view(evidence: Evidence) -> dict[str, Any]:
 
 
 def declared() -> list[Question]:
-    """Every task of every workload there is, but for phases."""
+    """Every task of every workload that is a model in several sizes, but for phases."""
     return [
         Question(name, task)
         for name in workloads.names()
-        if name not in workloads.broken()
+        if name not in workloads.broken() and "smoke" in workloads.get(name).presets
         for task in workloads.get(name).tasks
         if task not in PHASES
     ]

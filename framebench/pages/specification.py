@@ -84,8 +84,10 @@ def _inputs(spec: Any) -> Table:
 
 
 def _tasks(spec: Any) -> Table:
+    """One row per task, or as many as it differs in from preset to preset."""
     rows = []
-    for task, work in spec.tasks.items():
+    declared = [(task, spec.work(task, preset)) for task in spec.tasks for preset in spec.presets.values()]
+    for task, work in dict.fromkeys(declared):
         each = "1" if work.per_sample == 1 else str(work.per_sample)
         given = ", ".join(work.inputs)
         if work.start:

@@ -44,7 +44,7 @@ class Job(NamedTuple):
     @property
     def work(self) -> Work:
         """What a step of the case's task takes and gives."""
-        return self.workload.tasks[self.case.task]
+        return self.workload.work(self.case.task, self.preset)
 
 
 def names() -> list[str]:

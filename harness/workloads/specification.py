@@ -157,7 +157,9 @@ class Work(_Value, frozen=True, kw_only=True):
     per_sample: int | str = 1
 
     def units(self, preset: Any, batch: int) -> int:
-        """Units of one step."""
+        """Units of one step, which is one call whatever its batch."""
+        if self.unit == "calls":
+            return 1
         each = getattr(preset, self.per_sample) if isinstance(self.per_sample, str) else self.per_sample
         return batch * int(each)
 
@@ -227,6 +229,8 @@ class Example(NamedTuple):
 class Workload:
     """The specification. ``presets`` hold every number that a size of the workload has; functions get a preset.
 
+    A task that is not the same in every preset is a function of it. ``traffic``: the bytes that a step in fp32 reads
+    and writes at least, each input, weight and output once; where arithmetic does not bound a step, they do.
     ``stored``: the weights that a preset starts from, whatever the seed, where they are not drawn; else null.
     ``examples`` are for the workload's page.
     """
@@ -235,7 +239,7 @@ class Workload:
     presets: Mapping[str, Any]
     inputs: Mapping[str, Input]
     tensors: Callable[[Any], dict[str, Tensor]]
-    tasks: Mapping[Task, Work]
+    tasks: Mapping[Task, Work | Callable[[Any], Work]]
     flops: Callable[[Any, int, Task], int]
     optimizer: Optimizer
     gate: Gate
@@ -244,10 +248,27 @@ class Workload:
     data: Callable[[Any, int, int], dict[str, np.ndarray]] | None = None
     data_facts: Mapping[str, Any] = field(default_factory=dict)
     flops_causal: Callable[[Any, int, Task], int] | None = None
+    traffic: Callable[[Any, int, Task], int] | None = None
     learning: Learning | None = None
     stored: Callable[[Any], Arrays | None] | None = None
     examples: Callable[[], list[Example]] | None = None
     decisions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def small(self) -> list[str]:
+        """The presets that are looked at first: ``smoke``, or all where they are not sizes of one model."""
+        return ["smoke"] if "smoke" in self.presets else list(self.presets)
+
+    def work(self, task: Task, preset: Any) -> Work:
+        """What a step of this task takes and gives at this preset; ``KeyError`` where there is no such task."""
+        declared = self.tasks[task]
+        return declared if isinstance(declared, Work) else declared(preset)
+
+    def inputs_of(self, preset: Any) -> dict[str, Input]:
+        """The inputs that any task takes at this preset."""
+        works = [self.work(task, preset) for task in self.tasks]
+        taken = {name for work in works for name in (*work.inputs, *work.start)}
+        return {name: one for name, one in self.inputs.items() if name in taken}
 
     def weights(self, preset: Any, seed: int) -> dict[str, np.ndarray]:
         """Initial fp32 values of every tensor, weights and buffers, by canonical name."""
@@ -266,7 +287,7 @@ class Workload:
         given = self.data(preset, batch, seed) if self.data else {}
         return given | {
             name: self._drawn(name, one, (self.batches_drawn, *one.resolved(preset, batch)), preset, seed)
-            for name, one in self.inputs.items()
+            for name, one in self.inputs_of(preset).items()
             if name not in given
         }
 
@@ -292,10 +313,10 @@ class Workload:
         return started | {
             "workload": self.name,
             "preset": preset._asdict() if hasattr(preset, "_asdict") else vars(preset),
-            "inputs": msgspec.to_builtins(self.inputs),
+            "inputs": msgspec.to_builtins(self.inputs_of(preset)),
             "tensors": msgspec.to_builtins(self.tensors(preset)),
             "optimizer": msgspec.to_builtins(self.optimizer),
-            "tasks": msgspec.to_builtins(self.tasks),
+            "tasks": msgspec.to_builtins({task: self.work(task, preset) for task in self.tasks}),
             "batches": self.batches_drawn,
             "data": dict(self.data_facts),
             "decisions": dict(self.decisions),

@@ -24,7 +24,7 @@ from harness.workloads.specification import Workload
 def lower(workload: Workload, preset: Any, task: str, batch: int) -> Any:
     """The forward pass (infer), or the loss with the gradients of all weights (train)."""
     file = workloads.file(workload.name, "jax")
-    model, work = file.model(preset), workload.tasks[task]  # type: ignore[index]
+    model, work = file.model(preset), workload.work(task, preset)  # type: ignore[arg-type]
     params = nested(
         {name: jax.ShapeDtypeStruct(one.shape, "float32") for name, one in workload.tensors(preset).items()}
     )

@@ -6,8 +6,8 @@ stdin is a question, a line on stdout its answer:
 - ``{"gate": [workload, task, preset]}``: every part of the gate, ``{"parts": {part: checks},
   "failed": [comparison, ...], "untouched": bool}``; or ``{"unsupported": reason}``, ``{"missing": sentence}`` where
   there is no reference
-- ``{"mutants": [workload, task], "only": [name, ...]}``: ``{name: what caught it}``, null for what survived without a
-  declared reason, without the faults that do not apply; all of them without ``only``
+- ``{"mutants": [workload, task, preset], "only": [name, ...]}``: ``{name: what caught it}``, null for what
+  survived without a declared reason, without the faults that do not apply; all of them without ``only``
 - ``{"train": workload, "steps": n}``: the losses of n steps
 - ``{"call": [workload, function], "arguments": [...]}``: what the framework's file gives, in fp32, for these arrays
   (lists), ``{"arrays": [...]}`` and numbers; a function of the model is ``model.name``

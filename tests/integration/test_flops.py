@@ -65,7 +65,7 @@ def inputs_of(workload: Workload, preset: Any, task: Any) -> list[Any]:
     import torch
 
     made = []
-    for name in workload.tasks[task].inputs:
+    for name in workload.work(task, preset).inputs:
         one = workload.inputs[name]
         shape = one.resolved(preset, BATCH)
         if one.axes == "NHWC":

@@ -42,7 +42,18 @@ PLAINEST = [
     if not is_exported(info)
 ]
 EXPORTED = [one for one in CONTENDERS if is_exported(STACKS[one.stack])]
-TASKS = [(name, task) for name in workloads.names() for task in workloads.get(name).tasks]
+CASES = [
+    (name, task, preset)
+    for name in workloads.names()
+    for preset in workloads.get(name).small
+    for task in workloads.get(name).tasks
+]
+PUBLISHED = [
+    pytest.param(name, task, "cpu", marks=pytest.mark.slow)
+    for name in workloads.names()
+    for task in workloads.get(name).tasks
+    if "cpu" in workloads.get(name).presets
+]
 IN_SMOKE = {(row.workload, task) for row in suites.load(ROOT, "smoke").cases for task in row.tasks}
 IN_BF16 = ("torch-eager", "jax-compiled")
 SAMPLE = "mlp"  # the quickest; all workloads are `slow`
@@ -162,7 +173,7 @@ def test_a_compilers_refusals_are_exceptions_that_exist(stack: str) -> None:
 BF16 = [one for one in CONTENDERS if one.slug in IN_BF16]
 
 
-def passes(process: Process, workload: str, task: str, preset: str = "smoke") -> None:
+def passes(process: Process, workload: str, task: str, preset: str) -> None:
     answer = process.ask(gate=(workload, task, preset))
     assert answer["failed"] == []
     assert answer["untouched"], "the arrays that the driver was given have changed"
@@ -173,14 +184,13 @@ def passes(process: Process, workload: str, task: str, preset: str = "smoke") ->
 @pytest.mark.parametrize("process", parameters(CONTENDERS), indirect=True, scope="module")
 @pytest.mark.parametrize("task", workloads.get(SAMPLE).tasks)
 def test_every_contender_does_the_specified_work(process: Process, task: str) -> None:
-    passes(process, SAMPLE, task)
+    passes(process, SAMPLE, task, "smoke")
 
 
 @pytest.mark.parametrize(
     "process", parameters(PLAINEST) + parameters(BF16, "bf16"), indirect=True, scope="module"
 )
-@pytest.mark.parametrize("preset", ["smoke", pytest.param("cpu", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("workload", "task"), TASKS)
+@pytest.mark.parametrize(("workload", "task", "preset"), CASES + PUBLISHED)
 def test_every_stack_does_the_work_of_every_workload(
     process: Process, workload: str, task: str, preset: str
 ) -> None:
@@ -193,14 +203,14 @@ def test_every_stack_does_the_work_of_every_workload(
     "process", parameters([one for one in CONTENDERS if one not in PLAINEST]), indirect=True, scope="module"
 )
 @pytest.mark.parametrize(
-    ("workload", "task"),
-    [one for one in TASKS if one not in IN_SMOKE and one[0] != SAMPLE and one[1] not in PHASES],
+    ("workload", "task", "preset"),
+    [one for one in CASES if one[:2] not in IN_SMOKE and one[0] != SAMPLE and one[1] not in PHASES],
 )
-def test_every_contender_in_every_workload(process: Process, workload: str, task: str) -> None:
+def test_every_contender_in_every_workload(process: Process, workload: str, task: str, preset: str) -> None:
     """What the smoke suite trains or decodes is gated there, with every contender, and so are phases with the whole."""
     if (process.stack, workload, task) == WRONG:
         pytest.skip("its file computes something else, which a test of its own asks for")
-    passes(process, workload, task)
+    passes(process, workload, task, preset)
 
 
 @pytest.mark.parametrize(
@@ -220,22 +230,22 @@ def test_an_export_that_computes_something_else_is_refused(process: Process) -> 
 @pytest.mark.parametrize("task", workloads.get(SAMPLE).tasks)
 def test_planted_faults_are_caught(process: Process, task: str) -> None:
     wanted = [name for name, tasks in FAULTS.items() if task in tasks]
-    fates = process.ask(mutants=(SAMPLE, task), only=wanted)
+    fates = process.ask(mutants=(SAMPLE, task, "smoke"), only=wanted)
     assert sorted(fates) == sorted(wanted)
     assert [name for name, by in fates.items() if by is None] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("process", parameters(PLAINEST), indirect=True, scope="module")
-@pytest.mark.parametrize(("workload", "task"), TASKS)
-def test_the_whole_catalogue_is_caught(process: Process, workload: str, task: str) -> None:
-    fates = process.ask(mutants=(workload, task))
+@pytest.mark.parametrize(("workload", "task", "preset"), CASES)
+def test_the_whole_catalogue_is_caught(process: Process, workload: str, task: str, preset: str) -> None:
+    fates = process.ask(mutants=(workload, task, preset))
     assert len(fates) >= 8
     assert [name for name, by in fates.items() if by is None] == []
 
 
 @pytest.mark.parametrize("process", parameters(PLAINEST[:1]), indirect=True, scope="module")
-@pytest.mark.parametrize("workload", [name for name, task in TASKS if task == "train"])
+@pytest.mark.parametrize("workload", [name for name, task, _ in CASES if task == "train"])
 def test_training_learns_its_batches_and_stays_finite(process: Process, workload: str) -> None:
     losses = process.ask(train=workload, steps=500)["losses"]
     assert np.isfinite(losses).all()
