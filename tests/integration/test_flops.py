@@ -44,8 +44,8 @@ CASES = [
     for preset in workloads.get(name).presets
     for task in workloads.get(name).tasks
 ]
-# What it computes depends on values, of which the meta device has none; its step on the CPU is counted below.
-DECIDES = ("fasterrcnn",)
+# What they compute depends on values, of which the meta device has none; the detector's step on a CPU is counted below.
+DECIDES = ("fasterrcnn", "control_flow")
 # Norms, softmax and GELU are a share of the others' work that XLA counts and the analytic function leaves out
 XLA_COUNTS_ALIKE = ("convstack", "mlp")
 
