@@ -96,8 +96,9 @@ def gpus_of(record: Record) -> list[Gpu]:
 
 
 def utilization(record: Record, step_ns: float, measured: dict[Place, MeasuredCeiling]) -> Utilization | None:
-    """What a timed trial's work at ``step_ns`` per step is of its device; null for a trial without timing."""
-    if record.timing is None:
+    """What a timed trial's work at ``step_ns`` per step is of its device; null for a trial without timing, or
+    without products."""
+    if record.timing is None or not record.timing.flops_per_step:
         return None
     flops_per_s = record.timing.flops_per_step / (step_ns / 1e9)
     precision, unknown = (

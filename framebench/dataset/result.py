@@ -65,7 +65,7 @@ class Result:
     rest on ``timed``, the valid timing trials (without those on a busy host, where three quiet ones remain);
     null when there is none, and then ``status`` and ``reason`` say why. ``step_ns`` has one median block time
     per step for each of ``timed``. ``ranked`` is false where ``unranked_because`` gives the reason.
-    ``utilization`` says how much of the device that is; null without a time.
+    ``utilization`` says how much of the device that is; null without a time or without products.
     ``superseded``: a newer result of the same contender exists. ``version`` is the image's, e.g.
     ``2.20.0-cpu-py311``, where the dataset has the contender in several images; null where the name says enough.
     """

@@ -23,7 +23,8 @@ DRAWS = {
 def view(name: str) -> dict[str, Any]:
     """Everything that the template shows of a specification."""
     spec = workloads.get(name)
-    smallest = min(spec.presets, key=lambda preset: _parameters(spec, preset))
+    with_tensors = [preset for preset in spec.presets if _parameters(spec, preset)]
+    smallest = min(with_tensors or spec.presets, key=lambda preset: _parameters(spec, preset))
     return {
         "sizes": _sizes(spec),
         "inputs": _inputs(spec),

@@ -12,6 +12,7 @@ from framebench.pages.evidence import Evidence, Group
 from framebench.pages.phases import phases_table
 from framebench.pages.pictures import pictures_of
 from framebench.pages.source import SourceFile
+from framebench.pages.traffic import traffic_table
 from framebench.pages.views import Cell, Plot, Table
 from framebench.pages.words import _, families, result_name
 from harness import workloads
@@ -27,6 +28,7 @@ class CaseView(NamedTuple):
     loop: Table
     compiling: Table
     utilization: Table
+    traffic: Table
     learning: Plot | None
     learned: Table
 
@@ -73,7 +75,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "name": name,
         "summary": summary(evidence.root, name),
         "description": text.partition("\n")[2].strip(),
-        "cases": [_case(group, groups) for group in groups],
+        "cases": [_case(group, groups, evidence) for group in groups],
         "pictures": pictures_of(name),
         "sources": _files(evidence.root, name),
         "spec_file": spec,
@@ -105,7 +107,7 @@ def _files(root: Path, name: str) -> list[SourceFile]:
     return [one for one in every if one is not None]
 
 
-def _case(group: Group, groups: list[Group]) -> CaseView:
+def _case(group: Group, groups: list[Group], evidence: Evidence) -> CaseView:
     learned = learning.group_table(group, "../../")
     return CaseView(
         title=compare.heading(group),
@@ -115,6 +117,7 @@ def _case(group: Group, groups: list[Group]) -> CaseView:
         loop=loop_table(group, "../../"),
         compiling=compiling_table(group, "../../"),
         utilization=_utilization(group, "../../"),
+        traffic=traffic_table(group, evidence, "../../"),
         learning=learning.of_group(group) if learned.rows else None,
         learned=learned,
     )

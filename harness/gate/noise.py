@@ -38,17 +38,17 @@ _EXACT = (
         "max_pool",
         "relu",
         "threshold",
+        "embedding",
         "copy",
         "clone",
         "where",
         "cat",
+        "index",
+        "gather",
         "slice",
     ),
     *("neg", "fill", "zeros", "ones", "arange", "view", "empty", "detach", "masked", "scatter"),
 )
-
-# Nor does what looks values up, but a table in a precision that rounds operands holds them rounded.
-_LOOKED_UP = ("embedding", "gather", "index")
 
 
 class RoundOff(TorchDispatchMode):
@@ -77,15 +77,12 @@ class RoundOff(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         schema = func._schema
         name = schema.name.removeprefix("aten::")
-        if any(name.startswith(exact) for exact in _EXACT):
-            return func(*args, **(kwargs or {}))
-        looked_up = any(name.startswith(one) for one in _LOOKED_UP)
-        if self.operands:
+        if self.operands:  # also of what only picks values: a table in bf16 holds them rounded
             args = [
                 one if self._written(declared) else self.rounded(one)
                 for one, declared in zip(args, schema.arguments, strict=False)
             ]
-        if looked_up:
+        if any(name.startswith(exact) for exact in _EXACT):
             return func(*args, **(kwargs or {}))
         if (
             self.sums

@@ -62,6 +62,30 @@ def test_what_the_precision_holds_exactly_stays(round_off: Any) -> None:
     assert torch.equal(round_off("fp32", 1).rounded(images), images)
 
 
+@pytest.mark.parametrize("name", ["embedding", "gather", "relu", "max_pool", "where"])
+def test_what_picks_values_gives_those_that_the_precision_holds(round_off: Any, name: str) -> None:
+    """A view stays a view of what was given; fp32, in which operands are given, picks them as they are."""
+    import torch
+    import torch.nn.functional as F
+
+    table = torch.randn(6, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    rows = torch.tensor([4, 0, 4])
+    pick = {
+        "embedding": lambda one: F.embedding(rows, one),
+        "gather": lambda one: torch.gather(one, 1, rows[None].expand(6, 3)),
+        "relu": torch.relu,
+        "max_pool": lambda one: F.max_pool1d(one, 2),
+        "where": lambda one: torch.where(one > 0, one, torch.zeros_like(one)),
+    }[name]
+    mode = round_off("bf16", 0)
+    with mode:
+        made, view = pick(table), table[:2]
+    assert torch.equal(made, pick(mode.rounded(table))) and not torch.equal(made, pick(table))
+    assert view.data_ptr() == table.data_ptr()
+    with round_off("fp32", 0):
+        assert torch.equal(pick(table), pick(table.clone()))
+
+
 def test_the_coarsest_run_rounds_as_wide_as_a_tolerance_is(round_off: Any) -> None:
     import torch
 

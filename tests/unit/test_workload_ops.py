@@ -1,4 +1,4 @@
-"""ops: work and traffic by hand, and each operation of every framework's file against NumPy."""
+"""ops: work and traffic by hand, and each operation of PyTorch's file against NumPy."""
 
 from __future__ import annotations
 

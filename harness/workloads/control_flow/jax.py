@@ -18,7 +18,7 @@ def dense(x: Array, layer: Any) -> Array:  # (B, n_in) -> (B, n_out)
 def early_exit(
     params: Any, x: Array, enough: float
 ) -> tuple[Array, Array]:  # (B, width) -> (B, classes), (B,)
-    state = (x, jnp.zeros(len(x), int))
+    state = (x, jnp.zeros(x.shape[0], int))
     for block in params["blocks"]:
 
         def deeper(state: tuple[Array, Array], block: Any = block) -> tuple[Array, Array]:
@@ -41,19 +41,19 @@ def converge(
         _, change, taken = state
         return (change >= enough) & (taken[0] < passes)
 
-    start = (jnp.zeros_like(x), jnp.array(jnp.inf, x.dtype), jnp.zeros(len(x), int))
+    start = (jnp.zeros_like(x), jnp.array(jnp.inf, x.dtype), jnp.zeros(x.shape[0], int))
     z, _, taken = lax.while_loop(going, once, start)
     return dense(z, params["classifier"]), taken
 
 
 def tree(params: Any, most: int, tokens: Array, left: Array, right: Array, joints: Array) -> Array:
-    every = jnp.arange(len(tokens))[:, None]
+    every = jnp.arange(tokens.shape[0])[:, None]
     nodes = params["embedding"]["embeddings"][tokens]  # (B, leaves, width)
     nodes = jnp.pad(nodes, ((0, 0), (0, most - 1), (0, 0)))  # room for the joints
 
     def join(joint: Array, nodes: Array) -> Array:
         pair = nodes[every, jnp.stack((left[:, joint], right[:, joint]), 1)]  # (B, 2, width)
-        new = jnp.tanh(dense(pair.reshape(len(tokens), -1), params["join"]))  # (B, width)
+        new = jnp.tanh(dense(pair.reshape(tokens.shape[0], -1), params["join"]))  # (B, width)
         return nodes.at[:, most + joint].set(new)
 
     nodes = lax.fori_loop(0, joints, join, nodes)

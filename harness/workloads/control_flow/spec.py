@@ -142,6 +142,7 @@ SPEC = Workload(
         "taken": "blocks or passes, the same for all samples of a batch",
         "how": "as each stack's users write it: Python's own if and while where a stack takes them, else the stack's "
         "operations for control flow",
+        "FLOPs": "those of the shortest path, so that a share of the machine is the least it can be",
         "precision": "no bf16: it would take another path, rightly",
     },
 )

@@ -7,15 +7,7 @@ import math
 import tensorflow as tf
 
 from harness.workloads.control_flow.spec import Preset
-
-
-class Dense(tf.Module):
-    def __init__(self, n_in: int, n_out: int) -> None:
-        super().__init__()
-        self.kernel, self.bias = tf.Variable(tf.zeros((n_in, n_out))), tf.Variable(tf.zeros((n_out,)))
-
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:  # (B, n_in)
-        return tf.nn.bias_add(tf.matmul(x, self.kernel), self.bias)  # (B, n_out)
+from harness.workloads.lstm.tensorflow import Dense, Embedding
 
 
 class EarlyExit(tf.Module):
@@ -51,15 +43,6 @@ class Converge(tf.Module):
         return self.classifier(z), taken
 
 
-class Embedding(tf.Module):
-    def __init__(self, rows: int, width: int) -> None:
-        super().__init__()
-        self.embeddings = tf.Variable(tf.zeros((rows, width)))
-
-    def __call__(self, tokens: tf.Tensor) -> tf.Tensor:  # (B, T)
-        return tf.gather(self.embeddings, tokens)  # (B, T, width)
-
-
 class Tree(tf.Module):
     def __init__(self, preset: Preset) -> None:
         super().__init__()
@@ -74,7 +57,7 @@ class Tree(tf.Module):
         for joint in tf.range(joints):
             pair = tf.stack((left[:, joint], right[:, joint]), 1)  # (B, 2)
             pair = tf.gather(nodes, pair, axis=1, batch_dims=1)  # (B, 2, width)
-            new = tf.tanh(self.join(tf.reshape(pair, (tokens.shape[0], self.join.kernel.shape[0]))))
+            new = tf.tanh(self.join(tf.reshape(pair, (-1, self.join.kernel.shape[0]))))
             nodes = tf.where(places == self.leaves + joint, new[:, None], nodes)
         return self.classifier(nodes[:, self.leaves + joints - 1])  # (B, classes)
 

@@ -1,5 +1,4 @@
-"""ops: one operation in one call, from the smallest batch, where the call itself is what it costs, to one that
-keeps the machine busy.
+"""ops: one operation in one call, from a batch so small that the call is what costs to a machine kept busy.
 
 A preset is an operation; the batch is the ladder. The smallest batch gives the price of a call in each stack, the
 batches above it say from which size compiling pays and which share of the machine's roofline a stack reaches.

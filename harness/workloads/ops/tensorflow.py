@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from harness.workloads.lstm.tensorflow import Embedding
 from harness.workloads.ops.spec import Preset
 
 
@@ -27,15 +28,6 @@ class LayerNorm(tf.Module):
     def __call__(self, x: tf.Tensor) -> tf.Tensor:  # (B, width)
         mean, variance = tf.nn.moments(x, axes=-1, keepdims=True)
         return tf.nn.batch_normalization(x, mean, variance, self.beta, self.gamma, self.epsilon)
-
-
-class Embedding(tf.Module):
-    def __init__(self, rows: int, width: int) -> None:
-        super().__init__()
-        self.embeddings = tf.Variable(tf.zeros((rows, width)))
-
-    def __call__(self, tokens: tf.Tensor) -> tf.Tensor:  # (B,)
-        return tf.gather(self.embeddings, tokens)  # (B, width)
 
 
 class Layer(tf.Module):
@@ -62,12 +54,12 @@ class Function(tf.Module):
 
 def attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, heads: int) -> tf.Tensor:  # (B, T, width) each
     """In parts: TensorFlow has no fused kernel of its own."""
-    size, length, width = q.shape[0], q.shape[1], q.shape[2]
-    split = (size, length, heads, width // heads)
+    length, width = q.shape[1], q.shape[2]
+    split = (-1, length, heads, width // heads)
     q, k, v = (tf.transpose(tf.reshape(x, split), (0, 2, 1, 3)) for x in (q, k, v))  # (B, heads, T, d)
     scores = tf.matmul(q, k, transpose_b=True) * (width // heads) ** -0.5  # (B, heads, T, T)
     mixed = tf.transpose(tf.matmul(tf.nn.softmax(scores), v), (0, 2, 1, 3))  # (B, T, heads, d)
-    return tf.reshape(mixed, (size, length, width))
+    return tf.reshape(mixed, (-1, length, width))
 
 
 def elementwise(x: tf.Tensor) -> tf.Tensor:
