@@ -61,17 +61,20 @@ def test_every_kernel_has_its_canonical_layout_and_comes_back_bit_for_bit() -> N
     from harness import frameworks
     from harness.record import Case, Contender
     from harness.workloads import Job
-    from harness.workloads.specification import SGD, Input, Tensor, Uniform, Work
+    from harness.workloads.specification import SGD, Gate, Input, Tensor, Uniform, Work, Workload
 
     layers, shapes = made()
     specified = {name: Tensor(shape=shape, a=0.1) for name, shape in shapes.items()}
     x = Input(("B", 1), Uniform(1.0))
-    workload = SimpleNamespace(
+    workload = Workload(
+        name="layers",
+        presets={"one": None},
         inputs={"x": x},
-        is_image=lambda name: False,
         tensors=lambda preset: specified,
         tasks={"infer": Work(inputs=("x",), outputs=("y",), unit="samples")},
+        flops=lambda preset, batch, task: 0,
         optimizer=SGD(lr=0.1),
+        gate=Gate(sizes={}),
     )
     draw = np.random.Generator(np.random.Philox(1))
     weights = {name: draw.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
@@ -80,7 +83,7 @@ def test_every_kernel_has_its_canonical_layout_and_comes_back_bit_for_bit() -> N
     stack = frameworks.load("torch")
     stack.configure(case, contender, 0)
     job = Job(
-        workload=workload,  # type: ignore[arg-type]
+        workload=workload,
         file=SimpleNamespace(model=lambda preset: nn.ModuleDict(layers)),
         preset=None,
         batch=1,
