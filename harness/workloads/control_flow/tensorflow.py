@@ -53,12 +53,13 @@ class Tree(tf.Module):
 
     def __call__(self, tokens: tf.Tensor, left: tf.Tensor, right: tf.Tensor, joints: tf.Tensor) -> tf.Tensor:
         nodes = tf.pad(self.embedding(tokens), ((0, 0), (0, self.leaves - 1), (0, 0)))  # (B, nodes, width)
-        places = tf.range(2 * self.leaves - 1, dtype=joints.dtype)[:, None]
+        every = tf.range(tf.shape(tokens, joints.dtype)[0])
         for joint in tf.range(joints):
             pair = tf.stack((left[:, joint], right[:, joint]), 1)  # (B, 2)
             pair = tf.gather(nodes, pair, axis=1, batch_dims=1)  # (B, 2, width)
             new = tf.tanh(self.join(tf.reshape(pair, (-1, self.join.kernel.shape[0]))))
-            nodes = tf.where(places == self.leaves + joint, new[:, None], nodes)
+            place = tf.stack((every, tf.fill(tf.shape(every), self.leaves + joint)), 1)  # (B, 2)
+            nodes = tf.tensor_scatter_nd_update(nodes, place, new)
         return self.classifier(nodes[:, self.leaves + joints - 1])  # (B, classes)
 
 

@@ -92,15 +92,13 @@ class Tree(nn.Module):
         return result
 
     def compiled(self, nodes: Tensor, every: Tensor, left: Tensor, right: Tensor, joints: Tensor) -> Tensor:
-        places = torch.arange(2 * self.leaves - 1, device=nodes.device)[:, None]
-
         def going(joint: Tensor, nodes: Tensor) -> Tensor:
             return joint < joints
 
         def once(joint: Tensor, nodes: Tensor) -> tuple[Tensor, Tensor]:
             pair = nodes[every, torch.cat([one.index_select(1, joint[None]) for one in (left, right)], 1)]
             new = torch.tanh(self.join(pair.flatten(1)))  # (B, width)
-            return joint + 1, torch.where(places == self.leaves + joint, new[:, None], nodes)
+            return joint + 1, nodes.index_copy(1, (self.leaves + joint)[None], new[:, None])
 
         start = torch.zeros((), dtype=torch.int64, device=nodes.device)
         _, nodes = torch.while_loop(going, once, (start, nodes))
