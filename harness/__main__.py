@@ -21,6 +21,7 @@ from harness import environment, flags, frameworks, manifest, standalone
 from harness.draft import Draft
 from harness.frameworks import Unsupported
 from harness.record import Outcome, Record, TrialSpec, decode_spec, encode
+from harness.scratch import cleared
 from harness.trials import TRIALS
 
 TAIL = 50
@@ -70,7 +71,8 @@ def run(spec: TrialSpec) -> Record:
     signal.signal(signal.SIGTERM, interrupt)
     draft = Draft(spec)
     try:
-        outcome = TRIALS[spec.kind](draft)
+        with cleared():
+            outcome = TRIALS[spec.kind](draft)
         outcome = manifest.verify(draft, outcome, os.environ.get(manifest.LOCK_VARIABLE))
     except Unsupported as refusal:
         outcome = Outcome(status="unsupported", reason=refusal.reason, mend=refusal.mend)

@@ -9,6 +9,7 @@ from framebench.pages import compare, figures, learning, source, specification
 from framebench.pages.chart import Chart, chart
 from framebench.pages.compiling import compiling_table, loop_table
 from framebench.pages.evidence import Evidence, Group
+from framebench.pages.feeding import feeding_table
 from framebench.pages.phases import phases_table
 from framebench.pages.pictures import pictures_of
 from framebench.pages.source import SourceFile
@@ -29,6 +30,7 @@ class CaseView(NamedTuple):
     compiling: Table
     utilization: Table
     traffic: Table
+    feeding: Table
     learning: Plot | None
     learned: Table
 
@@ -118,6 +120,7 @@ def _case(group: Group, groups: list[Group], evidence: Evidence) -> CaseView:
         compiling=compiling_table(group, "../../"),
         utilization=_utilization(group, "../../"),
         traffic=traffic_table(group, evidence, "../../"),
+        feeding=feeding_table(group, evidence, "../../"),
         learning=learning.of_group(group) if learned.rows else None,
         learned=learned,
     )

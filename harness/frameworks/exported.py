@@ -43,6 +43,8 @@ def refusal(stack: StackInfo, task: Task) -> str | None:
         return None
     if task == "train":
         return f"{stack.title}: an exported model is run, and does not train"
+    if task == "load":
+        return f"{stack.title}: files are loaded by the framework that the model is from"
     if task in PHASES:
         return f"{stack.title}: the whole model is exported, not its {task} alone"
     return f"{stack.title}: its exporter writes a model alone, and not the cache that {task} changes"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from harness import frameworks, workloads
 from harness.frameworks import Driver, Stack, Unsupported, exported
-from harness.gate import parts, reference, shape
+from harness.gate import loaded, parts, reference, shape
 from harness.gate.optimizers import Epsilon
 from harness.gate.parts import Part
 from harness.gate.reference import SEED, Entry
@@ -72,6 +72,9 @@ def check(case: Case, contender: Contender, stack: Stack, build: Build) -> list[
     workload = workloads.get(case.workload)
     epsilon = reference.epsilon_matters(workload, case.task, stack.info.adam_epsilon)
     made: list[Part] = []
+    if case.task == "load":
+        job = timed_job(case, contender)
+        return [loaded.check(build(job, stack), stack, job)]
     for part in _parts(case, contender, stack, build, epsilon):
         made.append(part)
         if any(not one.passed for one in part.diffs):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness import flags
 from harness.draft import Draft
-from harness.gate import shape
+from harness.gate import loaded, shape
 from harness.gate.parts import Part
 from harness.gate.reference import MissingReference
 from harness.record import GatePart, Outcome
@@ -15,7 +15,8 @@ from harness.trials.prepare import Prepared
 def check_shape(draft: Draft, prepared: Prepared) -> tuple[GatePart, Outcome]:
     """What the first steps give from the initial state; a shape that nobody computed in float64 is flagged."""
     try:
-        part = shape.check(prepared.driver, prepared.stack, prepared.job)
+        look = loaded.check if draft.spec.case.task == "load" else shape.check
+        part = look(prepared.driver, prepared.stack, prepared.job)
     except MissingReference as missing:
         part = Part("shape", [], skipped=str(missing))
         if flags.SHAPE_UNCHECKED not in draft.flags:

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -187,6 +188,23 @@ class Gate(_Value, frozen=True, kw_only=True):
     smooth: bool = False
 
 
+# --- files ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Files:
+    """Examples that lie in files, read by each framework's own loader: ``load`` in the workload's file for it.
+
+    ``write(folder, preset)`` makes them. ``epoch(folder, preset, batches)`` is what ``load`` gets: which examples, in
+    which order, and what becomes of each. ``loaded(preset, batches)`` are the very values that it has to give,
+    ``{name: (N, B, ...)}``.
+    """
+
+    write: Callable[[Path, Any], None]
+    epoch: Callable[[Path, Any, Arrays], Any]
+    loaded: Callable[[Any, Arrays], dict[str, np.ndarray]]
+
+
 # --- learning ------------------------------------------------------------------------------------
 
 
@@ -232,6 +250,8 @@ class Workload:
     A task that is not the same in every preset is a function of it. ``traffic``: the bytes that a step in fp32 reads
     and writes at least, each input, weight and output once; where arithmetic does not bound a step, they do.
     ``stored``: the weights that a preset starts from, whatever the seed, where they are not drawn; else null.
+    ``files``: where the batches come from, if a loader reads them; ``ready`` is then the workload that trains the same
+    model on batches that lie ready.
     ``examples`` are for the workload's page.
     """
 
@@ -252,6 +272,8 @@ class Workload:
     learning: Learning | None = None
     stored: Callable[[Any], Arrays | None] | None = None
     examples: Callable[[], list[Example]] | None = None
+    files: Files | None = None
+    ready: str | None = None
     decisions: Mapping[str, Any] = field(default_factory=dict)
 
     @property

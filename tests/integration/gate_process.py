@@ -31,6 +31,7 @@ from harness.gate import mutants, parts
 from harness.gate.check import check, timed_job
 from harness.gate.reference import MissingReference
 from harness.record import Case, Contender
+from harness.scratch import cleared
 from harness.workloads import Job, philox
 
 PRESET = "smoke"
@@ -138,9 +139,10 @@ def main() -> None:
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print goes to stderr
     gate = Gate(msgspec.json.decode(sys.argv[1], type=Contender), *sys.argv[2:])
-    for line in sys.stdin:
-        output.write(json.dumps(gate.answer(json.loads(line))) + "\n")
-        output.flush()
+    with cleared():
+        for line in sys.stdin:
+            output.write(json.dumps(gate.answer(json.loads(line))) + "\n")
+            output.flush()
     output.close()
     os._exit(0)  # some frameworks crash while they are torn down
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -25,8 +25,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from harness.frameworks import Stack, State, Stream
+from harness.frameworks import Driver, Stack, State, Stream
 from harness.frameworks.jax.trees import named, nested
+from harness.frameworks.loading import LoadDriver, Loaded, loader
 from harness.workloads import Job
 from harness.workloads.specification import SGD, Optimizer
 
@@ -66,14 +67,17 @@ class JaxDriver:
         self.reset(job.weights)
 
     def feed(self, batches: Mapping[str, np.ndarray]) -> None:
+        self.stream: Stream | Loaded
+        if self.job.workload.files:
+            self.stream, self.start = Loaded(loader(self.job, batches), self._on_device), []
+            return
         inputs = [self._on_device(batches[name]) for name in self.job.work.inputs]
         self.stream = Stream(list(zip(*inputs, strict=True)))
         self.start = [self._on_device(batches[name])[0] for name in self.job.work.start]
 
-    def _on_device(self, batches: np.ndarray) -> list[Any]:
-        """(N, B, ...) -> N arrays; int64 becomes int32 unless x64 is on."""
-        dtype = self.dtype if batches.dtype == np.float32 else None
-        return [jnp.asarray(batch, dtype) for batch in batches]
+    def _on_device(self, arrays: Iterable[np.ndarray]) -> list[Any]:
+        """(N, B, ...), or a batch's inputs, -> an array each; int64 becomes int32 unless x64 is on."""
+        return [jnp.asarray(one, self.dtype if one.dtype == np.float32 else None) for one in arrays]
 
     # --- stepping --------------------------------------------------------------------------------
 
@@ -221,5 +225,5 @@ def cast(tree: Any, dtype: Any) -> Any:
     )
 
 
-def build(job: Job, stack: Stack) -> JaxDriver:
-    return JaxDriver(job, stack)
+def build(job: Job, stack: Stack) -> Driver:
+    return LoadDriver(job, stack) if job.case.task == "load" else JaxDriver(job, stack)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import keras
 
 from harness.frameworks import Stream
+from harness.frameworks.loading import Loaded
 
 
 class Pending(NamedTuple):
@@ -36,8 +37,8 @@ class Direct:
     def taken(self) -> int:
         return self.stream.taken
 
-    def feed(self, batches: list[tuple[Any, ...]], start: tuple[Any, ...]) -> None:
-        self.stream = Stream(batches)
+    def feed(self, batches: list[tuple[Any, ...]] | Loaded, start: tuple[Any, ...]) -> None:
+        self.stream = batches if isinstance(batches, Loaded) else Stream(batches)
 
     def run(self, n: int) -> Any:
         if self.training:

@@ -21,11 +21,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from harness.frameworks import Stack, State, Unsupported
+from harness.frameworks import Driver, Stack, State, Unsupported
 from harness.frameworks.keras import optimizer as optimizers
 from harness.frameworks.keras.direct import Direct, DirectJax, DirectTorch, Pending
 from harness.frameworks.keras.generation import Generation, GenerationJax, GenerationTorch
+from harness.frameworks.keras.loading import AsFit, FedLoop
 from harness.frameworks.keras.loop import Loop, TensorFlowLoop
+from harness.frameworks.loading import LoadDriver, Loaded, loader
 from harness.workloads import Job
 from harness.workloads.naming import canonical_names, refuse_other_shapes
 
@@ -59,7 +61,8 @@ class KerasDriver:
             raise Unsupported("Keras refuses to compile a layer of this model")
         batches, start = self._ready(job.batches)
         if not self.generating:
-            self.model._symbolic_build(data_batch=batches[0])  # as fit does before its first step
+            first = batches.loader.dataset[0] if isinstance(batches, Loaded) else batches[0]
+            self.model._symbolic_build(data_batch=first)  # as fit does before its first step
         self.specified = job.workload.tensors(job.preset)
         self.tensors = self._named_tensors()
         self.decayed = {name for name, one in self.specified.items() if one.decayed}
@@ -97,6 +100,8 @@ class KerasDriver:
             return made(self.model, self.job.file, self.task, self.stack, self.job.batch)
         if not self.stack.loop:
             return DIRECT[backend](self.model, self.training)
+        if self.job.workload.files:
+            return FedLoop(self.model, self.training, self.job.batch)
         if backend == "tensorflow":
             return TensorFlowLoop(self.model, self.training, self.job.batch, self.job.case.device == "gpu")
         return Loop(self.model, self.training, self.job.batch)
@@ -105,8 +110,10 @@ class KerasDriver:
         self.stepper.feed(*self._ready(batches))
         self.stepper.rewind()
 
-    def _ready(self, batches: Mapping[str, np.ndarray]) -> tuple[list[tuple[Any, ...]], tuple[Any, ...]]:
-        """N batches as Keras unpacks them, ``(x, y)`` or ``(x,)``, and what generation starts from."""
+    def _ready(self, batches: Mapping[str, np.ndarray]) -> tuple[Any, tuple[Any, ...]]:
+        """N batches as Keras unpacks them, ``(x, y)`` or ``(x,)``, and what generation starts from; or a loader."""
+        if self.job.workload.files:
+            return Loaded(AsFit(loader(self.job, batches))), ()
         names = self.job.work.inputs
         columns = [self._on_device(name, batches[name]) for name in names]
         rows = [self._unpacked(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
@@ -185,5 +192,7 @@ class KerasDriver:
         self.stepper.rewind()
 
 
-def build(job: Job, stack: Stack) -> KerasDriver:
+def build(job: Job, stack: Stack) -> Driver:
+    if job.case.task == "load":
+        return LoadDriver(job, stack, keras.config.image_data_format() == "channels_first", AsFit)
     return KerasDriver(job, stack)

@@ -38,15 +38,16 @@ class Loop:
     def feed(self, batches: list[tuple[Any, ...]], start: tuple[Any, ...]) -> None:
         self.batches = batches
 
-    def dataset(self) -> Any:
+    def dataset(self, count: int) -> Any:
+        """What the next ``count`` steps go through."""
         return Batches(self.batches, self.taken)
 
     def run(self, n: int) -> Any:
         if self.training:
-            history = self.model.fit(self.dataset(), steps_per_epoch=n, epochs=1, verbose=0, shuffle=False)
+            history = self.model.fit(self.dataset(n), steps_per_epoch=n, epochs=1, verbose=0, shuffle=False)
             self.taken += n
             return np.asarray(history.history["loss"][-1])  # a float: fit waits for it
-        outputs = self.model.predict(self.dataset(), steps=n, verbose=0)  # (n * B, ...) each, on the host
+        outputs = self.model.predict(self.dataset(n), steps=n, verbose=0)  # (n * B, ...) each, on the host
         self.taken += len(keras.tree.flatten(outputs)[0]) // self.batch
         return keras.tree.map_structure(lambda output: output[-self.batch :], outputs)
 
@@ -77,6 +78,6 @@ class TensorFlowLoop(Loop):
         if self.on_gpu:
             self.slices = self.slices.apply(tf.data.experimental.prefetch_to_device("/GPU:0"))
 
-    def dataset(self) -> Any:
+    def dataset(self, count: int) -> Any:
         self.start.assign(self.taken % self.count)
         return self.slices

@@ -15,14 +15,15 @@ dtype. In mixed precision ``loss`` gets a model that sees its inputs and weights
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from harness.frameworks import Stack, State, Stream
+from harness.frameworks import Driver, Stack, State, Stream
+from harness.frameworks.loading import LoadDriver, Loaded, loader
 from harness.frameworks.tensorflow.optimizer import FusedOptimizer
 from harness.workloads import Job
 from harness.workloads.naming import canonical_names, refuse_other_shapes
@@ -80,14 +81,21 @@ class TensorFlowDriver:
         return named
 
     def feed(self, batches: Mapping[str, np.ndarray]) -> None:
+        self.stream: Stream | Loaded
+        if self.job.workload.files:
+            self.stream, self.start = Loaded(loader(self.job, batches), self._placed), []
+            return
         inputs = [self._on_device(batches[name]) for name in self.job.work.inputs]
         self.stream = Stream(list(zip(*inputs, strict=True)))
         self.start = [self._on_device(batches[name][:1])[0] for name in self.job.work.start]
 
     def _on_device(self, batches: np.ndarray) -> list[tf.Tensor]:
         """(N, B, ...) -> N tensors; images are NHWC, TensorFlow's own order."""
+        return self._placed([self.stack.to_device(batch) for batch in batches])
+
+    def _placed(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Floating-point numbers in the dtype that is computed in."""
         dtype = tf.bfloat16 if self.mixed else self.dtype
-        tensors = [self.stack.to_device(batch) for batch in batches]
         return [tf.cast(tensor, dtype) if tensor.dtype.is_floating else tensor for tensor in tensors]
 
     # --- stepping --------------------------------------------------------------------------------
@@ -186,5 +194,5 @@ def places(node: Any, path: str = "") -> Iterator[Place]:
             yield from places(child, name)
 
 
-def build(job: Job, stack: Stack) -> TensorFlowDriver:
-    return TensorFlowDriver(job, stack)
+def build(job: Job, stack: Stack) -> Driver:
+    return LoadDriver(job, stack) if job.case.task == "load" else TensorFlowDriver(job, stack)

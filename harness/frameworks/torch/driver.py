@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harness.frameworks import Stack, State, Stream
+from harness.frameworks import Driver, Stack, State, Stream
+from harness.frameworks.loading import LoadDriver, Loaded, loader
 from harness.workloads import Job
 from harness.workloads.naming import canonical_names, plain, refuse_other_shapes
 from harness.workloads.specification import SGD
@@ -145,6 +146,10 @@ class TorchDriver:
             return loss
 
     def feed(self, batches: Mapping[str, np.ndarray]) -> None:
+        self.stream: Stream | Loaded
+        if self.job.workload.files:
+            self.stream, self.start = Loaded(loader(self.job, batches), self._placed), []
+            return
         inputs = [self._on_device(name, batches[name]) for name in self.job.work.inputs]
         self.stream = Stream(list(zip(*inputs, strict=True)))
         self.start = [self._on_device(name, batches[name])[0] for name in self.job.work.start]
@@ -159,6 +164,15 @@ class TorchDriver:
         if tensors[0].ndim == 4:
             tensors = [tensor.contiguous(memory_format=self.memory_format) for tensor in tensors]
         return tensors
+
+    def _placed(self, batch: Sequence[Tensor]) -> list[Tensor]:
+        """A batch from a loader, in PyTorch's order of axes already."""
+        return [
+            tensor.to(self.device, self.dtype, memory_format=self.memory_format)
+            if tensor.ndim == 4
+            else tensor.to(self.device)
+            for tensor in batch
+        ]
 
     # --- stepping --------------------------------------------------------------------------------
 
@@ -298,5 +312,5 @@ def _is_tied(module: nn.Module, model: nn.Module) -> bool:
     )
 
 
-def build(job: Job, stack: Stack) -> TorchDriver:
-    return TorchDriver(job, stack)
+def build(job: Job, stack: Stack) -> Driver:
+    return LoadDriver(job, stack, channels_first=True) if job.case.task == "load" else TorchDriver(job, stack)
