@@ -15,19 +15,17 @@ from framebench.dataset.every_baseline import Against, Compared, Group
 from framebench.dataset.result import Result
 from framebench.records.identity import group_key
 from harness import frameworks
-from harness.frameworks import StackInfo
 
 KERAS = "keras"  # the framework, on whatever backend
 CHANNELS_LAST = ("NHWC", "NCHW, channels last")  # as trials record a layout
 
 
 class Overhead(NamedTuple):
-    """``compared``: the framework's own speed over Keras'. ``other_order``: images are kept in another order."""
+    """``compared``: the framework's own speed over Keras'."""
 
     keras: Result
     native: Result
     compared: Compared | None
-    other_order: bool
 
 
 class CaseOverhead(NamedTuple):
@@ -51,12 +49,17 @@ def keras_overheads(
     return sorted((one for one in overheads if one.best), key=lambda one: one.flops_per_step)
 
 
-def backend_of(result: Result) -> str | None:
-    """The stack that runs a Keras result when it is used without Keras; null for what is not Keras."""
+def is_keras(result: Result) -> bool:
+    """Whether it was written in Keras, on whatever backend; an exported model is none."""
     known = frameworks.stacks().get(result.contender.stack)
-    if known is None or known.framework != KERAS:
-        return None
-    return next((one.name for one in frameworks.stacks().values() if _runs(one, known)), None)
+    return known is not None and known.framework == KERAS
+
+
+def backend_of(stack: str) -> str | None:
+    """The stack of the framework that runs a Keras stack, used without Keras; null where nobody compares it."""
+    stacks = frameworks.stacks()
+    runs = (one.name for one in stacks.values() if one.framework == stacks[stack].backend)
+    return next(runs, None)
 
 
 def best_of(results: Sequence[Result]) -> Result:
@@ -69,17 +72,13 @@ def timed(case: CaseComparison) -> list[Result]:
     return [row.result for row in case.rows if not row.result.contender.twin]
 
 
-def _runs(one: StackInfo, keras: StackInfo) -> bool:
-    return one.framework == keras.backend and not one.backend
-
-
 def _of_case(case: CaseComparison, baselines: Mapping[Group, Against]) -> CaseOverhead:
     members = timed(case)
     against = baselines.get(group_key(members[0]), {}) if members else {}
     like, best = [], []
-    for stack in dict.fromkeys(one.contender.stack for one in members if backend_of(one)):
+    for stack in dict.fromkeys(one.contender.stack for one in members if is_keras(one)):
         of_keras = [one for one in members if one.contender.stack == stack]
-        native = [one for one in members if one.contender.stack == backend_of(of_keras[0])]
+        native = [one for one in members if one.contender.stack == backend_of(stack)]
         like += [_overhead(result, other, against) for result in of_keras if (other := _like(result, native))]
         if native:
             best.append(_overhead(best_of(of_keras), best_of(native), against))
@@ -87,8 +86,7 @@ def _of_case(case: CaseComparison, baselines: Mapping[Group, Against]) -> CaseOv
 
 
 def _overhead(keras: Result, native: Result, against: Mapping[str, Mapping[str, Compared]]) -> Overhead:
-    other_order = keras.unit == "images" and _channels_last(keras) != _channels_last(native)
-    return Overhead(keras, native, against.get(keras.label, {}).get(native.id), other_order)
+    return Overhead(keras, native, against.get(keras.label, {}).get(native.id))
 
 
 def _like(keras: Result, native: Sequence[Result]) -> Result | None:
@@ -103,7 +101,7 @@ def _like(keras: Result, native: Sequence[Result]) -> Result | None:
         fitting,
         key=lambda one: (
             not _same_version(keras, one),
-            keras.unit == "images" and _channels_last(one) != _channels_last(keras),
+            _channels_last(one) != _channels_last(keras),
             one.contender.variant,
         ),
         default=None,

@@ -11,12 +11,20 @@ from collections.abc import Callable
 from typing import Any
 
 from framebench.pages.evidence import Evidence
+from framebench.pages.guides.compilers import view as view_compilers
 from framebench.pages.guides.first_steps import view as view_first_steps
+from framebench.pages.guides.graphs import view as view_graphs
+from framebench.pages.guides.keras_backends import view as view_keras_backends
+from framebench.pages.guides.keras_overhead import view as view_keras_overhead
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _
 
 GUIDES: dict[str, Callable[[Evidence], dict[str, Any]]] = {
     "first-steps": view_first_steps,
+    "graphs": view_graphs,
+    "compilers": view_compilers,
+    "keras-overhead": view_keras_overhead,
+    "keras-backends": view_keras_backends,
 }
 """Page name → the view of its template."""
 
