@@ -8,7 +8,14 @@ from framebench.dataset.compiled_pairs import CompiledPair, FirstStep, compiled_
 from framebench.pages import figures
 from framebench.pages.compiling import repaid
 from framebench.pages.evidence import Evidence, Group
-from framebench.pages.guides.ratio_cells import NUM, case_cells, duration_cell, ratio_cell, result_cell
+from framebench.pages.guides.ratio_cells import (
+    NUM,
+    case_cell,
+    duration_cell,
+    place_cell,
+    ratio_cell,
+    result_cell,
+)
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _, stack_name, stacks
 
@@ -45,11 +52,9 @@ def overview(pairs: list[tuple[Group, list[CompiledPair]]]) -> Table:
         for pair in some:
             best.setdefault(pair.compiled.contender.stack, pair)  # they come fastest first
         if best:
-            cells = [
-                ratio_cell(best[name].compared) if name in best else Cell(figures.NONE, NUM) for name in names
-            ]
-            rows.append([*case_cells(group.comparison), *cells])
-    return Table([_("Case"), _("Measured"), *map(stack_name, names)], rows)
+            cells = [ratio_cell(best[name].compared if name in best else None) for name in names]
+            rows.append([case_cell(group.comparison), *cells, place_cell(group.comparison)])
+    return Table([_("Case"), *map(stack_name, names), _("Measured")], rows)
 
 
 def gain_table(pairs: list[CompiledPair]) -> Table:

@@ -6,10 +6,9 @@ from typing import Any
 
 from framebench.dataset.backends import BackendsOfCase, backends
 from framebench.dataset.keras_overhead import KERAS
-from framebench.pages import figures
 from framebench.pages.chart import failure_text
 from framebench.pages.evidence import Evidence
-from framebench.pages.guides.ratio_cells import NUM, UP, case_cells, ratio_cell, result_cell
+from framebench.pages.guides.ratio_cells import UP, case_cell, place_cell, ratio_cell, result_cell
 from framebench.pages.stack import declared_modes
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _, stack_name, stacks
@@ -39,22 +38,28 @@ def _fastest(cases: list[BackendsOfCase], names: list[str]) -> Table:
         by_stack = {
             other.contender.stack: ratio_cell(one.over_others.get(other.id)) for other in one.best[1:]
         }
-        by_stack[first.contender.stack] = Cell(_("fastest") if len(one.best) > 1 else _("alone"), NUM)
+        by_stack[first.contender.stack] = Cell(_("best") if len(one.best) > 1 else _("alone"))
         rows.append(
             [
-                *case_cells(one.case),
+                case_cell(one.case),
+                *(by_stack.get(name, ratio_cell(None)) for name in names),
                 result_cell(first),
-                *(by_stack.get(name, Cell(figures.NONE, NUM)) for name in names),
+                place_cell(one.case),
             ]
         )
-    return Table([_("Case"), _("Measured"), _("Best figure"), *map(stack_name, names)], rows)
+    return Table([_("Case"), *map(stack_name, names), _("Best figure"), _("Measured")], rows)
 
 
 def _failed(cases: list[BackendsOfCase]) -> Table:
     """Each Keras contender that ended with a reason instead of a time."""
     rows = [
-        [result_cell(result), *case_cells(one.case), Cell(failure_text(result), "fb-reason")]
+        [
+            result_cell(result),
+            case_cell(one.case),
+            Cell(failure_text(result), "fb-reason"),
+            place_cell(one.case),
+        ]
         for one in cases
         for result in one.failed
     ]
-    return Table([_("Contender"), _("Case"), _("Measured"), _("What happened")], rows)
+    return Table([_("Contender"), _("Case"), _("What happened"), _("Measured")], rows)

@@ -10,7 +10,15 @@ from framebench.dataset.start_up import phase_median
 from framebench.pages import figures
 from framebench.pages.compiling import loop_table
 from framebench.pages.evidence import Evidence, Group
-from framebench.pages.guides.ratio_cells import NUM, UP, case_cells, duration_cell, ratio_cell, result_cell
+from framebench.pages.guides.ratio_cells import (
+    NUM,
+    UP,
+    case_cell,
+    duration_cell,
+    place_cell,
+    ratio_cell,
+    result_cell,
+)
 from framebench.pages.views import Cell, Plot, Table, plot
 from framebench.pages.words import _, stack_name, stacks
 
@@ -83,13 +91,14 @@ def _best(overheads: list[CaseOverhead]) -> Table:
         by_stack = {pair.keras.contender.stack: ratio_cell(pair.compared) for pair in one.best}
         rows.append(
             [
-                *case_cells(one.case),
+                case_cell(one.case),
                 Cell(figures.flops(one.flops_per_step or None), NUM),
-                *(by_stack.get(name, Cell(figures.NONE, NUM)) for name in keras),
+                *(by_stack.get(name, ratio_cell(None)) for name in keras),
+                place_cell(one.case),
             ]
         )
     ratios = [_("{framework} ÷ Keras").format(framework=stack_name(native[name] or name)) for name in keras]
-    return Table([_("Case"), _("Measured"), _("Work per step"), *ratios], rows)
+    return Table([_("Case"), _("Work per step"), *ratios, _("Measured")], rows)
 
 
 def _case(one: CaseOverhead, group: Group) -> CaseView:

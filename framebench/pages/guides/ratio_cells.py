@@ -17,16 +17,21 @@ UP = "../../"
 def ratio_cell(compared: Compared | None) -> Cell:
     """``1.36× (1.17 – 1.59), faster``; – where the two were not timed in one case."""
     if compared is None:
-        return Cell(figures.NONE, NUM)
+        return Cell(figures.NONE)
     ratio, interval = ratio_and_interval(compared)
     span = f" ({interval})" if interval != figures.NONE else ""
-    return Cell(f"{ratio}{span}, {verdict_name(compared.verdict)}", NUM)
+    return Cell(f"{ratio}{span}, {verdict_name(compared.verdict)}")
 
 
-def case_cells(case: CaseComparison) -> list[Cell]:
-    """Which case, with a link to all its contenders, and where it was measured."""
+def case_cell(case: CaseComparison) -> Cell:
+    """Which case, with a link to all its contenders."""
     group = Group(case)
-    return [Cell(group.short_title, href=f"{UP}compare/#{group.anchor}"), Cell(group.place, "fb-reason")]
+    return Cell(group.short_title, href=f"{UP}compare/#{group.anchor}")
+
+
+def place_cell(case: CaseComparison) -> Cell:
+    """Where it was measured."""
+    return Cell(Group(case).place, "fb-reason")
 
 
 def result_cell(result: Result) -> Cell:
