@@ -183,7 +183,7 @@ def test_no_page_module_template_or_style_names_a_workload_or_a_stack() -> None:
 
     stacks = [name for name in frameworks.stacks() if name != frameworks.SELF_TEST]
     quoted = re.compile(rf"""["']({"|".join(map(re.escape, [*stacks, *workloads.names()]))})["']""")
-    shown = [*(ROOT / "framebench" / "pages").glob("*.py"), *(ROOT / "site" / "templates").iterdir()]
+    shown = [*(ROOT / "framebench" / "pages").rglob("*.py"), *(ROOT / "site" / "templates").rglob("*.j2")]
     shown += [ROOT / "site" / "assets" / name for name in ("framebench.css", "framebench.js")]
     named = {path.name: found for path in shown if (found := quoted.findall(path.read_text()))}
     assert named == {}

@@ -6,22 +6,21 @@ import ast
 from typing import Any, NamedTuple
 
 from framebench.dataset.compiled_pairs import compiled_pairs
-from framebench.pages import source
+from framebench.pages import workload
 from framebench.pages.chart import Chart, chart
-from framebench.pages.evidence import Evidence, Group
+from framebench.pages.evidence import Evidence
 from framebench.pages.guides.compilers import gain_table, overview
 from framebench.pages.guides.ratio_cells import UP
 from framebench.pages.source import SourceFile
 from framebench.pages.views import Table
-from framebench.pages.words import _, families
+from framebench.pages.words import _
 from harness import workloads
-
-WORKLOAD = "control_flow"  # the one whose subject this is
 
 
 class Form(NamedTuple):
     """One kind of path that depends on the data: what is computed, and the code of each framework."""
 
+    workload: str
     name: str
     meaning: str
     code: list[SourceFile]
@@ -37,7 +36,8 @@ class CaseView(NamedTuple):
 
 def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``guides/graphs.md.j2`` needs."""
-    files = _files(evidence)
+    names = [name for name in workload.names() if decides(name)]
+    files = {name: workload.implementations(evidence.root, name) for name in names}
     pairs = [(group, compiled_pairs(group.timed, group.against)) for group in evidence.groups]
     return {
         "title": _("Dynamic and static graphs"),
@@ -45,44 +45,33 @@ def view(evidence: Evidence) -> dict[str, Any]:
             "PyTorch is praised for its dynamic graph, TensorFlow for its static one. Today each framework has both. "
             "What they mean for your code, and what they cost where the data decide the path."
         ),
-        "workload": WORKLOAD,
-        "workload_href": f"{UP}workloads/{WORKLOAD}/",
-        "sources": files,
-        "forms": _forms(files),
+        "sources": [file for some in files.values() for file in some],
+        "forms": [form for name, some in files.items() for form in _forms(name, some)],
         "cases": [
-            CaseView(_title(group), chart(group, UP), gain_table(some))
+            CaseView(f"{group.short_title} – {group.place}", chart(group, UP), gain_table(some))
             for group, some in pairs
-            if group.case.workload == WORKLOAD
+            if group.case.workload in names
         ],
-        "elsewhere": overview([(group, some) for group, some in pairs if group.case.workload != WORKLOAD]),
+        "elsewhere": overview([(group, some) for group, some in pairs if group.case.workload not in names]),
     }
 
 
-def _title(group: Group) -> str:
-    return f"{group.case.preset}, {group.place}"
+def decides(name: str) -> bool:
+    """Whether the data decide what a step of the workload does: its specification says which paths they choose."""
+    return "paths" in workloads.get(name).data_facts
 
 
-def _files(evidence: Evidence) -> list[SourceFile]:
-    """The workload in each framework that has a file for it."""
-    every = [
-        source.read(evidence.root, f"harness/workloads/{WORKLOAD}/{code}.py", title)
-        for code, title in families().items()
-    ]
-    return [one for one in every if one is not None]
-
-
-def _forms(files: list[SourceFile]) -> list[Form]:
-    """Each preset is a form; its code is what each file calls by its name."""
-    if WORKLOAD not in workloads.names() or WORKLOAD in workloads.broken():
-        return []
-    spec = workloads.get(WORKLOAD)
+def _forms(name: str, files: list[SourceFile]) -> list[Form]:
+    """Each preset is a form; its code is what each file calls by the preset's name."""
+    spec = workloads.get(name)
     return [
         Form(
             name,
-            spec.decisions.get(name, ""),
-            [file._replace(code=code) for file in files if (code := _piece(file.code, name))],
+            preset,
+            spec.decisions.get(preset, ""),
+            [file._replace(code=code) for file in files if (code := _piece(file.code, preset))],
         )
-        for name in spec.presets
+        for preset in spec.presets
     ]
 
 
