@@ -11,12 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 from framebench.pages.evidence import Evidence
+from framebench.pages.guides.autodiff import view as view_autodiff
 from framebench.pages.guides.first_steps import view as view_first_steps
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _
 
 GUIDES: dict[str, Callable[[Evidence], dict[str, Any]]] = {
     "first-steps": view_first_steps,
+    "autodiff": view_autodiff,
 }
 """Page name → the view of its template."""
 
