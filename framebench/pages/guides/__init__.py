@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from framebench.pages.evidence import Evidence
+from framebench.pages.guides.autodiff import view as view_autodiff
 from framebench.pages.guides.compilers import view as view_compilers
 from framebench.pages.guides.first_steps import view as view_first_steps
 from framebench.pages.guides.graphs import view as view_graphs
@@ -21,6 +22,7 @@ from framebench.pages.words import _
 
 GUIDES: dict[str, Callable[[Evidence], dict[str, Any]]] = {
     "first-steps": view_first_steps,
+    "autodiff": view_autodiff,
     "graphs": view_graphs,
     "compilers": view_compilers,
     "keras-overhead": view_keras_overhead,

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from framebench.dataset.import_times import ImportTime, import_times
 from framebench.images.audit.two_builds import load_rebuilds
 from framebench.images.matrix import ImageRow, load_matrix
-from framebench.pages import figures, source
+from framebench.pages import figures
 from framebench.pages.evidence import Evidence
-from framebench.pages.source import SourceFile
+from framebench.pages.guides.programs import frameworks_with, programs, said
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _, families, stack_name, stacks
 from harness.frameworks.exported import is_exported
 
 NUM = "fb-num"
+
+
+class FirstError(NamedTuple):
+    """What a framework says of a wrong shape, and the line of the reader's own program that it names."""
+
+    name: str
+    version: str
+    at: str
+    words: str
 
 
 def view(evidence: Evidence) -> dict[str, Any]:
@@ -25,18 +34,17 @@ def view(evidence: Evidence) -> dict[str, Any]:
             "The same small network written in each framework as its users write it, and what has to be installed "
             "to run it."
         ),
-        "sources": _programs(evidence),
+        "sources": programs(evidence.root, "first_steps.py"),
+        "errors": _errors(evidence),
         "installing": _installing(evidence),
     }
 
 
-def _programs(evidence: Evidence) -> list[SourceFile]:
-    """The program in each framework that has one."""
-    every = [
-        source.read(evidence.root, f"examples/{code}/first_steps.py", title)
-        for code, title in families().items()
-    ]
-    return [one for one in every if one is not None]
+def _errors(evidence: Evidence) -> list[FirstError]:
+    """What each program says when its rows are one number short, in its own words."""
+    names, root = families(), evidence.root
+    every = [(names[code], said(root, code)) for code in frameworks_with(root, "first_steps.py")]
+    return [FirstError(name, one.version, one.wrong_shape.at, one.wrong_shape.words) for name, one in every]
 
 
 def _installing(evidence: Evidence) -> Table:
