@@ -110,6 +110,14 @@ def test_each_at_its_best_crosses_modes_and_forms(tmp_path: Path) -> None:
     assert compared is not None and compared.ratio == pytest.approx(2.5, rel=0.01)
 
 
+def test_who_may_not_be_ranked_is_not_the_best_though_faster(tmp_path: Path) -> None:
+    ungated = [record for record in trials({**TIMES, FIRST_LOOP: 10e6}) if record.kind != "parity"]
+    gates = [record for record in trials(TIMES) if record.kind == "parity" and record.contender != FIRST_LOOP]
+    (case,) = overheads(load(tmp_path, ungated + gates))
+    best = {slug(pair.keras) for pair in case.best}
+    assert LOOP.slug in best and FIRST_LOOP.slug not in best
+
+
 def test_of_several_versions_keras_stands_beside_the_one_that_ran_it(tmp_path: Path) -> None:
     older = [
         msgspec.structs.replace(

@@ -78,7 +78,7 @@ def _plot(overheads: list[CaseOverhead]) -> Plot | None:
         y_labels=(figures.ratio(math.exp(min(heights))), figures.ratio(math.exp(max(heights)))),
         dots=True,
         rule=(0.0, _("dashed: equally fast; above it Keras is slower")),
-        y_name=_("Framework ÷ Keras"),
+        y_name=_("Framework ÷ Keras; both scales are logarithmic"),
     )
 
 

@@ -26,7 +26,7 @@ def ratio_cell(compared: Compared | None) -> Cell:
 def case_cell(case: CaseComparison) -> Cell:
     """Which case, with a link to all its contenders."""
     group = Group(case)
-    return Cell(group.short_title, href=f"{UP}compare/#{group.anchor}")
+    return Cell(group.short_title, "fb-reason", href=f"{UP}compare/#{group.anchor}")
 
 
 def place_cell(case: CaseComparison) -> Cell:
