@@ -12,6 +12,8 @@ from typing import Any
 
 from framebench.pages.evidence import Evidence
 from framebench.pages.guides.autodiff import view as view_autodiff
+from framebench.pages.guides.claims import view as view_claims
+from framebench.pages.guides.faq import view as view_faq
 from framebench.pages.guides.first_steps import view as view_first_steps
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _
@@ -19,6 +21,8 @@ from framebench.pages.words import _
 GUIDES: dict[str, Callable[[Evidence], dict[str, Any]]] = {
     "first-steps": view_first_steps,
     "autodiff": view_autodiff,
+    "claims": view_claims,
+    "faq": view_faq,
 }
 """Page name → the view of its template."""
 
