@@ -12,13 +12,15 @@ import msgspec
 import pytest
 
 from framebench import dataset
+from framebench.dataset.claims import Spread
 from framebench.errors import UserError
 from framebench.pages.evidence import Evidence, gather
 from framebench.pages.guides import GUIDES, autodiff, claims, faq, first_steps, index
-from framebench.pages.guides.circulating import CLAIMS
+from framebench.pages.guides.circulating import circulating
 from framebench.pages.guides.programs import said
 from framebench.pages.guides.questions import QUESTIONS
 from framebench.pages.render import page
+from framebench.pages.words import stacks
 from framebench.records import store
 from harness.record import Case, Contender, Phase, Record
 from tests.record_factory import CASE, MLP_CASE, make_trials
@@ -147,7 +149,7 @@ def test_a_claim_with_a_range_fails_on_both_sides_of_it(tmp_path: Path) -> None:
 def test_a_claim_is_shown_with_its_source_and_its_cases(tmp_path: Path) -> None:
     evidence = evidence_of(tmp_path, timed(CASE, {TORCH: 90, JAX: 36}))
     whole = text("claims", evidence)
-    for one in CLAIMS:
+    for one in circulating():
         assert one.quote in whole and one.source.title in whole and one.source.date in whole
         assert re.search(r"20\d\d-\d\d-\d\d", one.source.date) and one.source.href.startswith("https://")
     (shown,) = [one for one in claims.view(evidence)["claims"] if one.said.name == "jax-pytorch"]
@@ -155,8 +157,21 @@ def test_a_claim_is_shown_with_its_source_and_its_cases(tmp_path: Path) -> None:
     assert 2.4 < float(row[3].text.rstrip("×")) < 2.6 and row[6].text == "holds"
 
 
+def test_every_side_of_a_claim_is_somebody() -> None:
+    declared = [
+        Contender(stack=stack.name, mode=mode, variant=variant)
+        for stack in stacks()
+        for mode, variants in stack.modes.items()
+        for variant in variants
+    ]
+    for one in circulating():
+        for pair in one.claim.sides:
+            sides = pair.sides if isinstance(pair, Spread) else (pair.faster, pair.slower)
+            assert all(any(map(side, declared)) for side in sides), one.name
+
+
 def test_names_are_unique() -> None:
-    for names in ([one.name for one in CLAIMS], [one.name for one in QUESTIONS]):
+    for names in ([one.name for one in circulating()], [one.name for one in QUESTIONS]):
         assert len(names) == len({*names})
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from framebench.dataset.claims import Finding, Judgement, Outcome, Verdict, judge
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence, Group
-from framebench.pages.guides.circulating import CLAIMS, Circulating
+from framebench.pages.guides.circulating import Circulating, circulating
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _, result_name
 from framebench.records.identity import group_key
@@ -40,7 +40,7 @@ class ClaimView(NamedTuple):
 def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``guides/claims.md.j2`` needs."""
     groups = {group.key: group for group in evidence.groups}
-    judged = [(one, judge(one.claim, evidence.dataset)) for one in CLAIMS]
+    judged = [(one, judge(one.claim, evidence.dataset)) for one in circulating()]
     return {
         "title": _("Claims"),
         "lead": _(
