@@ -12,7 +12,9 @@ from typing import Any
 
 from framebench.pages.evidence import Evidence
 from framebench.pages.guides.autodiff import view as view_autodiff
+from framebench.pages.guides.claims import view as view_claims
 from framebench.pages.guides.compilers import view as view_compilers
+from framebench.pages.guides.faq import view as view_faq
 from framebench.pages.guides.first_steps import view as view_first_steps
 from framebench.pages.guides.graphs import view as view_graphs
 from framebench.pages.guides.keras_backends import view as view_keras_backends
@@ -27,6 +29,8 @@ GUIDES: dict[str, Callable[[Evidence], dict[str, Any]]] = {
     "compilers": view_compilers,
     "keras-overhead": view_keras_overhead,
     "keras-backends": view_keras_backends,
+    "claims": view_claims,
+    "faq": view_faq,
 }
 """Page name → the view of its template."""
 

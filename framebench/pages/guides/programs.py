@@ -41,4 +41,5 @@ def programs(root: Path, file: str) -> list[SourceFile]:
 
 def said(root: Path, framework: str) -> Said:
     """What the framework's programs said; ``UserError`` names the file and the key that is wrong."""
-    return read_toml(root / "examples" / framework / "said.toml", Said)
+    path = root / "examples" / framework / "said.toml"
+    return read_toml(path, Said, "write into it what the programs beside it say")
