@@ -15,6 +15,7 @@ from framebench.pages import (
     compare,
     data,
     gpus,
+    guides,
     home,
     host,
     image,
@@ -82,6 +83,7 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
     root = evidence.root
     text = functools.partial(page, root / "site" / "templates")
     downloads = data.files(evidence)
+    explained = {name: view(evidence) for name, view in guides.GUIDES.items()}
     files: dict[str, str | bytes | Path] = {
         "index.md": text("home.md.j2", **home.view(evidence)),
         "compare.md": text("compare.md.j2", **compare.view(evidence)),
@@ -94,6 +96,7 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "stacks/index.md": text("index.md.j2", **stack.index(evidence)),
         "images/index.md": text("index.md.j2", **image.index(evidence)),
         "hosts/index.md": text("index.md.j2", **host.index(evidence)),
+        "guides/index.md": text("index.md.j2", **guides.index(explained)),
         "assets/stacks.css": stack.colours(),
         BASELINES: compare.baselines_json(evidence),
         **downloads,
@@ -104,6 +107,9 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
     for name in stack.names():
         files[f"stacks/{name}.md"] = text("stack.md.j2", **stack.view(name, evidence))
         files.update(source.copies(root, stack.files(root, name)))
+    for name, guide in explained.items():
+        files[f"guides/{name}.md"] = text(f"guides/{name}.md.j2", **guide)
+        files.update(source.copies(root, guide.get("sources", [])))
     for row in image.rows(evidence):
         files[f"images/{row.name}.md"] = text("image.md.j2", **image.view(row, evidence))
     for name in image.gone(evidence):

@@ -76,7 +76,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "name": name,
         "title": stack_name(name),
         "about": known.about if known else "",
-        "modes": _modes(name),
+        "modes": declared_modes(name),
         "backend": _backend(name),
         "backend_words": _("The model is written in, and exported from, the stack")
         if is_exported(known)
@@ -107,7 +107,7 @@ def files(root: Path, name: str) -> list[SourceFile]:
     return [one for one in read if one is not None]
 
 
-def _modes(name: str) -> Table:
+def declared_modes(name: str) -> Table:
     """Each mode and variant that the stack declares, in its community's words and as it is asked for."""
     known = info(name)
     rows = []

@@ -50,7 +50,7 @@ def index(evidence: Evidence) -> dict[str, Any]:
             [
                 Cell(name, href=f"{name}/", code=True),
                 Cell(summary(evidence.root, name), "fb-reason"),
-                Cell(", ".join(one.name for one in _files(evidence.root, name)), "fb-reason"),
+                Cell(", ".join(one.name for one in implementations(evidence.root, name)), "fb-reason"),
                 Cell(str(len({group.case.path for group in groups})), "fb-num"),
                 Cell(str(len(results)), "fb-num"),
             ]
@@ -79,7 +79,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "description": text.partition("\n")[2].strip(),
         "cases": [_case(group, groups, evidence) for group in groups],
         "pictures": pictures_of(name),
-        "sources": _files(evidence.root, name),
+        "sources": implementations(evidence.root, name),
         "spec_file": spec,
         **specification.view(name),
     }
@@ -91,22 +91,22 @@ def summary(root: Path, name: str) -> str:
     return source.first_line(source.docstring(spec.code)) if spec else name
 
 
-def files(root: Path, name: str) -> list[SourceFile]:
-    """All that the page of a workload prints."""
-    spec = _specification(root, name)
-    return [*_files(root, name), *([spec] if spec else [])]
-
-
-def _specification(root: Path, name: str) -> SourceFile | None:
-    return source.read(root, f"harness/workloads/{name}/spec.py")
-
-
-def _files(root: Path, name: str) -> list[SourceFile]:
+def implementations(root: Path, name: str) -> list[SourceFile]:
     """The model in each framework that has one."""
     every = [
         source.read(root, f"harness/workloads/{name}/{code}.py", title) for code, title in families().items()
     ]
     return [one for one in every if one is not None]
+
+
+def files(root: Path, name: str) -> list[SourceFile]:
+    """All that the page of a workload prints."""
+    spec = _specification(root, name)
+    return [*implementations(root, name), *([spec] if spec else [])]
+
+
+def _specification(root: Path, name: str) -> SourceFile | None:
+    return source.read(root, f"harness/workloads/{name}/spec.py")
 
 
 def _case(group: Group, groups: list[Group], evidence: Evidence) -> CaseView:

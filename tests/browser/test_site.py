@@ -76,6 +76,11 @@ def paths(address: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "reproduce/",
         "data/",
         "article/",
+        "guides/",
+        "guides/keras-overhead/",
+        "guides/compilers/",
+        "guides/graphs/",
+        "guides/keras-backends/",
         "problems/",
     ]
 

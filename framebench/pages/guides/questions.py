@@ -1,0 +1,206 @@
+"""What people ask, most asked first: the answer in a sentence or two, and which results it rests on.
+
+The order is that of a sample of 65 pages and threads in English and Chinese, looked at in November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from framebench.dataset import Result
+from framebench.pages.words import _, info
+from harness.frameworks.exported import is_exported
+
+
+class Question(NamedTuple):
+    """``answer`` is Markdown; ``rests_on`` chooses the results behind it, null where none can be: it is not ours to
+    measure, or nothing is timed for it."""
+
+    name: str
+    question: str
+    answer: str
+    rests_on: Callable[[Result], bool] | None = None
+
+
+def _is_export(result: Result) -> bool:
+    return is_exported(info(result.contender.stack))
+
+
+def _is_on_a_backend(result: Result) -> bool:
+    known = info(result.contender.stack)
+    return known is not None and bool(known.backend) and not is_exported(known)
+
+
+QUESTIONS = [
+    Question(
+        "training",
+        _("Which is faster to train?"),
+        _(
+            "Each kind of work is a question of its own; these are the answers so far. [Compare](../compare.md) has "
+            "every contender with its interval, against any baseline."
+        ),
+        lambda result: result.case.task == "train",
+    ),
+    Question(
+        "deployment",
+        _("Which one for production?"),
+        _(
+            "What can be measured of it: [which models can be exported, whether the file runs, and how "
+            "fast](../serving.md), latencies and memory on each result's page, and the [size of an "
+            "installation](first-steps.md#what-to-install). What a company already knows and runs cannot be measured "
+            "here."
+        ),
+        _is_export,
+    ),
+    Question(
+        "beginners",
+        _("Which is easiest for a beginner?"),
+        _(
+            "Ease is not a number. Read [the same small network in "
+            "each](first-steps.md#the-same-network-side-by-side), then what each says of [the first "
+            "mistake](first-steps.md#the-first-error), and judge yourself."
+        ),
+    ),
+    Question(
+        "others",
+        _("What do research and industry use?"),
+        _(
+            "Not ours to measure, and counts of papers or vacancies say little about your work. One fact with a date: "
+            "the library Transformers removed its TensorFlow and JAX models in version 5 and goes on with PyTorch "
+            "alone ([migration guide](https://github.com/huggingface/transformers/blob/main/MIGRATION_GUIDE_V5.md), "
+            "read on 2026-11-29)."
+        ),
+    ),
+    Question(
+        "graphs",
+        _("Dynamic or static graph: does it matter?"),
+        _(
+            "For speed, that is eager against compiled: [the claim](claims.md#static-graphs) has every case in which "
+            "both were measured. What each records on the way is told under [automatic "
+            "differentiation](autodiff.md)."
+        ),
+        lambda result: result.contender.mode == "compiled",
+    ),
+    Question(
+        "keras-slower",
+        _("Why is Keras slower than its backend?"),
+        _(
+            "First by how much: see [the claim](claims.md#keras-slower). What its own loop costs, against the same "
+            "step called directly, is on the pages of [workloads](../workloads/index.md), wherever both were measured."
+        ),
+        _is_on_a_backend,
+    ),
+    Question(
+        "debugging",
+        _("Which is easier to debug?"),
+        _(
+            "Not a number either. [The first error](first-steps.md#the-first-error) shows what each says of a wrong "
+            "shape, and which line of yours it names."
+        ),
+    ),
+    Question(
+        "compiling",
+        _("Do torch.compile, XLA and jit pay off, and when?"),
+        _(
+            "See [the claim](claims.md#torch-compile) for the steps after compiling. After how many steps the time of "
+            "compiling is won back stands on the page of each [stack](../stacks/index.md)."
+        ),
+        lambda result: result.contender.mode == "compiled" and result.first_steps is not None,
+    ),
+    Question(
+        "several-devices",
+        _("How do they scale to several GPUs or TPUs?"),
+        _("Not measured. Each case here has one device, and there is no TPU among them."),
+    ),
+    Question(
+        "keras-backend",
+        _("Which of Keras' backends is the fastest?"),
+        _(
+            "See [the claim](claims.md#keras-backend), case by case, and [compare](../compare.md) for all that was "
+            "measured beside them."
+        ),
+        _is_on_a_backend,
+    ),
+    Question(
+        "phones",
+        _("What about phones and small devices?"),
+        _(
+            "No phone has been measured. [Serving & export](../serving.md) runs what is made for them, LiteRT and ONNX "
+            "Runtime, on a processor: what an exporter refuses there cannot be brought to a phone that way."
+        ),
+        _is_export,
+    ),
+    Question(
+        "gpu-memory",
+        _("How much GPU memory does it take?"),
+        _("The peak stands on each result's page, from a run of its own ([method](../method.md#the-clock))."),
+        lambda result: result.case.device == "gpu" and result.memory is not None,
+    ),
+    Question(
+        "latency",
+        _("How long does one answer take, and the slowest of a hundred?"),
+        _("Half, nine in ten and 99 in 100 answers: the latencies of inference stand on each result's page."),
+        lambda result: result.latency is not None,
+    ),
+    Question(
+        "pretrained",
+        _("Which has more trained models to start from?"),
+        _(
+            "Not ours to measure. Version 5 of the library Transformers has PyTorch models alone ([migration "
+            "guide](https://github.com/huggingface/transformers/blob/main/MIGRATION_GUIDE_V5.md), read on 2026-11-29); "
+            "for your model, look whether its authors published weights for your framework."
+        ),
+    ),
+    Question(
+        "accuracy",
+        _("Why does “the same” model give another accuracy?"),
+        _(
+            "Defaults differ, from the epsilon of a normalization to the side on which an odd padding falls. Here they "
+            "are set and read back, and every contender has to agree with one double-precision reference [before it is "
+            "timed](../method.md#the-gate-before-the-clock); what it differs by is on each result's page."
+        ),
+        lambda result: result.parity is not None,
+    ),
+    Question(
+        "jax-gpu",
+        _("PyTorch or JAX on my GPU?"),
+        _(
+            "[Compare](../compare.md), where a GPU was measured; [this claim](claims.md#jax-pytorch) is about both."
+        ),
+        lambda result: result.case.device == "gpu" and result.contender.stack in ("torch", "jax"),
+    ),
+    Question(
+        "lstm",
+        _("Why is my LSTM so slow?"),
+        _(
+            "Look at the workload [lstm](../workloads/lstm.md), with the code of each stack. Which path really ran is "
+            "read back where the framework tells, and stands on each result's page."
+        ),
+        lambda result: result.case.workload == "lstm",
+    ),
+    Question(
+        "small-models",
+        _("My model is small: is the framework itself in the way?"),
+        _("The workload [mlp](../workloads/mlp.md) is small enough for that to show."),
+        lambda result: result.case.workload == "mlp",
+    ),
+    Question(
+        "installing",
+        _("Which versions fit together, and what has to be installed?"),
+        _(
+            "Each [image](../images/index.md) is a set that is installed and measured together: framework, Python, "
+            "CUDA and cuDNN, pinned by hash. [What to install](first-steps.md#what-to-install) has the sizes."
+        ),
+    ),
+    Question(
+        "dead",
+        _("Is TensorFlow dead? Which one gets me a job?"),
+        _(
+            "Jobs are not ours to measure. Releases have dates: [TensorFlow](https://pypi.org/project/tensorflow/) "
+            "2.21.0 on 2026-03-06 and a candidate of 2.22 on 2026-09-23, [PyTorch](https://pypi.org/project/torch/) "
+            "2.15.0 on 2026-10-28, [JAX](https://pypi.org/project/jax/) 0.12.0.1 on 2026-10-21, "
+            "[Keras](https://pypi.org/project/keras/) 3.15.1 on 2026-07-29 (read on 2026-11-29)."
+        ),
+    ),
+]
