@@ -1,4 +1,7 @@
-"""JAX: the function is traced, and grad makes from the trace another function, which is a program of its own."""
+"""JAX: the function is traced.
+
+From the trace grad makes another function, a program of its own.
+"""
 
 import jax
 

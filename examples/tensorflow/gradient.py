@@ -1,4 +1,7 @@
-"""TensorFlow: a tape records what runs inside its block; inside tf.function both ways become one graph."""
+"""TensorFlow: a tape records what runs inside its block.
+
+Inside tf.function both ways become one graph.
+"""
 
 import tensorflow as tf
 

@@ -1,4 +1,7 @@
-"""PyTorch: each operation leaves a node behind as it runs; backward() walks the nodes from the result."""
+"""PyTorch: each operation leaves a node behind as it runs.
+
+backward() walks the nodes, from the result to x.
+"""
 
 import torch
 

@@ -158,7 +158,7 @@ def circulating() -> list[Circulating]:
             quote=_("much better performance than NCHW"),
             source=Source(
                 _("Intel Extension for PyTorch, Channels Last"),
-                "https://intel.github.io/intel-extension-for-pytorch/cpu/2.5.0+cpu/tutorials/features/nhwc.html",
+                "https://intel.github.io/intel-extension-for-pytorch/cpu/2.5.0+cpu/_sources/tutorials/features/nhwc.md.txt",
                 _("version 2.5.0, read 2026-11-29"),
             ),
             condition="",

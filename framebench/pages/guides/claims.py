@@ -13,6 +13,7 @@ from framebench.pages.words import _, result_name
 from framebench.records.identity import group_key
 
 NUM = "fb-num"
+REASON = "fb-reason"
 VERDICTS: dict[Verdict, str] = {
     "holds": _("holds here"),
     "does not hold": _("does not hold here"),
@@ -57,9 +58,9 @@ def view(evidence: Evidence) -> dict[str, Any]:
 def _overview(judged: list[tuple[Circulating, Judgement]]) -> Table:
     rows = [
         [
-            Cell(one.sentence, href=f"#{one.name}"),
+            Cell(one.sentence, REASON, f"#{one.name}"),
             Cell(VERDICTS[judgement.verdict], CSS.get(judgement.verdict, "")),
-            Cell(_tally(judgement) or figures.NONE),
+            Cell(_tally(judgement) or figures.NONE, REASON),
         ]
         for one, judgement in judged
     ]
@@ -91,14 +92,14 @@ def _row(finding: Finding, group: Group) -> list[Cell]:
     measured = finding.measured
     value, interval = figures.with_interval(measured.ratio, measured.low, measured.high)
     return [
-        Cell(group.short_title, href=f"../../compare/#{group.anchor}"),
+        Cell(group.short_title, REASON, f"../../compare/#{group.anchor}"),
         *(
-            Cell(result_name(one), href=f"../../results/{one.id}/", stack=one.contender.stack)
+            Cell(result_name(one), REASON, f"../../results/{one.id}/", stack=one.contender.stack)
             for one in (finding.faster, finding.slower)
         ),
         Cell(f"{value}×", NUM),
         Cell(interval, NUM),
         Cell(figures.percent(finding.equal_within), NUM),
         Cell(OUTCOMES[finding.outcome], CSS.get(finding.outcome, "")),
-        Cell(group.host_id, href=f"../../hosts/{group.host_id}/"),
+        Cell(group.host_id, REASON, f"../../hosts/{group.host_id}/"),
     ]

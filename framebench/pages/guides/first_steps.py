@@ -72,7 +72,7 @@ def _installing(evidence: Evidence) -> Table:
                     NUM,
                 ),
                 Cell(str(one.trials) if one else figures.NONE, NUM),
-                Cell(one.host_id, href=f"../../hosts/{one.host_id}/") if one else Cell(figures.NONE),
+                Cell(one.host_id, "fb-reason", f"../../hosts/{one.host_id}/") if one else Cell(figures.NONE),
             ]
             for one in measured or [None]
         ]

@@ -76,9 +76,9 @@ QUESTIONS = [
         "graphs",
         _("Dynamic or static graph: does it matter?"),
         _(
-            "For speed, that is eager against compiled: [the claim](claims.md#static-graphs) has every case in which "
-            "both were measured. What each records on the way is told under [automatic "
-            "differentiation](autodiff.md)."
+            "What each means for your code, and what it costs where the data decide the path: [dynamic and static "
+            "graphs](graphs.md). For speed, [the claim](claims.md#static-graphs) has every case in which both were "
+            "measured."
         ),
         lambda result: result.contender.mode == "compiled",
     ),
@@ -86,8 +86,8 @@ QUESTIONS = [
         "keras-slower",
         _("Why is Keras slower than its backend?"),
         _(
-            "First by how much: see [the claim](claims.md#keras-slower). What its own loop costs, against the same "
-            "step called directly, is on the pages of [workloads](../workloads/index.md), wherever both were measured."
+            "By how much, from small models to large ones, what its own loop adds to the same step called directly, "
+            "and where the time goes: [what Keras costs](keras-overhead.md)."
         ),
         _is_on_a_backend,
     ),
@@ -103,8 +103,8 @@ QUESTIONS = [
         "compiling",
         _("Do torch.compile, XLA and jit pay off, and when?"),
         _(
-            "See [the claim](claims.md#torch-compile) for the steps after compiling. After how many steps the time of "
-            "compiling is won back stands on the page of each [stack](../stacks/index.md)."
+            "[What compiling buys and costs](compilers.md): the speed of the steps after it, and after how many of "
+            "them its time is won back."
         ),
         lambda result: result.contender.mode == "compiled" and result.first_steps is not None,
     ),
@@ -116,10 +116,7 @@ QUESTIONS = [
     Question(
         "keras-backend",
         _("Which of Keras' backends is the fastest?"),
-        _(
-            "See [the claim](claims.md#keras-backend), case by case, and [compare](../compare.md) for all that was "
-            "measured beside them."
-        ),
+        _("[Keras and its backends](keras-backends.md), case by case, and what does not run on which."),
         _is_on_a_backend,
     ),
     Question(
