@@ -159,8 +159,7 @@ _wheel = click.option(
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
     multiple=True,
-    help="Measure this build of a package, in place of the locked one, in every image that has it (repeatable). "
-    "Its results are marked, never published, and go to own-results/ by default.",
+    help="An own build of a package, in place of the locked one in every image that has it (repeatable).",
 )
 OWN_RESULTS = ROOT / "own-results"
 """Where trials with somebody's own builds go, unless told otherwise: git ignores it."""
@@ -266,6 +265,23 @@ def mutate(**options: Any) -> None:
     from framebench.commands.gate import GateRequest
 
     sys.exit(command.run(ROOT, GateRequest(**options, executor="venv", all_rows=False), console))
+
+
+@cli.command()
+@click.argument("case")
+@click.option("--stack", required=True, help="The stack to profile.")
+@click.option("--mode", help="eager or compiled.  [default: the stack's plainest]")
+@click.option("--variant", help="A variant that the stack declares.  [default: the plainest]")
+@_executor
+@_wheel
+def profile(**options: Any) -> None:
+    """Profile a few steps of a case by the framework's own profiler: trace, compiler's output, costliest operations.
+
+    CASE is WORKLOAD/PRESET, or a case's whole path as `plan` prints it. The files go to build/profiles/.
+    """
+    from framebench.commands import profile as command
+
+    sys.exit(command.run(ROOT, command.ProfileRequest(**options), console))
 
 
 @cli.group()

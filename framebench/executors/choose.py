@@ -34,8 +34,8 @@ def choose(
     """
     if own_wheels:
         matrix = load_matrix(root)
-        rows = [row for device in devices for row in matrix.for_device(device, images_asked).values()]
-        refuse_unfit(root, rows, own_wheels)
+        defaults = [row for device in devices for row in matrix.for_device(device).values()]
+        refuse_unfit(root, matrix.select(images_asked) if images_asked else defaults, own_wheels)
     match wanted:
         case "auto":
             return _auto(root, say, images_asked, harness_tree, devices, own_wheels)

@@ -15,7 +15,8 @@ from framebench.images import Device, ImageRow, Matrix, OwnWheel
 class Rows:
     """The rows of a checkout's matrix that campaigns use; ``images_asked`` take the place of the default ones.
 
-    With wheels of somebody's own, only the images that have a place for one of them, each with it.
+    With wheels of somebody's own, only those (of the images asked for, where any are) that have a place for one of
+    them, each with it.
     """
 
     def __init__(
@@ -37,7 +38,12 @@ class Rows:
         return self._known[device]
 
     def _with_own(self, rows: dict[str, ImageRow]) -> dict[str, ImageRow]:
-        own = {stack: images.with_own(self._root, row, self._own_wheels) for stack, row in rows.items()}
+        asked = [self._matrix.find(name) for name in self._images_asked]
+        own = {
+            stack: images.with_own(self._root, row, self._own_wheels)
+            for stack, row in rows.items()
+            if row in asked or not asked
+        }
         return {stack: row for stack, row in own.items() if row is not None}
 
     def find(self, wanted: StackOn) -> ImageRow | Unavailable:
@@ -59,7 +65,9 @@ class Rows:
 
     def _no_row(self, wanted: StackOn) -> Unavailable:
         if self._own_wheels:
-            return Unavailable("no lock of its image names a package of which --wheel brings one")
+            return Unavailable(
+                "the lock of its image names no package that --wheel brings, or --image names others"
+            )
         newer = self._matrix.for_device(wanted.device).get(wanted.stack)
         if newer is not None and newer.cuda is not None and self._driver is not None:
             sentence = too_old(self._root, self._driver, newer.name, wanted.stack, newer.cuda)
