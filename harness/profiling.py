@@ -3,8 +3,8 @@
 ``frameworks/<name>/profiling.py`` serves the stacks that compute with that framework, Keras on it too. It offers
 ``environment(folder)``, the variables by which the compiler leaves in ``folder`` what it makes, set before the import;
 ``profile(run, folder, device)``, which calls ``run`` under the profiler, puts the trace into ``folder``, removes what
-nobody would read, and gives back the costs of all operations; and ``OPEN``, how each file is opened, by pattern. No
-timed trial imports any of it.
+nobody would read, and gives back the costs of all operations; and ``OPEN``, what each file is and how it is opened, by
+pattern. No timed trial imports any of it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from harness.frameworks import StackInfo, Unsupported
 
 HLO = "hlo"
 OPEN_HLO = {
-    f"{HLO}/*.before_optimizations.txt": "any editor: HLO as XLA got it",
-    f"{HLO}/*_after_optimizations.txt": "any editor: HLO as XLA runs it, after its passes and fusions",
+    f"{HLO}/*.before_optimizations.txt": "HLO as XLA got it; open it in any editor",
+    f"{HLO}/*_after_optimizations.txt": "HLO as XLA runs it, after its passes and fusions; open it in any editor",
 }
-OPEN_XPLANE = "pip install xprof, then: xprof --logdir FOLDER (or TensorBoard with its profile plug-in)"
+OPEN_XPLANE = "the profile whole; open it by: pip install xprof; xprof --logdir FOLDER"
 
 
 class Cost(NamedTuple):

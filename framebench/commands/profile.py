@@ -38,6 +38,8 @@ from harness.record import (
 )
 
 TIMEOUT_S = 900.0
+LISTED = 4
+"""More files of one kind are counted."""
 # Enough that what compiles has compiled; nothing is timed after it
 WARM_UP = Protocol(
     name="profile",
@@ -171,7 +173,7 @@ def table(profile: dict[str, Any]) -> Iterator[str]:
     if not rows:
         yield "the profiler names no operations"
         return
-    width = min(60, max(len(name) for name, _, _ in rows))
+    width = min(60, max(len("operation"), *(len(name) for name, _, _ in rows)))
     yield (
         f"the {len(rows)} costliest of {profile['operations']} operations, a mean over {steps} steps under the"
         " profiler, which slows them: no measurement"
@@ -184,17 +186,20 @@ def table(profile: dict[str, Any]) -> Iterator[str]:
 
 
 def written(folder: Path, profile: dict[str, Any]) -> Iterator[str]:
-    """Put the files below ``folder``, in place of an earlier profile's; a line for each, and how they are opened."""
+    """Put the files below ``folder``, in place of an earlier profile's; what they are, how large, how to open them."""
     shutil.rmtree(folder, ignore_errors=True)
-    opened: dict[str, list[str]] = {}
+    alike: dict[str, list[Path]] = {}
     for name, file in profile["files"].items():
-        data = file["text"].encode() if "text" in file else base64.b64decode(file["base64"])
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        opened.setdefault(file["open"], []).append(f"  {name}  {len(data) / 1e3:,.1f} kB")
+        path.write_bytes(file["text"].encode() if "text" in file else base64.b64decode(file["base64"]))
+        alike.setdefault(file["open"], []).append(path)
     yield f"{folder}:"
-    for how, lines in opened.items():
-        yield from lines
-        if how:
-            yield f"    open in {how.replace('FOLDER', str(folder))}"
+    for how, paths in alike.items():
+        sizes = [path.stat().st_size / 1e3 for path in paths]
+        if len(paths) <= LISTED:
+            for path, size in zip(paths, sizes, strict=True):
+                yield f"  {path.relative_to(folder)}  {size:,.1f} kB"
+        else:
+            yield f"  {paths[0].relative_to(folder)} and {len(paths) - 1} more like it  {sum(sizes):,.1f} kB"
+        yield f"    {how.replace('FOLDER', str(folder))}"

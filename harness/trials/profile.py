@@ -51,7 +51,7 @@ def _steps(run: protocol.Run, barrier: protocol.Barrier) -> Callable[[], Any]:
 
 
 def _content(path: Path, how_to_open: dict[str, str], folder: Path) -> dict[str, str]:
-    """A file as JSON: text as it is, all else in base64; and how it is opened."""
+    """A file as JSON: text as it is, all else in base64; and what it is."""
     data = path.read_bytes()
     relative = path.relative_to(folder)
     opened = next((how for pattern, how in how_to_open.items() if relative.match(pattern)), "")

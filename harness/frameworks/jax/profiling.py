@@ -11,7 +11,11 @@ from harness.profiling import xla_environment as environment
 
 __all__ = ["OPEN", "environment", "profile"]
 
-OPEN = {"*.trace.json.gz": "https://ui.perfetto.dev", "*.xplane.pb": OPEN_XPLANE, **OPEN_HLO}
+OPEN = {
+    "*.trace.json.gz": "the time line; open it in https://ui.perfetto.dev",
+    "*.xplane.pb": OPEN_XPLANE,
+    **OPEN_HLO,
+}
 
 
 def profile(run: Callable[[], Any], folder: Path, device: str) -> list[Cost]:
