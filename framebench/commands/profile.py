@@ -38,6 +38,7 @@ from harness.record import (
 )
 
 TIMEOUT_S = 900.0
+NAME_WIDTH = 60
 LISTED = 4
 """More files of one kind are counted."""
 # Enough that what compiles has compiled; nothing is timed after it
@@ -173,14 +174,14 @@ def table(profile: dict[str, Any]) -> Iterator[str]:
     if not rows:
         yield "the profiler names no operations"
         return
-    width = min(60, max(len("operation"), *(len(name) for name, _, _ in rows)))
+    width = min(NAME_WIDTH, max(len("operation"), *(len(name) for name, _, _ in rows)))
     yield (
         f"the {len(rows)} costliest of {profile['operations']} operations, a mean over {steps} steps under the"
         " profiler, which slows them: no measurement"
     )
     yield f"  {'operation':<{width}}  {'calls':>7}  {'self time':>12}  share"
     for name, calls, self_ns in rows:
-        short = name if len(name) <= width else f"{name[: width - 1]}…"
+        short = name if len(name) <= width else f"{name[: width // 3]}…{name[width // 3 + 1 - width :]}"
         share = self_ns / profile["self_ns"] if profile["self_ns"] else 0.0
         yield f"  {short:<{width}}  {calls / steps:>7.4g}  {self_ns / steps / 1e3:>9,.1f} µs  {share:>5.1%}"
 

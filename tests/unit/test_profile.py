@@ -218,3 +218,14 @@ def test_a_suite_cannot_ask_for_profiles(tmp_path: Path) -> None:
     (tmp_path / "suites" / "smoke.toml").write_text(text.replace('"memory"', '"profile"'))
     with pytest.raises(UserError, match=r"kinds.*'profile'"):
         suites.load(tmp_path, "smoke")
+
+
+def test_of_a_long_name_both_ends_are_shown() -> None:
+    name = "StatefulPartitionedCall/" + "x" * 100 + "/MatMul:_MklMatMul"
+    *_, line = command.table(PROFILE | {"costliest": [[name, 5, 1000]]})
+    shown = line.split()[0]
+    assert (
+        len(shown) == command.NAME_WIDTH
+        and shown.startswith("Stateful")
+        and shown.endswith("MatMul:_MklMatMul")
+    )
