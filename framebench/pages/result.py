@@ -147,7 +147,8 @@ def _reproduce(result: Result) -> str:
     if not result.image.own_builds:
         return f"make reproduce RESULT={result.id}"
     wheels = " ".join(f"--wheel {build.file}" for build in result.image.own_builds)
-    return f"framebench run {wheels} --case '{result.case.path}' --contender {result.contender.slug}"
+    where = f"--suite {result.protocol.name} --executor {result.executor}"
+    return f"framebench run {where} {wheels} --case '{result.case.path}' --contender {result.contender.slug}"
 
 
 def _identity(result: Result) -> str:

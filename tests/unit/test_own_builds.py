@@ -218,7 +218,10 @@ def test_everything_that_shows_it_marks_it(folders: tuple[Path, Path], tmp_path:
     assert str(BUILD) in console.file.getvalue()  # type: ignore[attr-defined]
     page = str(render(gather(ROOT, data))[f"results/{own.id}.md"])
     assert "own build" in page and BUILD.file in page and BUILD.sha256 in page
-    assert "make reproduce" not in page and f"framebench run --wheel {BUILD.file}" in page
+    assert (
+        "make reproduce" not in page
+        and f"framebench run --suite cpu --executor venv --wheel {BUILD.file}" in page
+    )
 
 
 def test_it_can_be_compared_with_the_plain_image(folders: tuple[Path, Path]) -> None:
