@@ -74,8 +74,10 @@ def image(executor: DockerExecutor) -> Iterator[ImageRef]:
     made = executor.prepare([StackOn(STACK)], print)[StackOn(STACK)]
     assert isinstance(made, ImageRef)
     yield made
-    for tag in ("latest", (made.config_digest or "").removeprefix("sha256:")[:12]):
-        subprocess.run([engine.client(), "image", "rm", f"framebench/{made.name}:{tag}"], capture_output=True)
+    short = (made.config_digest or "").removeprefix("sha256:")[:12]
+    tags = [f"framebench/{made.name}:{tag}" for tag in ("latest", short)]
+    subprocess.run([engine.client(), "image", "rm", *tags], capture_output=True)
+    subprocess.run([engine.client(), "volume", "rm", f"framebench-cache-{short}"], capture_output=True)
 
 
 def test_the_image_holds_the_wheel_in_place_of_the_locked_one(image: ImageRef, wheel: Path) -> None:
