@@ -153,11 +153,33 @@ _cores = click.option(
     metavar="N",
     help="Cores of each trial.  [default: all that the machine that measures lets trials use]",
 )
+_wheel = click.option(
+    "--wheel",
+    "wheels",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    multiple=True,
+    help="An own build of a package, in place of the locked one in every image that has it (repeatable).",
+)
+OWN_RESULTS = ROOT / "own-results"
+"""Where trials with somebody's own builds go, unless told otherwise: git ignores it."""
 _results = click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
     default=ROOT / "results",
     help="Folder of the records.  [default: results]",
+)
+_results_of_run = click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the records.  [default: results, or with --wheel own-results]",
+)
+_results_compared = click.option(
+    "--results",
+    "folders",
+    type=click.Path(path_type=Path, file_okay=False),
+    multiple=True,
+    help="Folders of the records (repeatable).  [default: results and own-results]",
 )
 
 
@@ -170,13 +192,13 @@ _results = click.option(
 @_contender
 @_image
 @_cores
-@_results
+@_wheel
+@_results_of_run
 def plan(**options: Any) -> None:
     """Print what would run, what is done already, and how long it would take."""
-    from framebench.campaign.request import Request
     from framebench.commands import plan as command
 
-    command.run(Request(ROOT, **options), console)
+    command.run(_request(options), console)
 
 
 @cli.command()
@@ -188,14 +210,22 @@ def plan(**options: Any) -> None:
 @_contender
 @_image
 @_cores
-@_results
+@_wheel
+@_results_of_run
 @click.option("--force", is_flag=True, help="Run trials again that are done already.")
 def run(**options: Any) -> None:
     """Measure: rounds of interleaved trials; Ctrl-C once finishes the trial, twice stops now."""
-    from framebench.campaign.request import Request
     from framebench.commands import run as command
 
-    sys.exit(command.run(Request(ROOT, **options), console))
+    sys.exit(command.run(_request(options), console))
+
+
+def _request(options: dict[str, Any]) -> Any:
+    """What `plan` and `run` are asked."""
+    from framebench.campaign.request import Request
+
+    results = options.pop("results") or (OWN_RESULTS if options["wheels"] else ROOT / "results")
+    return Request(ROOT, **options, results=results)
 
 
 def _gate_options(command: Any) -> Any:
@@ -235,6 +265,23 @@ def mutate(**options: Any) -> None:
     from framebench.commands.gate import GateRequest
 
     sys.exit(command.run(ROOT, GateRequest(**options, executor="venv", all_rows=False), console))
+
+
+@cli.command()
+@click.argument("case")
+@click.option("--stack", required=True, help="The stack to profile.")
+@click.option("--mode", help="eager or compiled.  [default: the stack's plainest]")
+@click.option("--variant", help="A variant that the stack declares.  [default: the plainest]")
+@_executor
+@_wheel
+def profile(**options: Any) -> None:
+    """Profile a few steps of a case by the framework's own profiler: trace, compiler's output, costliest operations.
+
+    CASE is WORKLOAD/PRESET, or a case's whole path as `plan` prints it. The files go to build/profiles/.
+    """
+    from framebench.commands import profile as command
+
+    sys.exit(command.run(ROOT, command.ProfileRequest(**options), console))
 
 
 @cli.group()
@@ -308,12 +355,13 @@ def answers(results: Path) -> None:
 @cli.command()
 @click.argument("a")
 @click.argument("b")
-@_results
-def compare(a: str, b: str, results: Path) -> None:
+@_results_compared
+def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
     """Compare two results of one case: ratio, interval, verdict."""
     from framebench.commands import compare as command
 
-    command.run(results, a, b, console)
+    here = [folder for folder in (ROOT / "results", OWN_RESULTS) if folder.exists()]
+    command.run(list(folders) or here, a, b, console)
 
 
 @cli.command()

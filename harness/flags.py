@@ -21,6 +21,7 @@ GPU_LIMITED = "gpu_limited"
 GPU_POWER_LIMITED = "gpu_power_limited"
 GPU_SHARED = "gpu_shared"
 EMULATED = "emulated"
+OWN_BUILD = "own_build"  # somebody's own wheel in place of a locked one
 SHAPE_UNCHECKED = "shape_unchecked"  # nobody computed what float64 says of this batch size
 
 NOISY_ABOVE = 0.02

@@ -15,7 +15,10 @@ from msgspec import Meta
 SPEC_VERSION = 3
 RECORD_VERSION = 3
 
-TrialKind = Literal["parity", "timing", "memory", "cold-start", "ceiling"]
+MeasuredKind = Literal["parity", "timing", "memory", "cold-start", "ceiling"]
+TrialKind = Literal[
+    MeasuredKind, "profile"
+]  # a profile is no measurement: its record is read once and never kept
 UNTIMED: tuple[TrialKind, ...] = ("parity", "memory")  # no clock: they may run beside each other
 Task = Literal["train", "infer", "backbone", "rpn", "roi", "prefill", "decode", "load", "call"]
 PHASES: tuple[Task, ...] = ("backbone", "rpn", "roi")  # parts of inference, each by itself
@@ -129,12 +132,24 @@ class Protocol(_Strict, frozen=True, kw_only=True):
     calibration_ms: NonNegative = 0.0
 
 
-class ImageRef(_Strict, frozen=True, kw_only=True):
-    """The image a trial runs in; every field but ``name`` is null outside a container.
+class OwnBuild(_Strict, frozen=True, kw_only=True):
+    """A wheel of somebody's own, in place of the one that the lock of an image names."""
+
+    distribution: str
+    version: str
+    file: str
+    sha256: Sha256
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version} from {self.file}"
+
+
+class ImageRef(_Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """The image a trial runs in; every field but ``name`` is null outside a container, and then left out of the JSON.
 
     ``config_digest`` is the identity (digest of the canonical image's config), ``repo_digest`` the
     address. ``lock_sha256`` is the hash of the lock file; a virtual environment has it too. ``base_sha256`` is
-    the hash of the base's lock of Debian packages.
+    the hash of the base's lock of Debian packages. Trials with ``own_builds`` are marked, and never published.
     """
 
     name: str | None
@@ -143,6 +158,7 @@ class ImageRef(_Strict, frozen=True, kw_only=True):
     lock_sha256: Sha256 | None = None
     base_sha256: Sha256 | None = None
     compiler: str | None = None
+    own_builds: tuple[OwnBuild, ...] = ()
 
 
 class Provenance(_Strict, frozen=True, kw_only=True):

@@ -54,6 +54,7 @@ def open_campaign(request: Request, resolved: Resolved, images: dict[StackOn, Im
                 repr(request.contender_globs),
                 *request.image_names,
                 *([f"{request.cores} cores"] if request.cores else []),
+                *sorted(build.sha256 for build in resolved.own_builds),
             ],
             resolved.executor.name,
             source.host_id,

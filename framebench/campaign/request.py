@@ -18,10 +18,10 @@ from framebench.errors import UserError
 from framebench.executors import Executor, StackOn, gpu
 from framebench.executors.choose import choose
 from framebench.executors.machine import Machine, this_machine
-from framebench.images import load_matrix
+from framebench.images import load_matrix, read_wheels
 from framebench.records.provenance import Checkout
 from harness import frameworks
-from harness.record import Case, Contender, ImageRef
+from harness.record import Case, Contender, ImageRef, OwnBuild
 
 Say = Callable[[str], None]
 """Receives one line for the terminal."""
@@ -41,6 +41,7 @@ class Request(NamedTuple):
     image_names: tuple[str, ...] = ()
     force: bool = False
     cores: int | None = None
+    wheels: tuple[Path, ...] = ()
 
 
 class Resolved(NamedTuple):
@@ -60,6 +61,7 @@ class Resolved(NamedTuple):
     unsupported: list[Unsupported]
     takes_part: Callable[[Case, Contender], bool]
     nothing_here: bool
+    own_builds: tuple[OwnBuild, ...] = ()
 
 
 def parse_budget(text: str) -> float | None:
@@ -78,10 +80,19 @@ def resolve(request: Request, say: Say) -> Resolved:
     parse_budget(request.budget)
     suite = None if request.suite == "auto" else suites.load(request.root, request.suite)
     load_matrix(request.root).for_device("cpu", request.image_names)
+    own_wheels = read_wheels(request.wheels)
     checkout = this_checkout(request.root)
     executor = choose(
-        request.root, request.executor, say, request.image_names, checkout.harness_tree, _devices(suite)
+        request.root,
+        request.executor,
+        say,
+        request.image_names,
+        checkout.harness_tree,
+        _devices(suite),
+        own_wheels,
     )
+    for wheel in own_wheels:
+        say(f"own build: {wheel.build}; what is measured with it is marked and never published")
     machine = executor.machine()
     _say_machine(machine, say)
     suite = suite or choose_suite(request.root, executor, machine, say)
@@ -113,6 +124,7 @@ def resolve(request: Request, say: Say) -> Resolved:
         refused,
         takes_part,
         nothing_here,
+        tuple(wheel.build for wheel in own_wheels),
     )
 
 

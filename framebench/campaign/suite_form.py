@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from framebench.errors import UserError
 from harness import frameworks
-from harness.record import Case, Contender, Precision, Protocol, Task, TrialKind
+from harness.record import Case, Contender, MeasuredKind, Precision, Protocol, Task
 
 Device = Literal["cpu", "gpu"]
 Batch = Annotated[int, Meta(ge=1, le=65536)]
@@ -90,7 +90,7 @@ class Headline(msgspec.Struct, forbid_unknown_fields=True):
     cases: list[str]
     contenders: list[str]
     if_time_allows: list[str] = []
-    kinds: list[TrialKind] = []
+    kinds: list[MeasuredKind] = []
 
 
 class Suite(msgspec.Struct, forbid_unknown_fields=True, rename={"cases": "case"}):
@@ -100,7 +100,7 @@ class Suite(msgspec.Struct, forbid_unknown_fields=True, rename={"cases": "case"}
     verdicts: bool
     timeout_s: Annotated[float, Meta(gt=0, le=86400)]
     baseline: str
-    kinds: Some[TrialKind]
+    kinds: Some[MeasuredKind]
     contenders: Some[str]
     protocol: Protocol
     cases: Some[CaseRow]

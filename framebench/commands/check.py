@@ -18,7 +18,7 @@ def run(root: Path, paths: Sequence[Path], console: Console) -> int:
     for path in paths:
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; give a record or a folder of records")
-    faults = store.check(list(paths) or [root / "results"])
+    faults = store.check(list(paths) or [root / "results"], published=root / "results")
     for fault in faults:
         say(fault)
     if not faults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,9 +12,9 @@ from framebench.commands.phrases import interval
 from framebench.pages.flags import unranked_word
 
 
-def run(results: Path, a: str, b: str, console: Console) -> None:
+def run(folders: Sequence[Path], a: str, b: str, console: Console) -> None:
     """The ratio of two results of one case, with its interval and verdict."""
-    data = dataset.load([results])
+    data = dataset.load(folders)
     one, other = data.find(a)[0], data.find(b)[0]
     comparison, verdict = dataset.compare_two(data.results, one, other)
     ratio = dataset.ratio(comparison)

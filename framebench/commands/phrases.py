@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framebench.campaign.plan import Planned
-from framebench.dataset.trial_figures import step_ns
+from framebench.dataset.trial_figures import flags_of, step_ns
 from framebench.pages import flags, words
 from framebench.statistics.interval import Estimate
 from harness.record import Record
@@ -32,7 +32,7 @@ def outcome_line(record: Record) -> str:
         return f"{outcome.status}: {outcome.reason or ''}".rstrip(": ")
     step = step_ns(record)
     if record.timing and step:
-        found = "; ".join(flags.word(flag) for flag in record.flags)
+        found = "; ".join(flags.word(flag) for flag in flags_of(record))
         rate = record.timing.units_per_step / step * 1e9
         return f"{rate:,.0f} {words.rate_unit(record.timing.unit)}" + (f"  [{found}]" if found else "")
     return "ok"

@@ -32,6 +32,11 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
     records = [record for _, record in loaded.records]
     pair = find_pair(root, records, wanted_id)
     contender, baseline = pair.any()
+    for build in (*contender.image.own_builds, *baseline.image.own_builds):
+        raise UserError(
+            f"result {wanted_id} was measured with {build}, somebody's own build: measure it again with "
+            f"`framebench run --wheel {build.file}`"
+        )
     recorded = pair.log_ratios()
     say(
         f"{wanted_id}: {contender.contender.slug} against {baseline.contender.slug} in {contender.case.path}, "

@@ -57,6 +57,7 @@ def _one(data: Dataset, result: Result, console: Console) -> None:
         ("host", result.host_id),
         ("executor", result.executor),
         ("image", f"{result.image.name or 'none'}  {where}"),
+        *(("own build", str(build)) for build in result.image.own_builds),
         ("status", result.status + (f": {result.reason}" if result.reason else "")),
     ]
     if result.throughput and result.time_ns:

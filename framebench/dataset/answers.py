@@ -99,9 +99,9 @@ def family(result: Result) -> str:
 
 
 def timed(case: CaseComparison) -> list[Result]:
-    """The results of frameworks with a time, fastest first, A/A twins left out."""
+    """The results of frameworks with a time, fastest first; A/A twins and own builds left out."""
     results = [row.result for row in case.rows if not row.result.contender.twin]
-    return [result for result in results if not _is_exported(result)]
+    return [result for result in results if not _is_exported(result) and not result.image.own_builds]
 
 
 def _is_exported(result: Result) -> bool:

@@ -145,10 +145,11 @@ def compare_group(members: Sequence[Result], declared: str, noise: Noise | None)
 
 
 def _baseline(timed: list[Result], declared: str) -> Result | None:
-    """The declared baseline (a slug or a label), of several versions the latest; else the best measured contender."""
+    """The declared baseline (a slug or a label), of several versions the latest, and an own build only where there is
+    no other; else the best measured contender."""
     named = [result for result in timed if declared in (result.contender.slug, result.label)]
     if named:
-        return max(named, key=lambda result: (_framework_version(result), result.started_utc))
+        return max(named, key=lambda r: (not r.image.own_builds, _framework_version(r), r.started_utc))
     others = [result for result in timed if not result.contender.twin]
     return min(others, key=lambda result: (-len(result.timed), result.contender.slug), default=None)
 

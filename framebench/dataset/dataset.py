@@ -83,9 +83,12 @@ class Dataset:
         }
 
 
-def load(paths: Iterable[Path], baseline: str = BASELINE) -> Dataset:
-    """Read records below ``paths`` and compute everything; broken files are reported, never fatal."""
-    loaded = store.load(paths)
+def load(paths: Iterable[Path], baseline: str = BASELINE, published: Path | None = None) -> Dataset:
+    """Read records below ``paths`` and compute everything; broken files are reported, never fatal.
+
+    Below the folder ``published`` a record of somebody's own build is one.
+    """
+    loaded = store.load(paths, published)
     records = [record for _, record in loaded.records]
     every_result = results(records)
     noises = host_noises(every_result)

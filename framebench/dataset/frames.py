@@ -104,6 +104,7 @@ def _what(case: Case, contender: Contender, image: ImageRef) -> dict[str, Any]:
         "repo_digest": image.repo_digest,
         "lock_sha256": image.lock_sha256,
         "base_sha256": image.base_sha256,
+        "own_builds": "; ".join(map(str, image.own_builds)) or None,
     }
 
 

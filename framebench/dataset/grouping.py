@@ -38,7 +38,11 @@ def results(records: Iterable[Record]) -> list[Result]:
         replace(
             result,
             superseded=newest[place(result)] is not result,
-            version=_version(result) if len(images[result.contender.slug, result.case.device]) > 1 else None,
+            version=(
+                _version(result)
+                if result.image.own_builds or len(images[result.contender.slug, result.case.device]) > 1
+                else None
+            ),
         )
         for result in summaries
     )

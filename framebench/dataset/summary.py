@@ -20,7 +20,7 @@ from framebench.dataset.trial_figures import cpu_step_ns, flags_of, phase_ns, st
 from framebench.records.identity import result_id
 from framebench.statistics.bootstrap import quantile_interval
 from framebench.statistics.interval import mean_interval, throughput_interval, time_interval
-from harness.flags import EMULATED, UNRANKED
+from harness.flags import EMULATED, OWN_BUILD, UNRANKED
 from harness.record import Outcome, Record, TrialKind
 
 
@@ -108,11 +108,14 @@ def _outcome(
 
 
 def _unranked(outcome: Outcome | None, timed: list[Record], gate: Record | None) -> str | None:
-    """Why the result takes no place; noisy when at least half of its timed trials were, emulated when any was."""
+    """Why the result takes no place; noisy when at least half of its timed trials were, emulated when any was,
+    and never with somebody's own build."""
     if outcome is None or outcome.status != "ok":
         return outcome.status.replace("_", " ") if outcome else NOT_TIMED
     if gate is None or gate.parity is None or not gate.parity.passed:
         return "parity not checked"
+    if any(record.image.own_builds for record in timed):
+        return OWN_BUILD
     if any(EMULATED in record.flags for record in timed):
         return EMULATED
     if quiet.too_busy(sum(map(quiet.disturbed, timed)), len(timed)):

@@ -65,9 +65,15 @@ class DockerExecutor:
 
     name = "docker"
 
-    def __init__(self, root: Path, images_asked: Sequence[str] = (), harness_tree: str | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        images_asked: Sequence[str] = (),
+        harness_tree: str | None = None,
+        own_wheels: Sequence[images.OwnWheel] = (),
+    ) -> None:
         self._root = root
-        self.rows = Rows(root, images_asked)
+        self.rows = Rows(root, images_asked, own_wheels)
         self._harness_tree = harness_tree
         self._client = connect()
         self._stop = StopRequest()
@@ -160,6 +166,7 @@ class DockerExecutor:
             lock_sha256=image.lock_sha256,
             base_sha256=images.base_sha256(self._root, row),
             compiler=image.compiler,
+            own_builds=images.own_builds(row),
         )
         return self._note(reference, details) if details else self.adopt(reference, image.tag)
 

@@ -9,25 +9,42 @@ from pathlib import Path
 from framebench import images
 from framebench.executors import StackOn, Unavailable, gpu
 from framebench.executors.drivers import runs, too_old
-from framebench.images import Device, ImageRow, Matrix
+from framebench.images import Device, ImageRow, Matrix, OwnWheel
 
 
 class Rows:
-    """The rows of a checkout's matrix that campaigns use; ``images_asked`` take the place of the default ones."""
+    """The rows of a checkout's matrix that campaigns use; ``images_asked`` take the place of the default ones.
 
-    def __init__(self, root: Path, images_asked: Sequence[str] = ()) -> None:
+    With wheels of somebody's own, only those (of the images asked for, where any are) that have a place for one of
+    them, each with it.
+    """
+
+    def __init__(
+        self, root: Path, images_asked: Sequence[str] = (), own_wheels: Sequence[OwnWheel] = ()
+    ) -> None:
         self._root = root
         self._images_asked = images_asked
+        self._own_wheels = own_wheels
         self._known: dict[Device, dict[str, ImageRow]] = {}
 
     def on(self, device: Device) -> dict[str, ImageRow]:
         """By stack. Without a GPU here, those that the newest driver would run."""
         if device not in self._known:
             driver = self._driver if device == "gpu" else None
-            self._known[device] = self._matrix.for_device(
+            rows = self._matrix.for_device(
                 device, self._images_asked, lambda row: runs(self._root, driver, row)
             )
+            self._known[device] = self._with_own(rows) if self._own_wheels else rows
         return self._known[device]
+
+    def _with_own(self, rows: dict[str, ImageRow]) -> dict[str, ImageRow]:
+        asked = [self._matrix.find(name) for name in self._images_asked]
+        own = {
+            stack: images.with_own(self._root, row, self._own_wheels)
+            for stack, row in rows.items()
+            if row in asked or not asked
+        }
+        return {stack: row for stack, row in own.items() if row is not None}
 
     def find(self, wanted: StackOn) -> ImageRow | Unavailable:
         """The row, or why there is none that could be made here."""
@@ -47,6 +64,10 @@ class Rows:
         return found if isinstance(found, Unavailable) else None
 
     def _no_row(self, wanted: StackOn) -> Unavailable:
+        if self._own_wheels:
+            return Unavailable(
+                "the lock of its image names no package that --wheel brings, or --image names others"
+            )
         newer = self._matrix.for_device(wanted.device).get(wanted.stack)
         if newer is not None and newer.cuda is not None and self._driver is not None:
             sentence = too_old(self._root, self._driver, newer.name, wanted.stack, newer.cuda)

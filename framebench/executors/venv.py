@@ -15,7 +15,7 @@ from framebench.executors import Failure, Progress, StackOn, Unavailable, gpu
 from framebench.executors.machine import Machine, this_machine
 from framebench.executors.process import TrialProcess, compiler_version
 from framebench.executors.rows import Rows
-from framebench.images import ImageRow, fetch_wheels, lock_path, lock_sha256
+from framebench.images import ImageRow, OwnWheel, fetch_wheels, lock_path, lock_sha256, own_builds
 from harness.manifest import LOCK_VARIABLE
 from harness.record import ImageRef, Record, TrialSpec
 
@@ -30,9 +30,11 @@ class VenvExecutor:
 
     name = "venv"
 
-    def __init__(self, root: Path, images_asked: Sequence[str] = ()) -> None:
+    def __init__(
+        self, root: Path, images_asked: Sequence[str] = (), own_wheels: Sequence[OwnWheel] = ()
+    ) -> None:
         self._root = root
-        self.rows = Rows(root, images_asked)
+        self.rows = Rows(root, images_asked, own_wheels)
         self._process = TrialProcess()
 
     def machine(self) -> Machine:
@@ -141,7 +143,9 @@ def find_interpreter(version: str) -> Path:
 
 
 def _reference(row: ImageRow, lock_hash: str) -> ImageRef:
-    return ImageRef(name=row.name, lock_sha256=lock_hash, compiler=compiler_version())
+    return ImageRef(
+        name=row.name, lock_sha256=lock_hash, compiler=compiler_version(), own_builds=own_builds(row)
+    )
 
 
 def _is_ready(folder: Path, lock_hash: str) -> bool:

@@ -7,6 +7,7 @@ interface: later versions of framebench make a commit's images by calling them i
 
 from framebench.images.audit.two_builds import check
 from framebench.images.fetch.debs import BaseUnavailable
+from framebench.images.fetch.own_wheels import OwnWheel, read_wheels, refuse_unfit, with_own
 from framebench.images.fetch.wheels import fetch_wheels, missing_wheels
 from framebench.images.locks import base_sha256, is_locked, lock_path, lock_sha256
 from framebench.images.make.assembly import SPEC_VERSION_LABEL
@@ -14,7 +15,7 @@ from framebench.images.make.harness_layer import harness_tree_sha256
 from framebench.images.make.into_engine import Rebuilt, build, rebuild_at
 from framebench.images.make.leftovers import prune
 from framebench.images.make.local import Here, LocalImage, find_by_digest, identity, local_image, local_images
-from framebench.images.matrix import Device, ImageRow, Matrix, load_matrix
+from framebench.images.matrix import Device, ImageRow, Matrix, load_matrix, own_builds
 from framebench.images.published import repo_digest
 from framebench.images.ship.by_digest import Unavailable, pull, pull_published
 from framebench.images.ship.image_file import commands, export
@@ -28,6 +29,7 @@ __all__ = [
     "ImageRow",
     "LocalImage",
     "Matrix",
+    "OwnWheel",
     "Rebuilt",
     "Unavailable",
     "base_sha256",
@@ -46,10 +48,14 @@ __all__ = [
     "lock_path",
     "lock_sha256",
     "missing_wheels",
+    "own_builds",
     "prune",
     "pull",
     "pull_published",
     "push",
+    "read_wheels",
     "rebuild_at",
+    "refuse_unfit",
     "repo_digest",
+    "with_own",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from framebench.errors import UserError
-from framebench.images.matrix import ImageRow
+from framebench.images.matrix import ImageRow, OwnRow
 
 _LINE = re.compile(r"(?P<pin>[a-z0-9-]+==\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})  # (?P<size>\d+) bytes")
 
@@ -26,6 +26,8 @@ class Wheel(NamedTuple):
 
 
 def lock_path(root: Path, row: ImageRow) -> Path:
+    if isinstance(row, OwnRow):
+        return row.lock
     return root / "containers" / "locks" / f"{row.name}.txt"
 
 

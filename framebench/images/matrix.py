@@ -14,6 +14,7 @@ from msgspec import Meta
 from framebench.errors import UserError
 from framebench.strict_toml import read_toml
 from harness import frameworks
+from harness.record import OwnBuild
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Requirement = Annotated[str, Meta(pattern=r"^[a-z0-9-]+(\[[a-z0-9,-]+\])?==[A-Za-z0-9.+]+$")]
@@ -82,6 +83,23 @@ class ImageRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             f"nvidia-nccl-cu{major}": self.nccl,
         }
         return {f"{name}=={version}" for name, version in libraries.items()}
+
+
+class OwnRow(ImageRow, frozen=True, kw_only=True):
+    """A row with somebody's own builds in place of packages of its lock; in no file, see ``fetch.own_wheels``."""
+
+    lock: Path
+    own_builds: tuple[OwnBuild, ...]
+
+    def pins(self) -> set[str]:
+        """Those of the row that its own builds leave."""
+        own = {build.distribution for build in self.own_builds}
+        return {pin for pin in super().pins() if pin.partition("==")[0] not in own}
+
+
+def own_builds(row: ImageRow) -> tuple[OwnBuild, ...]:
+    """What of somebody's own is in the row's image; nothing in any of ours."""
+    return row.own_builds if isinstance(row, OwnRow) else ()
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):

@@ -19,6 +19,7 @@ from framebench.pages.words import (
     status_name,
     verdict_name,
 )
+from harness.flags import OWN_BUILD
 
 
 class Row(NamedTuple):
@@ -91,11 +92,15 @@ def compared_text(compared: Compared | None) -> tuple[str, str, str, str]:
 
 
 def result_marks(result: Result) -> list[Mark]:
-    """What a reader must know before trusting a row: unranked, noisy, outside a container, one trial only."""
-    marks = []
+    """What a reader must know before trusting a row: own build, unranked, noisy, outside a container, one trial."""
+    marks = [
+        Mark(_("own build"), _("Measured with {build}.").format(build=build), warn=True)
+        for build in result.image.own_builds
+    ]
     if result.throughput is not None and result.unranked_because is not None:
         marks.append(Mark(_("unranked"), flags.why_unranked(result.unranked_because), warn=True))
-    marks += flags.marks([flag for flag in result.flags if flag != result.unranked_because])
+    shown = (result.unranked_because, OWN_BUILD)
+    marks += flags.marks([flag for flag in result.flags if flag not in shown])
     if not result.container:
         word = {"venv": _("venv"), "system": _("system")}.get(result.executor, result.executor)
         marks.append(

@@ -80,6 +80,7 @@ def environment(record: Record) -> list[Fact]:
             code=bool(image.base_sha256),
         ),
         Fact(_("Ran"), executor_name(record.provenance.executor)),
+        *(Fact(_("Own build"), f"{build}, SHA-256 {build.sha256}") for build in image.own_builds),
     ]
     software = record.software
     if software is not None:

@@ -25,6 +25,7 @@ WORDS = {
     flags.GPU_POWER_LIMITED: _("GPU at its power limit"),
     flags.GPU_SHARED: _("GPU shared"),
     flags.EMULATED: _("emulated"),
+    flags.OWN_BUILD: _("own build"),
     flags.SHAPE_UNCHECKED: _("timed shape unchecked"),
 }
 
@@ -65,6 +66,10 @@ MEANINGS = {
     flags.EMULATED: _(
         "The image was made for another kind of processor, which this machine imitated: the times are the "
         "emulator's, and such a result takes no part in a ranking."
+    ),
+    flags.OWN_BUILD: _(
+        "Measured with somebody's own build of a package in place of the locked one: such a result is for whoever "
+        "made that build, takes no part in a ranking, and is never published."
     ),
     flags.SLOW_SAMPLER: _(
         "Watching disturbs the work on this host more than 1 %, by its self-test: the sampler looked less often."

@@ -114,12 +114,16 @@ def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
 def view_gone(name: str, evidence: Evidence) -> dict[str, Any]:
     """The same for an image that only results know."""
     results = _results(name, evidence)
+    own = dict.fromkeys(build for result in results for build in result.image.own_builds)
+    facts = [Fact(_("Own build"), f"{build}, SHA-256 {build.sha256}") for build in own] or [
+        Fact(_("In the matrix"), _("no longer; the results' commits have its recipe"))
+    ]
     return {
         "title": name,
         "name": name,
         "alias": None,
         "gone": True,
-        "facts": [Fact(_("In the matrix"), _("no longer; the results' commits have its recipe"))],
+        "facts": facts,
         "lock": "",
         "packages": Table([], []),
         "digests": _digests(results, evidence),

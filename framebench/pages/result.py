@@ -43,7 +43,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "marks": result_marks(result),
         "notes": _notes(result, version),
         "summary": _summary(result, group),
-        "reproduce": f"make reproduce RESULT={result.id}",
+        "reproduce": _reproduce(result),
         "identity": _identity(result),
         "reproductions": _reproductions(result, evidence),
         "blocks": trials.blocks_plot(result.timed),
@@ -142,7 +142,21 @@ def _summary(result: Result, group: Group | None) -> list[Fact]:
     return rows
 
 
+def _reproduce(result: Result) -> str:
+    """The command that measures it again."""
+    if not result.image.own_builds:
+        return f"make reproduce RESULT={result.id}"
+    wheels = " ".join(f"--wheel {build.file}" for build in result.image.own_builds)
+    where = f"--suite {result.protocol.name} --executor {result.executor}"
+    return f"framebench run {where} {wheels} --case '{result.case.path}' --contender {result.contender.slug}"
+
+
 def _identity(result: Result) -> str:
+    if result.image.own_builds:
+        return _(
+            "This result was measured with a wheel that only its maker has, so it cannot be reproduced by others: the "
+            "command measures the same with the same file."
+        )
     digest = result.image.config_digest
     if digest:
         return _(

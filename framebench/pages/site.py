@@ -62,7 +62,8 @@ def build_site(root: Path, results_dirs: Sequence[Path], out: Path, strict: bool
     A folder that does not exist holds no records. ``UserError`` when MkDocs finds a fault (``strict``: any
     warning is one).
     """
-    data = dataset.load([folder for folder in results_dirs if folder.exists()])
+    folders = [folder for folder in results_dirs if folder.exists()]
+    data = dataset.load(folders, published=root / "results")
     evidence = gather(root, data)
     files = render(evidence)
     docs = out.parent / "docs"

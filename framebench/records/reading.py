@@ -22,6 +22,8 @@ class Fault(Exception):
 
 def read(path: Path) -> Record:
     record: Record = _decode(path, decode_record)
+    if record.kind == "profile":
+        raise Fault("kind: a profile is no measurement and has no place among records; delete it")
     # The last five parts of the path repeat what the record says; a record elsewhere was moved or edited.
     try:
         expected = parts(record)

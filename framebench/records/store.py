@@ -122,11 +122,11 @@ def _write_document(document: Reproduction | SelfTest, path: Path) -> Path:
     return path
 
 
-def load(paths: Iterable[Path]) -> Loaded:
+def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
     """Read records and reproductions from files and, recursively, folders.
 
     Strict per file and tolerant of files: what cannot be used is in ``broken`` and never stops the rest.
-    ``UserError`` if a path does not exist.
+    So is, below the folder ``published``, a record of somebody's own build. ``UserError`` if a path does not exist.
     """
     loaded = Loaded()
     places: dict[str, Path] = {}  # trial id -> first file that has it
@@ -145,6 +145,15 @@ def load(paths: Iterable[Path]) -> Loaded:
                     loaded.selftests.append(read_selftest(path))
                     continue
                 record = read(path)
+                if (
+                    record.image.own_builds
+                    and published
+                    and path.resolve().is_relative_to(published.resolve())
+                ):
+                    raise Fault(
+                        f"image.own_builds: measured with {record.image.own_builds[0]}, somebody's own build, which is "
+                        "never published; move it to another folder"
+                    )
                 first = places.setdefault(record.trial_id, path)
                 if first != path:
                     raise Fault(f"trial_id {record.trial_id} is also in {first}; delete one of the two")
@@ -156,9 +165,9 @@ def load(paths: Iterable[Path]) -> Loaded:
     return loaded
 
 
-def check(paths: Iterable[Path]) -> list[str]:
-    """One line per fault in the files below ``paths``; empty when all is well."""
-    loaded = load(paths)
+def check(paths: Iterable[Path], published: Path | None = None) -> list[str]:
+    """One line per fault in the files below ``paths``; empty when all is well. ``published`` as in ``load``."""
+    loaded = load(paths, published)
     too_large = [
         Broken(
             path, f"{path.stat().st_size} bytes, a record has at most {MAX_RECORD_BYTES} without its sidecar"

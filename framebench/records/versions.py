@@ -100,7 +100,8 @@ def _part(name: str, diffs: list[Document]) -> Document:
 
 def _spec_3_to_2(document: Document) -> Document:
     """An older harness knows no base and no hash of the protocol."""
-    del document["image"]["base_sha256"], document["provenance"]["protocol_hash"]
+    document["image"].pop("base_sha256", None)
+    del document["provenance"]["protocol_hash"]
     return document
 
 

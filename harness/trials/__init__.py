@@ -10,6 +10,7 @@ from harness.trials.ceiling import ceiling_trial
 from harness.trials.cold_start import cold_start_trial
 from harness.trials.memory import memory_trial
 from harness.trials.parity import parity_trial
+from harness.trials.profile import profile_trial
 from harness.trials.timing import timing_trial
 
 TRIALS: dict[TrialKind, Callable[[Draft], Outcome]] = {
@@ -18,4 +19,5 @@ TRIALS: dict[TrialKind, Callable[[Draft], Outcome]] = {
     "memory": memory_trial,
     "cold-start": cold_start_trial,
     "ceiling": ceiling_trial,
+    "profile": profile_trial,
 }

@@ -33,20 +33,21 @@ ROW = ImageRow(
 )
 
 
-def make_wheel(folder: Path, content: str) -> Path:
-    """A minimal valid wheel of the package ``pebble`` 1.0."""
+def make_wheel(folder: Path, content: str, version: str = "1.0", tag: str = "py3-none-any") -> Path:
+    """A minimal valid wheel of the package ``pebble``."""
     folder.mkdir(parents=True, exist_ok=True)
+    info = f"pebble-{version}.dist-info"
     files = {
         "pebble.py": content,
-        "pebble-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: pebble\nVersion: 1.0\n",
-        "pebble-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: pebble\nVersion: {version}\n",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
     lines = [
         f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip('=')},"
         for name, text in files.items()
     ]
-    files["pebble-1.0.dist-info/RECORD"] = "\n".join([*lines, "pebble-1.0.dist-info/RECORD,,"])
-    wheel = folder / "pebble-1.0-py3-none-any.whl"
+    files[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,"])
+    wheel = folder / f"pebble-{version}-{tag}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for name, text in files.items():
             archive.writestr(name, text)
