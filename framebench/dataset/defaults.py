@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -70,14 +70,28 @@ def has_defaults(root: Path, row: ImageRow) -> bool:
     return (root / "harness" / "frameworks" / frameworks.info(row.stack).framework / "defaults.py").exists()
 
 
-def side_by_side(root: Path) -> list[SideBySide]:
-    """Each question in the stacks whose default image for the CPU has a stored table."""
-    stored = {
-        stack: table
+def stored(root: Path) -> dict[str, tuple[str, DefaultsTable]]:
+    """By stack, the name of its default image for the CPU and its table; a stack without one is left out."""
+    return {
+        stack: (row.name, table)
         for stack, row in load_matrix(root).for_device("cpu").items()
         if (table := read_defaults(root, row.name)) is not None
     }
-    return [_compared(question, stored) for question in questions(root)]
+
+
+def side_by_side(root: Path) -> list[SideBySide]:
+    """Each question in the stacks that have a stored table."""
+    tables = {stack: table for stack, (_, table) in stored(root).items()}
+    return [_compared(question, tables) for question in questions(root)]
+
+
+def columns(rows: Sequence[SideBySide]) -> list[list[str]]:
+    """The stacks of ``rows``, those of one framework together that answer all of them alike."""
+    together: dict[tuple[object, ...], list[str]] = {}
+    for stack in rows[0].answers if rows else []:
+        values = tuple(row.answers[stack].value for row in rows)
+        together.setdefault((frameworks.info(stack).framework, *values), []).append(stack)
+    return list(together.values())
 
 
 def _compared(question: Question, tables: Mapping[str, DefaultsTable]) -> SideBySide:

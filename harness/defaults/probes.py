@@ -166,10 +166,9 @@ def padding(length: int) -> str:
 
 
 def padded(sums: ArrayLike) -> str:
-    """How many zeros ``same`` puts before and after, by the two sums of three of COUNTED at stride 2."""
+    """Where ``same`` puts the zero that it needs, by the two sums of three of COUNTED at stride 2."""
     first, last = np.ravel(sums)
-    before, after = int(first == 11), int(last == 1100)  # else the first is 111, the last 1110
-    return f"{before} before, {after} after"
+    return {(111, 1100): "at the end", (11, 1110): "at the start"}[round(first), round(last)]
 
 
 def pooling(length: int) -> str:

@@ -12,11 +12,13 @@ from typing import Any
 
 from framebench.pages.evidence import Evidence
 from framebench.pages.guides.first_steps import view as view_first_steps
+from framebench.pages.guides.why_accuracies_differ import view as view_why_accuracies_differ
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _
 
 GUIDES: dict[str, Callable[[Evidence], dict[str, Any]]] = {
     "first-steps": view_first_steps,
+    "why-accuracies-differ": view_why_accuracies_differ,
 }
 """Page name → the view of its template."""
 
