@@ -245,7 +245,7 @@ def test_the_guide_marks_what_differs_and_gives_reasons_for_gaps(checkout: Path)
     assert epsilon.differs and [text for text, _ in epsilon.cells] == ["1e-8", "1e-7"]
     assert rate.words == "Rate (per step)" and rate.cells == [("0.1", None), ("–", 1)]
     assert group.notes == ["no rate"] and shown["differing"] == 1
-    assert [cell.text for cell in shown["steps"].rows[0]] == [NEWER, OLDER, "rate: 0.1 → none", "2"]
+    assert [cell.text for cell in shown["steps"].rows[0]] == [NEWER, OLDER, "Rate: 0.1 → none", "2"]
     assert json.loads(shown["sources"][0].code)["stack"] == "torch"
 
 

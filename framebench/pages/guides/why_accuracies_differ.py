@@ -56,7 +56,9 @@ def view(evidence: Evidence) -> dict[str, Any]:
             _group(title, list(some)) for title, some in groupby(rows, lambda row: row.question.group)
         ],
         "versions": _versions(evidence),
-        "steps": _steps(defaults.versions(evidence.root)),
+        "steps": _steps(
+            defaults.versions(evidence.root), {row.question.name: row.question.words for row in rows}
+        ),
         "sources": _tables(evidence),
     }
 
@@ -121,12 +123,13 @@ def _versions(evidence: Evidence) -> Table:
     return Table([_("Stack"), _("Image"), _("Packages that were asked")], rows)
 
 
-def _steps(steps: list[Step]) -> Table:
+def _steps(steps: list[Step], words: dict[str, str]) -> Table:
     """What changed from each version to the next, or that nothing did."""
     rows = []
     for step in steps:
         said = [
-            f"{change.question}: {_said(change.before)} → {_said(change.after)}" for change in step.changes
+            f"{words.get(change.question, change.question)}: {_said(change.before)} → {_said(change.after)}"
+            for change in step.changes
         ]
         rows.append(
             [
