@@ -111,6 +111,11 @@ def test_every_stored_table_is_of_a_row_and_answers_every_question() -> None:
         assert path.read_bytes() == encode_defaults(stored), path.name
 
 
+def test_every_stack_with_answers_has_a_stored_table() -> None:
+    rows = load_matrix(ROOT).for_device("cpu").values()
+    assert {row.stack for row in rows if defaults.has_defaults(ROOT, row)} == defaults.stored(ROOT).keys()
+
+
 def test_no_question_is_asked_twice() -> None:
     names = [question.name for question in defaults.questions(ROOT)]
     assert len(names) == len(set(names))

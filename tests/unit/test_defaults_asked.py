@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from framebench.dataset import defaults
-from framebench.images import load_matrix
 from framebench.records.defaults_document import decode_defaults
 from harness import frameworks
 from tests.requirement import require
@@ -68,8 +67,3 @@ def test_another_default_is_another_answer_as_written_and_as_measured(framework:
     assert answers["adam_epsilon"]["value"] == 1e-3
     true_value = defaults.stored(ROOT)[stack][1].answers["adam_first_step_epsilon"].value
     assert isinstance(true_value, float) and answers["adam_first_step_epsilon"]["value"] > 100 * true_value
-
-
-def test_every_stack_with_answers_has_a_stored_table() -> None:
-    rows = load_matrix(ROOT).for_device("cpu").values()
-    assert {row.stack for row in rows if defaults.has_defaults(ROOT, row)} == set(STACKS)
