@@ -315,6 +315,28 @@ def reference(workload: str, shapes: tuple[str, ...]) -> None:
 
 
 @cli.command()
+@click.argument("images", nargs=-1, metavar="[IMAGE...]")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit 1 if a stored table is not what its image says."
+)
+@click.option(
+    "--executor",
+    type=click.Choice(["auto", "docker", "venv"]),
+    default="auto",
+    show_default=True,
+    help="Where the frameworks are asked.",
+)
+def defaults(images: tuple[str, ...], check: bool, executor: str) -> None:
+    """Ask the frameworks for their defaults in these images, and store the tables in containers/defaults.
+
+    By default the images are those that campaigns on the CPU measure in.
+    """
+    from framebench.commands import defaults as command
+
+    sys.exit(command.run(ROOT, images, check, executor, console))
+
+
+@cli.command()
 @_results
 @click.option("--serve", type=int, metavar="PORT", help="Serve the site on this port of this machine.")
 def site(results: Path, serve: int | None) -> None:

@@ -32,7 +32,11 @@ def interpreter(root: Path, stack: str, say: Progress) -> Path:
 def lines(root: Path, stack: str, module: str, arguments: Sequence[str], say: Progress) -> Iterator[str]:
     """Run ``python -m module`` of the harness there; its stdout line by line. ``UserError`` with its last
     words if it fails."""
-    python = interpreter(root, stack, say)
+    yield from lines_of(root, interpreter(root, stack, say), stack, module, arguments)
+
+
+def lines_of(root: Path, python: Path, stack: str, module: str, arguments: Sequence[str]) -> Iterator[str]:
+    """The same under this interpreter."""
     cache = root / "build" / "cache" / "tools" / stack
     cache.mkdir(parents=True, exist_ok=True)
     known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
