@@ -153,8 +153,9 @@ QUESTIONS = [
         "accuracy",
         _("Why does “the same” model give another accuracy?"),
         _(
-            "Defaults differ, from the epsilon of a normalization to the side on which an odd padding falls. Here they "
-            "are set and read back, and every contender has to agree with one double-precision reference [before it is "
+            "Defaults differ, from the epsilon of a normalization to the side on which an odd padding falls: [why "
+            "accuracies differ](why-accuracies-differ.md) lists them, as the installed packages answer. Here they are "
+            "set and read back, and every contender has to agree with one double-precision reference [before it is "
             "timed](../method.md#the-gate-before-the-clock); what it differs by is on each result's page."
         ),
         lambda result: result.parity is not None,
