@@ -51,12 +51,12 @@ class Change(NamedTuple):
 
 
 class Step(NamedTuple):
-    """From one image of a stack to the next newer one; ``asked`` questions were compared."""
+    """From one image of a stack to the next newer one; to ``compared`` questions one of them has a value."""
 
     stack: str
     older: str
     newer: str
-    asked: int
+    compared: int
     changes: list[Change]
 
 
@@ -110,8 +110,9 @@ def versions(root: Path) -> list[Step]:
     for stack, tables in stored.items():
         tables.sort(key=lambda one: _version(one[0]))
         for (older, before), (newer, after) in pairwise(tables):
-            asked = len(before.answers.keys() & after.answers.keys())
-            steps.append(Step(stack, older.name, newer.name, asked, changes(before, after)))
+            steps.append(
+                Step(stack, older.name, newer.name, _compared_values(before, after), changes(before, after))
+            )
     return steps
 
 
@@ -122,6 +123,13 @@ def changes(before: DefaultsTable, after: DefaultsTable) -> list[Change]:
         for name in sorted(before.answers.keys() & after.answers.keys())
         if before.answers[name].value != after.answers[name].value
     ]
+
+
+def _compared_values(before: DefaultsTable, after: DefaultsTable) -> int:
+    """Of the questions that both were asked, those to which one at least has a value."""
+    shared = before.answers.keys() & after.answers.keys()
+    valued = [name for name in shared for one in (before, after) if one.answers[name].value is not None]
+    return len(set(valued))
 
 
 def packages_changed(before: DefaultsTable, after: DefaultsTable) -> Iterable[str]:

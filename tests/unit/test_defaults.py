@@ -177,10 +177,10 @@ def test_backends_of_one_framework_share_a_column_where_they_agree(checkout: Pat
 
 
 def test_drift_between_versions_names_the_answer_and_both_images(checkout: Path) -> None:
-    store(checkout, OLDER, table("keras-jax", "1", epsilon=1e-7, rate=0.1))
-    store(checkout, NEWER, table("keras-jax", "2", epsilon=1e-7, rate=0.2))
+    store(checkout, OLDER, table("keras-jax", "1", epsilon=1e-7, rate=0.1, size=None))
+    store(checkout, NEWER, table("keras-jax", "2", epsilon=1e-7, rate=0.2, size=None))
     (step,) = defaults.versions(checkout)
-    assert (step.older, step.newer, step.asked) == (OLDER, NEWER, 2)
+    assert (step.older, step.newer, step.compared) == (OLDER, NEWER, 2)
     (change,) = step.changes
     assert (change.question, change.before.value, change.after.value) == ("rate", 0.1, 0.2)
 

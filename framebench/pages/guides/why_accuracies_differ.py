@@ -136,7 +136,7 @@ def _steps(steps: list[Step], words: dict[str, str]) -> Table:
                 Cell(step.newer, code=True, href=f"../../images/{step.newer}/", stack=step.stack),
                 Cell(step.older, code=True, href=f"../../images/{step.older}/"),
                 Cell("; ".join(said) or _("nothing"), "fb-reason"),
-                Cell(str(step.asked), "fb-num"),
+                Cell(str(step.compared), "fb-num"),
             ]
         )
     return Table([_("Image"), _("Against"), _("What changed"), _("Answers compared")], rows)
