@@ -22,7 +22,8 @@ class Footprint(NamedTuple):
 def footprints(by_batch: Mapping[int, Sequence[Result]]) -> dict[int, Footprint]:
     """By batch; of several results the newest, which comes first, that has a memory trial."""
     measured = {
-        batch: next((one.memory for one in results if one.memory), None) for batch, results in by_batch.items()
+        batch: next((one.memory for one in results if one.memory), None)
+        for batch, results in by_batch.items()
     }
     return {batch: _footprint(memory) for batch, memory in measured.items() if memory}
 
