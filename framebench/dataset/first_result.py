@@ -35,8 +35,7 @@ def first_result(results: Sequence[Result]) -> FirstResult | None:
 
     Each of the two is the newest result's that has it; null where none has either.
     """
-    warm = _newest(result.timed for result in results)
-    cold = _newest(result.trials.get("cold-start", ()) for result in results)
+    warm, cold = _newest(results, "warm"), _newest(results, "cold")
     return FirstResult(warm, cold) if warm or cold else None
 
 
@@ -48,9 +47,10 @@ def first_result_ns(record: Record) -> int | None:
     return sum(phase.wall_ns for phase in record.phases[: names.index("first_step") + 1])
 
 
-def _newest(trials: Iterable[Sequence[Record]]) -> Spread | None:
-    for records in trials:
-        times = [time for record in records if (time := first_result_ns(record)) is not None]
-        if times:
+def _newest(results: Iterable[Result], cache_state: str) -> Spread | None:
+    for result in results:
+        trials = [*result.timed, *result.trials.get("cold-start", ())]
+        alike = [record for record in trials if record.cache_state == cache_state]
+        if times := [time for record in alike if (time := first_result_ns(record)) is not None]:
             return Spread(median(times), min(times), max(times), len(times))
     return None

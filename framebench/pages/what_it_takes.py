@@ -24,10 +24,10 @@ MEASURES = {"host": _("process"), "allocator": _("allocator"), "device": _("devi
 
 
 class WhatItTakes(NamedTuple):
-    """``first`` and ``memory`` have a table for each ladder of batches; a table without rows is left out."""
+    """``first`` and ``memory`` have a table for each ladder of batches, by the ladder's words, if it has rows."""
 
-    first: list[Table]
-    memory: list[Table]
+    first: dict[str, Table]
+    memory: dict[str, Table]
     batches: Table
     sizes: Table
     lines: Table
@@ -38,8 +38,8 @@ def what_it_takes(workload: str, evidence: Evidence, up: str) -> WhatItTakes:
     results = [one for one in evidence.dataset.results if one.case.workload == workload]
     ladders = batch_ladders(results)
     return WhatItTakes(
-        first=[table for one in ladders if (table := _first_results(one, up)).rows],
-        memory=[table for one in ladders if (table := _memory(one)).rows],
+        first={_words(one): table for one in ladders if (table := _first_results(one, up)).rows},
+        memory={_words(one): table for one in ladders if (table := _memory(one)).rows},
         batches=_batches(ladders),
         sizes=_sizes([one for one in results if not one.superseded], evidence, up),
         lines=_lines(workload, evidence),
@@ -66,7 +66,7 @@ def _first_results(ladder: BatchLadder, up: str) -> Table:
     head = [_("Contender"), _("Batch")]
     head += [_("Warm, median"), _("Shortest – longest"), _("Trials")]
     head += [_("Cold, median"), _("Shortest – longest"), _("Trials")]
-    return Table(head, rows, _caption(ladder))
+    return Table(head, rows)
 
 
 def _spread_cells(spread: Spread | None) -> list[Cell]:
@@ -96,7 +96,7 @@ def _memory(ladder: BatchLadder) -> Table:
                 cells = [Cell(texts.get(batch, figures.NONE), NUM) for batch in batches]
                 rows.append([name, Cell(word), *cells])
     head = [_("Contender"), _("Memory"), *(_("batch {n}").format(n=batch) for batch in batches)]
-    return Table(head, rows, _caption(ladder))
+    return Table(head, rows)
 
 
 def _batches(ladders: list[BatchLadder]) -> Table:
@@ -111,7 +111,7 @@ def _batches(ladders: list[BatchLadder]) -> Table:
                 alike[tuple(tried.fitted), tuple(tried.too_large)].append(name)
         rows += [
             [
-                Cell(_caption(ladder), "fb-reason"),
+                Cell(_words(ladder), "fb-reason"),
                 Cell("; ".join(names) if len(alike) > 1 else _("all"), "fb-reason"),
                 Cell(", ".join(map(str, sorted({*fitted, *too_large})))),
                 Cell(str(max(fitted)) if fitted else _("none of those tried"), NUM),
@@ -162,7 +162,7 @@ def _contender(result: Result) -> Cell:
     return Cell(result_name(result), stack=result.contender.stack)
 
 
-def _caption(ladder: BatchLadder) -> str:
+def _words(ladder: BatchLadder) -> str:
     """Which cases these are, and where they were measured."""
     case = ladder.case
     return " · ".join([heading(case), cores_or_device(case), ladder.host_id, executor_name(ladder.executor)])
