@@ -1,7 +1,7 @@
 """How long it takes from the start to the first result: all phases of a trial up to the end of its first step.
 
-The interpreter's own start comes before the first phase, and the harness does not time it. What a trial checks comes
-after the first step.
+The interpreter's own start and the import of NumPy come before the first phase, and the harness does not time them.
+What a trial checks comes after the first step.
 """
 
 from __future__ import annotations

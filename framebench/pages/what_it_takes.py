@@ -24,10 +24,10 @@ MEASURES = {"host": _("process"), "allocator": _("allocator"), "device": _("devi
 
 
 class WhatItTakes(NamedTuple):
-    """``first`` and ``memory`` have a table for each ladder of batches, by the ladder's words, if it has rows."""
+    """``first`` and ``memory`` have a table for each ladder of batches that fills one, under words for its cases."""
 
-    first: dict[str, Table]
-    memory: dict[str, Table]
+    first: list[tuple[str, Table]]
+    memory: list[tuple[str, Table]]
     batches: Table
     sizes: Table
     lines: Table
@@ -38,8 +38,8 @@ def what_it_takes(workload: str, evidence: Evidence, up: str) -> WhatItTakes:
     results = [one for one in evidence.dataset.results if one.case.workload == workload]
     ladders = batch_ladders(results)
     return WhatItTakes(
-        first={_words(one): table for one in ladders if (table := _first_results(one, up)).rows},
-        memory={_words(one): table for one in ladders if (table := _memory(one)).rows},
+        first=[(_words(one), table) for one in ladders if (table := _first_results(one, up)).rows],
+        memory=[(_words(one), table) for one in ladders if (table := _memory(one)).rows],
         batches=_batches(ladders),
         sizes=_sizes([one for one in results if not one.superseded], evidence, up),
         lines=_lines(workload, evidence),
@@ -112,7 +112,7 @@ def _batches(ladders: list[BatchLadder]) -> Table:
         rows += [
             [
                 Cell(_words(ladder), "fb-reason"),
-                Cell("; ".join(names) if len(alike) > 1 else _("all"), "fb-reason"),
+                Cell(_("all") if len(names) == len(ladder.members) else "; ".join(names), "fb-reason"),
                 Cell(", ".join(map(str, sorted({*fitted, *too_large})))),
                 Cell(str(max(fitted)) if fitted else _("none of those tried"), NUM),
                 Cell(str(min(too_large)) if too_large else _("all that were tried fit"), NUM),

@@ -33,9 +33,9 @@ def takes(folder: Path, records: list[Record]) -> WhatItTakes:
     return what_it_takes("resnet50", gather(ROOT, dataset.load([folder])), "")
 
 
-def texts(tables: dict[str, Table]) -> list[list[str]]:
+def texts(tables: list[tuple[str, Table]]) -> list[list[str]]:
     """The rows of the only table."""
-    (table,) = tables.values()
+    ((_words, table),) = tables
     return [[cell.text.replace("\u2009", "") for cell in row] for row in table.rows]
 
 
@@ -79,7 +79,7 @@ def out_of_memory(kind: str, case: Case, by: Contender = EAGER, status: str = "o
 
 def test_nothing_measured_says_nothing_but_the_lines(tmp_path: Path) -> None:
     empty = takes(tmp_path, [])
-    assert (empty.first, empty.memory, empty.batches.rows, empty.sizes.rows) == ({}, {}, [], [])
+    assert (empty.first, empty.memory, empty.batches.rows, empty.sizes.rows) == ([], [], [], [])
     assert empty.lines.rows
 
 
@@ -97,7 +97,7 @@ def test_time_to_the_first_result_ends_with_the_first_step(tmp_path: Path) -> No
 def test_a_trial_that_failed_has_no_first_result(tmp_path: Path) -> None:
     phases = trial("timing").phases
     failed = msgspec.structs.replace(out_of_memory("timing", CASE, status="crashed"), phases=phases)
-    assert takes(tmp_path, [failed]).first == {}
+    assert takes(tmp_path, [failed]).first == []
 
 
 def test_memory_has_a_column_for_each_batch_and_a_row_for_each_kind(tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ def test_a_batch_that_ran_out_of_memory_says_so_in_its_column(tmp_path: Path) ->
 
 
 def test_memory_that_could_not_be_read_is_no_row(tmp_path: Path) -> None:
-    assert takes(tmp_path / "peak", [memory(CASE, host_rss_peak=None)]).memory == {}
-    assert takes(tmp_path / "import", [memory(CASE, host_rss_after_import=None)]).memory == {}
+    assert takes(tmp_path / "peak", [memory(CASE, host_rss_peak=None)]).memory == []
+    assert takes(tmp_path / "import", [memory(CASE, host_rss_after_import=None)]).memory == []
 
 
 def batches(folder: Path, records: list[Record]) -> list[list[str]]:
@@ -153,17 +153,22 @@ def test_contenders_of_which_the_same_is_known_share_a_row(tmp_path: Path) -> No
     ]
 
 
-def test_other_hosts_tasks_and_cores_are_other_ladders(tmp_path: Path) -> None:
+def test_a_contender_of_which_nothing_is_known_is_not_among_all(tmp_path: Path) -> None:
+    records = [memory(CASE), out_of_memory("memory", CASE, COMPILED, status="crashed")]
+    assert batches(tmp_path, records) == [["PyTorch, eager", "16", "16", "all that were tried fit"]]
+
+
+def test_other_tasks_and_cores_are_other_ladders(tmp_path: Path) -> None:
     others = [msgspec.structs.replace(LARGER, **change) for change in ({"task": "infer"}, {"cores": 4})]
     found = takes(tmp_path, [memory(CASE), *(memory(other) for other in others)])
-    assert [[len(row) for row in table.rows] for table in found.memory.values()] == [[3], [3], [3]]
-    assert list(found.memory)[2].startswith("Inference, preset cpu · 2 cores · ")
+    assert [[len(row) for row in table.rows] for _words, table in found.memory] == [[3], [3], [3]]
+    assert found.memory[2][0].startswith("Inference, preset cpu · 2 cores · ")
 
 
 def test_what_failed_the_gate_takes_nothing(tmp_path: Path) -> None:
     gate = out_of_memory("parity", CASE, status="not_comparable")
     found = takes(tmp_path, [memory(CASE), gate])
-    assert (found.memory, found.batches.rows) == ({}, [])
+    assert (found.memory, found.batches.rows) == ([], [])
 
 
 def test_images_have_the_sizes_of_their_last_two_builds(tmp_path: Path) -> None:
