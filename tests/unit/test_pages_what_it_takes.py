@@ -16,6 +16,7 @@ from framebench.pages.site import render
 from framebench.pages.views import Table
 from framebench.pages.what_it_takes import WhatItTakes, what_it_takes
 from framebench.records import store
+from framebench.records.identity import protocol_hash
 from harness.record import Case, Contender, ImageRef, Memory, Phase, Record
 from tests.record_factory import CONTENDERS, make_failed, make_record, make_trials, sha, trial_id
 
@@ -96,8 +97,22 @@ def test_time_to_the_first_result_ends_with_the_first_step(tmp_path: Path) -> No
 
 def test_a_trial_that_failed_has_no_first_result(tmp_path: Path) -> None:
     phases = trial("timing").phases
-    failed = msgspec.structs.replace(out_of_memory("timing", CASE, status="crashed"), phases=phases)
-    assert takes(tmp_path, [failed]).first == []
+    for kind in ("timing", "cold-start"):
+        failed = msgspec.structs.replace(out_of_memory(kind, CASE, status="invalid"), phases=phases)
+        assert takes(tmp_path / kind, [failed]).first == []
+
+
+def test_of_two_suites_the_newer_counts_and_twins_and_what_was_replaced_do_not(tmp_path: Path) -> None:
+    older = memory(CASE, host_rss_peak=201 * MIB)
+    provenance = msgspec.structs.replace(older.provenance, work_hash=sha("older work"))
+    replaced = msgspec.structs.replace(memory(LARGER), provenance=provenance)
+    newer = [memory(CASE, host_rss_peak=202 * MIB), out_of_memory("memory", LARGER)]
+    suite = msgspec.structs.replace(older.protocol, name="another")
+    elsewhere = msgspec.structs.replace(older.provenance, protocol_hash=protocol_hash(suite))
+    newer[0] = msgspec.structs.replace(newer[0], protocol=suite, provenance=elsewhere)
+    twin = memory(CASE, msgspec.structs.replace(EAGER, twin=True))
+    found = takes(tmp_path, [older, replaced, *newer, twin])
+    assert texts(found.memory) == [["PyTorch, eager", "process", "2.00 MiB", "out of memory"]]
 
 
 def test_memory_has_a_column_for_each_batch_and_a_row_for_each_kind(tmp_path: Path) -> None:
