@@ -28,7 +28,7 @@ def dense(x):
 
 
 def block(x, norm):
-    return dense(norm(x))
+    return dense(norm(x) * norm.scale)
 '''
 
 
