@@ -1,4 +1,4 @@
-"""How long it takes from the start to the first result: all phases of a trial up to the end of its first step.
+"""How long a fresh process takes to its first result: all phases of a trial up to the end of its first step.
 
 The interpreter's own start and the import of NumPy come before the first phase, and the harness does not time them.
 What a trial checks comes after the first step.
