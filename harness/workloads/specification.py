@@ -278,8 +278,9 @@ class Workload:
 
     @property
     def small(self) -> list[str]:
-        """The presets that are looked at first: ``smoke``, or all where they are not sizes of one model."""
-        return ["smoke"] if "smoke" in self.presets else list(self.presets)
+        """The presets that are looked at first: ``smoke`` and its other forms (``smoke-padded``), or all where they are
+        not sizes of one model."""
+        return [name for name in self.presets if name.partition("-")[0] == "smoke"] or list(self.presets)
 
     def work(self, task: Task, preset: Any) -> Work:
         """What a step of this task takes and gives at this preset; ``KeyError`` where there is no such task."""

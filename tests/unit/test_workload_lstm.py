@@ -30,8 +30,22 @@ def test_all_sizes_have_work_for_a_recurrent_layer_and_decay_kernels_alone() -> 
         assert {name for name, one in tensors.items() if not one.decayed} == {"lstm.bias", "classifier.bias"}
 
 
+def test_padded_sequences_are_as_long_as_the_work_that_is_counted() -> None:
+    preset: Preset = SPEC.presets["smoke-padded"]
+    tokens = SPEC.batches(preset, 5, 0)["tokens"]  # (N, 5, 16)
+    there = (tokens != 0).sum(2)
+    assert sorted(there[0].tolist()) == [4, 7, 10, 13, 16] and sorted(there[1].tolist()) == [4, 7, 10, 13, 16]
+    assert there[0].tolist() != there[1].tolist()
+    assert tokens.max() == preset.vocabulary - 1
+    for sequence, length in zip(tokens.reshape(-1, 16), there.reshape(-1), strict=True):
+        assert sequence[:length].all() and not sequence[length:].any()
+    tiny = Preset(length=3, vocabulary=10, width=2, hidden=5, classes=4, padded=True)
+    assert SPEC.flops(tiny, 2, "infer") == (2 + 3) * 2 * (2 * 20 + 5 * 20) + 2 * 2 * 5 * 4
+    assert not (SPEC.batches(SMOKE, 5, 0)["tokens"] == 0).all(0).any()
+
+
 def by_hand(weights: dict[str, np.ndarray], tokens: np.ndarray) -> np.ndarray:
-    """Logits of (B, T) tokens, gate by gate."""
+    """Logits of (B, T) tokens of one sequence length, gate by gate."""
     w = {name: array.astype(np.float64) for name, array in weights.items()}
     x, H = w["embedding.embeddings"][tokens], SMOKE.hidden
     h = c = np.zeros((len(tokens), H))
@@ -42,6 +56,26 @@ def by_hand(weights: dict[str, np.ndarray], tokens: np.ndarray) -> np.ndarray:
         c = f * c + i * np.tanh(g)
         h = o * np.tanh(c)
     return np.asarray(h @ w["classifier.kernel"] + w["classifier.bias"])
+
+
+@pytest.mark.frameworks
+def test_a_padded_sequence_is_what_it_is_without_its_padding() -> None:
+    require("frameworks", HAS_TORCH, "torch is not installed")
+    from harness import frameworks
+    from harness.gate.check import make_job
+    from harness.record import Case, Contender
+
+    contender = Contender(stack="torch", mode="eager")
+    case = Case(workload="lstm", preset="smoke-padded", task="infer", batch=3, cores=1)
+    job = make_job(case, contender, SPEC.presets["smoke-padded"], 3, "fp64")
+    stack = frameworks.load("torch")
+    stack.configure(case, contender, 0)
+    driver = frameworks.build(job, stack)
+    for tokens in job.batches["tokens"]:
+        logits = driver.outputs(driver.run(1))["logits"]
+        for given, sequence in zip(logits, tokens, strict=True):
+            alone = by_hand(dict(job.weights), sequence[None, sequence != 0])
+            assert given == pytest.approx(alone[0], rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.frameworks

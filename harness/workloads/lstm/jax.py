@@ -15,23 +15,28 @@ from harness.workloads.lstm.spec import Preset
 State = tuple[Array, Array]  # h and c, (B, hidden)
 
 
-def lstm(layer: Any, x: Array) -> Array:  # (B, T, width) -> (B, hidden)
+def lstm(layer: Any, x: Array, there: Array | None) -> Array:  # (B, T, width) and (B, T) -> (B, hidden)
     inputs = (x @ layer["kernel"] + layer["bias"]).astype(x.dtype)  # (B, T, 4 hidden)
 
-    def cell(state: State, gates: Array) -> tuple[State, None]:
-        h, c = state
+    def cell(state: State, step: tuple[Array, Array | None]) -> tuple[State, None]:
+        (h, c), (gates, now) = state, step
         i, f, g, o = jnp.split(gates + h @ layer["recurrent_kernel"], 4, axis=-1)  # (B, hidden) each
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        if now is not None:  # after a sequence's last token its state stays
+            h, c = jnp.where(now[:, None], h, state[0]), jnp.where(now[:, None], c, state[1])
+        return (h, c), None
 
     zero = jnp.zeros((x.shape[0], len(layer["recurrent_kernel"])), x.dtype)
-    (h, _), _ = lax.scan(cell, (zero, zero), inputs.swapaxes(0, 1))  # over T
+    steps = inputs.swapaxes(0, 1), None if there is None else there.T  # over T
+    (h, _), _ = lax.scan(cell, (zero, zero), steps)
     return h
 
 
 def model(preset: Preset) -> Callable[..., Array]:
     def apply(params: Any, tokens: Array) -> Array:  # (B, T)
-        h = lstm(params["lstm"], params["embedding"]["embeddings"][tokens])
+        there = tokens != 0 if preset.padded else None
+        h = lstm(params["lstm"], params["embedding"]["embeddings"][tokens], there)
         return h @ params["classifier"]["kernel"] + params["classifier"]["bias"]  # (B, classes)
 
     return apply

@@ -14,7 +14,8 @@ def model(preset: Preset) -> keras.Model:
     return keras.Sequential(
         [
             keras.Input((preset.length,), dtype="int32"),
-            layers.Embedding(preset.vocabulary, preset.width, name="embedding"),  # (B, T, width)
+            # (B, T, width); with a mask of the tokens that are not 0, which the LSTM takes from it
+            layers.Embedding(preset.vocabulary, preset.width, mask_zero=preset.padded, name="embedding"),
             # weights are given; Keras' own start is an orthogonal matrix, which no backend finds in bf16
             layers.LSTM(preset.hidden, recurrent_initializer="zeros", name="lstm"),  # (B, hidden)
             layers.Dense(preset.classes, name="classifier"),  # (B, classes)

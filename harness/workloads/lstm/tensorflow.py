@@ -24,15 +24,21 @@ class Lstm(tf.Module):
         self.bias = tf.Variable(tf.zeros((4 * hidden,)))
         self.hidden = hidden
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:  # (B, T, width)
+    def __call__(self, x: tf.Tensor, lengths: tf.Tensor | None = None) -> tf.Tensor:  # (B, T, width), (B,)
         inputs = (
             tf.matmul(x, self.kernel) + self.bias
         )  # (B, T, 4 hidden); bias_add would sum its gradient in bf16
         h = c = tf.zeros((tf.shape(x)[0], self.hidden), x.dtype)
+        t = tf.constant(0)
         for gates in tf.transpose(inputs, (1, 0, 2)):
             i, f, g, o = tf.split(gates + tf.matmul(h, self.recurrent_kernel), 4, axis=-1)  # (B, hidden) each
+            before = h, c
             c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
             h = tf.sigmoid(o) * tf.tanh(c)
+            if lengths is not None:  # after a sequence's last token its state stays
+                there = tf.expand_dims(t < lengths, 1)
+                h, c = tf.where(there, h, before[0]), tf.where(there, c, before[1])
+                t += 1
         return h
 
 
@@ -51,9 +57,11 @@ class Classifier(tf.Module):
         self.embedding = Embedding(preset.vocabulary, preset.width)
         self.lstm = Lstm(preset.width, preset.hidden)
         self.classifier = Dense(preset.hidden, preset.classes)
+        self.padded = preset.padded
 
     def __call__(self, tokens: tf.Tensor) -> tf.Tensor:  # (B, T)
-        return self.classifier(self.lstm(self.embedding(tokens)))  # (B, classes)
+        lengths = tf.math.count_nonzero(tokens, 1, dtype=tf.int32) if self.padded else None
+        return self.classifier(self.lstm(self.embedding(tokens), lengths))  # (B, classes)
 
 
 def model(preset: Preset) -> tf.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from harness.workloads.lstm.spec import Preset
 
@@ -23,9 +24,14 @@ class Lstm(nn.Module):
             nn.init.zeros_(self.lstm.bias_hh_l0.detach()), requires_grad=False
         )
         self.classifier = nn.Linear(preset.hidden, preset.classes)
+        self.padded = preset.padded
 
     def forward(self, tokens: Tensor) -> Tensor:  # (B, T)
-        _, (h, _) = self.lstm(self.embedding(tokens))  # (B, T, width) -> (1, B, hidden)
+        x = self.embedding(tokens)  # (B, T, width)
+        if self.padded:
+            lengths = (tokens != 0).sum(1).cpu()  # (B,); packing wants them on the host
+            x = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        _, (h, _) = self.lstm(x)  # (1, B, hidden), each after its own last token
         logits: Tensor = self.classifier(h[0])  # (B, classes)
         return logits
 
