@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from framebench.dataset.price_of_a_call import CALL
 from framebench.pages import compare, figures, learning, source, specification
 from framebench.pages.chart import Chart, chart
 from framebench.pages.compiling import compiling_table, loop_table
@@ -77,6 +78,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "name": name,
         "summary": summary(evidence.root, name),
         "description": text.partition("\n")[2].strip(),
+        "calls": CALL in workloads.get(name).tasks,
         "cases": [_case(group, groups, evidence) for group in groups],
         "pictures": pictures_of(name),
         "sources": implementations(evidence.root, name),
