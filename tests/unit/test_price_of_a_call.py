@@ -152,8 +152,8 @@ def test_products_stand_over_the_product_and_what_multiplies_nothing_over_the_co
         assert second.share == pytest.approx(share / 2, rel=0.01)
     view = GUIDES["operations"](evidence)
     assert rows(*view["shares"]) == {
-        "matmul, batch 4096": ["of the measured product", *(figures.percent(multiplied / n) for n in (1, 2))],
-        "softmax, batch 4096": ["of the measured copy", *(figures.percent(copied / n) for n in (1, 2))],
+        "matmul, batch 4096": ["product", *(figures.percent(multiplied / n) for n in (1, 2))],
+        "softmax, batch 4096": ["copy", *(figures.percent(copied / n) for n in (1, 2))],
     }
 
 

@@ -108,7 +108,7 @@ def _shares(some: list[Ladder]) -> Table:
         shares = {one.result.contender.stack: one.share for one in rung.fastest}
         cells = [Cell(figures.percent(shares.get(name)), NUM) for name in names]
         rows.append([Cell(_at(rung)), Cell(_ceiling(ladder)), *cells])
-    return Table([_("Call"), _("Share"), *map(stack_name, names)], rows, _caption(some))
+    return Table([_("Call"), _("Of the measured"), *map(stack_name, names)], rows, _caption(some))
 
 
 def _call(ladder: Ladder) -> CallView:
@@ -125,14 +125,15 @@ def _fastest(ladder: Ladder) -> Table:
         for rung in ladder.rungs:
             one = next((one for one in rung.fastest if one.result.contender.stack == name), None)
             if one is None:
-                cells += [Cell(figures.NONE, NUM), Cell(figures.NONE, NUM)]
+                cells += [Cell(figures.NONE, "fb-reason"), Cell(figures.NONE, NUM)]
             else:
                 form = with_version(mode_name(one.result.contender), one.result)
-                cells.append(Cell(f"{_time(one.result)}, {form}", NUM, _href(one.result)))
+                cells.append(Cell(f"{_time(one.result)}, {form}", "fb-reason", _href(one.result)))
                 cells.append(Cell(figures.percent(one.share), NUM))
         rows.append([Cell(stack_name(name), stack=name), *cells])
-    head = [word for rung in ladder.rungs for word in (_batch(rung.batch), _ceiling(ladder))]
-    return Table([_("Stack"), *head], rows)
+    head = [word for rung in ladder.rungs for word in (_batch(rung.batch), _("share"))]
+    caption = _("Each stack at its fastest; share of the measured {ceiling}").format(ceiling=_ceiling(ladder))
+    return Table([_("Stack"), *head], rows, caption)
 
 
 def _gain(ladder: Ladder) -> Table:
@@ -143,7 +144,8 @@ def _gain(ladder: Ladder) -> Table:
         pairs = ladder.compiled[one.label]
         ratios = [ratio_cell(pairs[batch].compared if batch in pairs else None) for batch in batches]
         rows.append([_contender(one), *ratios, _pays_from(pairs)])
-    return Table([_("Compiled ÷ eager"), *map(_batch, batches), _("Pays from batch")], rows)
+    head = [_("Compiled"), *map(_batch, batches), _("pays from batch")]
+    return Table(head, rows, _("Speed of the compiled form over the eager one"))
 
 
 def _plot(ladder: Ladder) -> Plot | None:
@@ -194,7 +196,7 @@ def _listed(names: Iterable[str]) -> list[str]:
 
 
 def _contender(result: Result) -> Cell:
-    return Cell(result_name(result), stack=result.contender.stack)
+    return Cell(result_name(result), "fb-reason", stack=result.contender.stack)
 
 
 def _href(result: Result) -> str:
@@ -215,4 +217,5 @@ def _at(rung: Rung) -> str:
 
 
 def _ceiling(ladder: Ladder) -> str:
-    return _("of the measured product") if ladder.multiplies else _("of the measured copy")
+    """Of what the share is."""
+    return _("product") if ladder.multiplies else _("copy")
