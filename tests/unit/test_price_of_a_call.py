@@ -177,11 +177,17 @@ def test_a_single_batch_draws_no_line(tmp_path: Path) -> None:
     assert view.plot is None
 
 
-def test_who_may_not_be_ranked_is_not_a_stacks_fastest(tmp_path: Path) -> None:
+def test_who_may_not_be_ranked_is_not_a_stacks_fastest_and_has_a_star(tmp_path: Path) -> None:
     gated = climb("softmax", {1: {TORCH: 20, COMPILED: 10}})
     records = [one for one in gated if one.kind != "parity" or one.contender == TORCH]
-    (ladder,) = climbed(load(tmp_path, records))
+    evidence = load(tmp_path, records)
+    (ladder,) = climbed(evidence)
     assert [one.result.contender for one in ladder.rungs[0].fastest] == [TORCH]
+    prices = rows(*GUIDES["operations"](evidence)["prices"])
+    assert {name: price.endswith("*") for name, (price,) in prices.items()} == {
+        "PyTorch, eager": False,
+        "PyTorch, torch.compile": True,
+    }
 
 
 def test_the_page_follows_the_data(tmp_path: Path) -> None:

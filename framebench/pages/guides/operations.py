@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.compiled_pairs import CompiledPair
-from framebench.dataset.price_of_a_call import Ladder, Rung, ladders, pays_from
+from framebench.dataset.price_of_a_call import Ladder, Reached, Rung, ladders, pays_from
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.guides.ratio_cells import NUM, UP, ratio_cell
@@ -105,8 +105,8 @@ def _shares(some: list[Ladder]) -> Table:
     names = _listed(one.result.contender.stack for rung in largest for one in rung.fastest)
     rows = []
     for ladder, rung in zip(some, largest, strict=True):
-        shares = {one.result.contender.stack: one.share for one in rung.fastest}
-        cells = [Cell(figures.percent(shares.get(name)), NUM) for name in names]
+        shares = {one.result.contender.stack: _share(one) for one in rung.fastest}
+        cells = [Cell(shares.get(name, figures.NONE), NUM) for name in names]
         rows.append([Cell(_at(rung)), Cell(_ceiling(ladder)), *cells])
     return Table([_("Call"), _("Of the measured"), *map(stack_name, names)], rows, _caption(some))
 
@@ -129,7 +129,7 @@ def _fastest(ladder: Ladder) -> Table:
             else:
                 form = with_version(mode_name(one.result.contender), one.result)
                 cells.append(Cell(f"{_time(one.result)}, {form}", "fb-reason", _href(one.result)))
-                cells.append(Cell(figures.percent(one.share), NUM))
+                cells.append(Cell(_share(one), NUM))
         rows.append([Cell(stack_name(name), stack=name), *cells])
     head = [word for rung in ladder.rungs for word in (_batch(rung.batch), _("share"))]
     caption = _("Each stack at its fastest; share of the measured {ceiling}").format(ceiling=_ceiling(ladder))
@@ -152,7 +152,7 @@ def _plot(ladder: Ladder) -> Plot | None:
     """Each stack's fastest along the batches, both on logarithmic scales; null where no stack has two batches."""
     points: dict[str, list[tuple[float, float]]] = {}
     for rung in ladder.rungs:
-        for result, _share in rung.fastest:
+        for result in (one.result for one in rung.fastest):
             if result.time_ns is not None:
                 at = math.log(rung.batch), math.log(result.time_ns.value)
                 points.setdefault(result.contender.stack, []).append(at)
@@ -204,7 +204,18 @@ def _href(result: Result) -> str:
 
 
 def _time(result: Result) -> str:
-    return figures.duration_with_interval(*result.time_ns[:3]) if result.time_ns else figures.NONE
+    """``12.3 µs (12.1 – 12.5)*``: the star is explained in the template."""
+    if result.time_ns is None:
+        return figures.NONE
+    return figures.duration_with_interval(*result.time_ns[:3]) + _star(result)
+
+
+def _share(one: Reached) -> str:
+    return figures.NONE if one.share is None else figures.percent(one.share) + _star(one.result)
+
+
+def _star(result: Result) -> str:
+    return "" if result.ranked else "*"
 
 
 def _batch(batch: int) -> str:
