@@ -41,6 +41,11 @@ def names() -> list[str]:
     return [name for name in workloads.names() if name not in workloads.broken()]
 
 
+def is_called(name: str) -> bool:
+    """Whether a step of the workload may be a single call."""
+    return CALL in workloads.get(name).tasks
+
+
 def index(evidence: Evidence) -> dict[str, Any]:
     """The list of workloads."""
     rows = []
@@ -78,7 +83,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "name": name,
         "summary": summary(evidence.root, name),
         "description": text.partition("\n")[2].strip(),
-        "calls": CALL in workloads.get(name).tasks,
+        "calls": is_called(name),
         "cases": [_case(group, groups, evidence) for group in groups],
         "pictures": pictures_of(name),
         "sources": implementations(evidence.root, name),

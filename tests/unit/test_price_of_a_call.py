@@ -223,3 +223,4 @@ def test_a_gone_workload_and_a_gone_stack_break_nothing(tmp_path: Path) -> None:
     evidence = load(tmp_path, records)
     (table,) = GUIDES["operations"](evidence)["prices"]
     assert [*rows(table)] == ["PyTorch, eager", "gone, eager"] and "softmax" in shown(evidence)
+    assert GUIDES["operations"](evidence)["workloads"] == [OPS]  # whose pages there are

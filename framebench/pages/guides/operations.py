@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from framebench.dataset import Result
 from framebench.dataset.compiled_pairs import CompiledPair
 from framebench.dataset.price_of_a_call import Ladder, Reached, Rung, ladders, pays_from
-from framebench.pages import figures
+from framebench.pages import figures, workload
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.guides.ratio_cells import NUM, UP, ratio_cell
 from framebench.pages.views import Cell, Plot, Table, plot
@@ -49,7 +49,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
             "What one operation costs where there is next to nothing to compute, from which size on compiling it pays, "
             "and how near a large one comes to what the machine can do."
         ),
-        "workloads": sorted({ladder.case.case.workload for ladder in climbed}),
+        "workloads": [name for name in workload.names() if workload.is_called(name)],
         "prices": [_prices(some) for some in together.values()],
         "paying": [table for some in together.values() if (table := _paying(some)).rows],
         "shares": [_shares(some) for some in together.values()],
