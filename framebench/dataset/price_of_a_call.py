@@ -45,9 +45,10 @@ class Rung(NamedTuple):
         return self.case.case.batch
 
 
-class Ladder(NamedTuple):
-    """The same call at the same place, from its smallest batch to its largest. ``compiled`` has each compiled
-    contender, by its label, beside its eager form at every batch where both were timed, in the same order."""
+class CallLadder(NamedTuple):
+    """The same call at the same place under one protocol, from its smallest batch to its largest. ``compiled`` has
+    each compiled contender, by its label, beside its eager form at every batch where both were timed, in that order.
+    """
 
     rungs: list[Rung]
     compiled: dict[str, dict[int, CompiledPair]]
@@ -63,11 +64,11 @@ class Ladder(NamedTuple):
         return any(result.flops_per_step for rung in self.rungs for result in rung.timed)
 
 
-def ladders(
+def call_ladders(
     cases: Sequence[CaseComparison],
     baselines: Mapping[Group, Against],
     ceilings: Mapping[Place, MeasuredCeiling],
-) -> list[Ladder]:
+) -> list[CallLadder]:
     """Every call that was timed, in the order of the cases."""
     climbed: dict[tuple[str, ...], list[CaseComparison]] = {}
     for case in cases:
@@ -98,13 +99,13 @@ def _but_for_batch(case: CaseComparison) -> tuple[str, ...]:
 
 def _ladder(
     cases: list[CaseComparison], baselines: Mapping[Group, Against], ceilings: Mapping[Place, MeasuredCeiling]
-) -> Ladder:
+) -> CallLadder:
     compiled: dict[str, dict[int, CompiledPair]] = {}
     for case in cases:
         members = timed(case)
         for pair in compiled_pairs(members, baselines.get(group_key(members[0]), {})):
             compiled.setdefault(pair.compiled.label, {})[case.case.batch] = pair
-    return Ladder([_rung(case, ceilings) for case in cases], compiled)
+    return CallLadder([_rung(case, ceilings) for case in cases], compiled)
 
 
 def _rung(case: CaseComparison, ceilings: Mapping[Place, MeasuredCeiling]) -> Rung:

@@ -12,6 +12,7 @@ from framebench.pages.views import Mark
 from framebench.pages.words import (
     _,
     common_unit,
+    cores_or_device,
     executor_name,
     precision_name,
     rate_unit,
@@ -74,7 +75,7 @@ def caption(group: Group) -> str:
     parts = [
         _("batch {n}").format(n=group.case.batch),
         precision_name(group.case),
-        _("{n} cores").format(n=group.case.cores) if group.case.device == "cpu" else group.case.device,
+        cores_or_device(group.case),
         group.host_id,
         executor_name(group.executor),
         _("suite {name}").format(name=group.suite),

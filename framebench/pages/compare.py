@@ -11,6 +11,7 @@ from framebench.pages.evidence import Evidence, Group
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import TASKS, _, precision_name, result_name, task_name
 from harness.flags import UNRANKED
+from harness.record import Case
 
 
 class Option(NamedTuple):
@@ -36,7 +37,9 @@ def view(evidence: Evidence) -> dict[str, Any]:
     contenders = {r.label: result_name(r) for group in groups for r in group.timed}
     usual = _usual_baseline(groups)
     return {
-        "sections": [Section(group, heading(group), chart(group, "../"), note(group)) for group in groups],
+        "sections": [
+            Section(group, heading(group.case), chart(group, "../"), note(group)) for group in groups
+        ],
         "workloads": list(dict.fromkeys(group.case.workload for group in groups)),
         "controls": {
             "workload": _options(sorted({(g.case.workload, g.case.workload) for g in groups})),
@@ -100,16 +103,16 @@ def _shown(ratio: str, interval: str, verdict: str, word: str, declared: bool) -
     return [ratio, interval, verdict, word] if declared else [ratio, interval, "", _("not declared")]
 
 
-def heading(group: Group) -> str:
-    """What a group's table is about: task, preset, and the precision where it is not fp32."""
-    words = [task_name(group.case.task), f"{_('preset')} {group.case.preset}"]
-    text = ", ".join([*words, *_precision_if_other(group)])
+def heading(case: Case) -> str:
+    """What a table is about: task, preset, and the precision where it is not fp32."""
+    words = [task_name(case.task), f"{_('preset')} {case.preset}"]
+    text = ", ".join([*words, *_precision_if_other(case)])
     return text[:1].upper() + text[1:]
 
 
-def _precision_if_other(group: Group) -> list[str]:
+def _precision_if_other(case: Case) -> list[str]:
     """Said in a heading where it is not the usual one."""
-    return [] if group.case.precision == "fp32" else [precision_name(group.case)]
+    return [] if case.precision == "fp32" else [precision_name(case)]
 
 
 def _task_order(option: tuple[str, str]) -> tuple[int, str]:

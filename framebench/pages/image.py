@@ -174,7 +174,7 @@ def _other_layers(rebuild: Rebuild) -> Table:
             Cell(layer.digest.removeprefix("sha256:")[:16] + "…", code=True),
         ]
         for layer in rebuild.layers
-        if "==" not in layer.holds
+        if not layer.is_package
     ]
     return Table([_("Layer"), _("Size"), _("Compressed"), _("Digest")], table)
 

@@ -135,6 +135,11 @@ def precision_name(case: Case) -> str:
     return PRECISIONS.get(detailed, PRECISIONS.get(case.precision, case.precision))
 
 
+def cores_or_device(case: Case) -> str:
+    """What a case may use: ``2 cores``, ``gpu``."""
+    return _("{n} cores").format(n=case.cores) if case.device == "cpu" else case.device
+
+
 def common_unit(results: Iterable[Result]) -> str:
     """What all of them count in a step; ``samples`` where they do not agree (older records know nothing else)."""
     units = {result.unit for result in results if result.time_ns is not None}

@@ -16,6 +16,7 @@ from framebench.pages.pictures import pictures_of
 from framebench.pages.source import SourceFile
 from framebench.pages.traffic import traffic_table
 from framebench.pages.views import Cell, Plot, Table
+from framebench.pages.what_it_takes import what_it_takes
 from framebench.pages.words import _, families, result_name
 from harness import workloads
 
@@ -85,6 +86,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "description": text.partition("\n")[2].strip(),
         "calls": is_called(name),
         "cases": [_case(group, groups, evidence) for group in groups],
+        "takes": what_it_takes(name, evidence, "../../"),
         "pictures": pictures_of(name),
         "sources": implementations(evidence.root, name),
         "spec_file": spec,
@@ -119,7 +121,7 @@ def _specification(root: Path, name: str) -> SourceFile | None:
 def _case(group: Group, groups: list[Group], evidence: Evidence) -> CaseView:
     learned = learning.group_table(group, "../../")
     return CaseView(
-        title=compare.heading(group),
+        title=compare.heading(group.case),
         note=compare.note(group),
         chart=chart(group, "../../"),
         phases=phases_table(group, groups, "../../"),

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from framebench import dataset
-from framebench.dataset.price_of_a_call import CALL, Ladder, ladders, pays_from
+from framebench.dataset.price_of_a_call import CALL, CallLadder, call_ladders, pays_from
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence, gather
 from framebench.pages.guides import GUIDES
@@ -59,9 +59,9 @@ def load(folder: Path, records: Sequence[Record]) -> Evidence:
     return gather(ROOT, dataset.load([folder]))
 
 
-def climbed(evidence: Evidence) -> list[Ladder]:
+def climbed(evidence: Evidence) -> list[CallLadder]:
     data = evidence.dataset
-    return ladders(data.comparisons, data.baselines, data.ceilings)
+    return call_ladders(data.comparisons, data.baselines, data.ceilings)
 
 
 def shown(evidence: Evidence) -> str:
@@ -75,7 +75,7 @@ def rows(table: Any) -> dict[str, list[str]]:
     return {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
 
 
-def paying(ladder: Ladder) -> dict[str, int | None]:
+def paying(ladder: CallLadder) -> dict[str, int | None]:
     return {label: pays_from(pairs) for label, pairs in ladder.compiled.items()}
 
 

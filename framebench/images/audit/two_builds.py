@@ -35,6 +35,11 @@ class RebuiltLayer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     size_bytes: int
     compressed_bytes: int
 
+    @property
+    def is_package(self) -> bool:
+        """Whether it holds a wheel of the lock."""
+        return "==" in self.holds
+
 
 class Rebuild(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How two clean builds of an image compared; an entry of ``containers/rebuilds.json``."""
@@ -60,6 +65,11 @@ class Rebuild(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def compressed_bytes(self) -> int:
         """What a pull from nothing transfers."""
         return sum(layer.compressed_bytes for layer in self.layers)
+
+    @property
+    def packages_bytes(self) -> int:
+        """Unpacked, of the lock's wheels alone."""
+        return sum(layer.size_bytes for layer in self.layers if layer.is_package)
 
 
 class _Built(NamedTuple):

@@ -10,6 +10,7 @@ from framebench.images.matrix import ImageRow, load_matrix
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence
 from framebench.pages.guides.programs import frameworks_with, programs, said
+from framebench.pages.image_sizes import SIZES, size_cells
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _, families, stack_name, stacks
 from harness.frameworks.exported import is_exported
@@ -57,13 +58,12 @@ def _installing(evidence: Evidence) -> Table:
         row = rows.get(stack.name)
         if row is None or is_exported(stack):
             continue
-        size = rebuilds.get(row.name)
+        rebuild = rebuilds.get(row.name)
         measured: list[ImportTime | None] = [one for one in imports if one.image == row.name]
         table += [
             [
                 _image(row),
-                Cell(figures.size(size.compressed_bytes if size else None), NUM),
-                Cell(figures.size(size.size_bytes if size else None), NUM),
+                *size_cells(rebuild),
                 Cell(figures.duration(one.median_ns) if one else _("not measured yet"), NUM),
                 Cell(
                     f"{figures.duration(one.shortest_ns)}\u2009–\u2009{figures.duration(one.longest_ns)}"
@@ -78,8 +78,7 @@ def _installing(evidence: Evidence) -> Table:
         ]
     head = [
         _("Stack"),
-        _("Download"),
-        _("On disk"),
+        *SIZES,
         _("Import, median"),
         _("Shortest – longest"),
         _("Trials"),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.compiled_pairs import CompiledPair
-from framebench.dataset.price_of_a_call import Ladder, Reached, Rung, ladders, pays_from
+from framebench.dataset.price_of_a_call import CallLadder, Reached, Rung, call_ladders, pays_from
 from framebench.pages import figures, workload
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.guides.ratio_cells import NUM, UP, ratio_cell
@@ -16,6 +16,7 @@ from framebench.pages.views import Cell, Plot, Table, plot
 from framebench.pages.words import (
     _,
     all_of,
+    cores_or_device,
     mode_name,
     precision_name,
     result_name,
@@ -39,8 +40,8 @@ class CallView(NamedTuple):
 def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``guides/operations.md.j2`` needs."""
     data = evidence.dataset
-    climbed = ladders(data.comparisons, data.baselines, data.ceilings)
-    together: dict[Surroundings, list[Ladder]] = {}
+    climbed = call_ladders(data.comparisons, data.baselines, data.ceilings)
+    together: dict[Surroundings, list[CallLadder]] = {}
     for ladder in climbed:
         together.setdefault(_surroundings(ladder), []).append(ladder)
     return {
@@ -57,18 +58,17 @@ def view(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _surroundings(ladder: Ladder) -> Surroundings:
+def _surroundings(ladder: CallLadder) -> Surroundings:
     """Which calls stand side by side, in words: those of one workload, measured alike in one place."""
     case, group = ladder.case.case, Group(ladder.case)
-    cores = _("{n} cores").format(n=case.cores) if case.device == "cpu" else case.device
-    return case.workload, precision_name(case), cores, group.place
+    return case.workload, precision_name(case), cores_or_device(case), group.place
 
 
-def _caption(some: list[Ladder]) -> str:
+def _caption(some: list[CallLadder]) -> str:
     return " · ".join(_surroundings(some[0]))
 
 
-def _prices(some: list[Ladder]) -> Table:
+def _prices(some: list[CallLadder]) -> Table:
     """A row for each contender, a column for each call: its time at the smallest batch."""
     smallest = [ladder.rungs[0] for ladder in some]
     rows = [
@@ -83,7 +83,7 @@ def _price(rung: Rung, label: str) -> Cell:
     return Cell(figures.NONE, NUM) if result is None else Cell(_time(result), NUM, _href(result))
 
 
-def _paying(some: list[Ladder]) -> Table:
+def _paying(some: list[CallLadder]) -> Table:
     """A row for each compiled contender, a column for each call: from which batch it is faster than its eager form."""
     rows = [
         [_contender(one), *(_pays_from(ladder.compiled.get(one.label)) for ladder in some)]
@@ -99,7 +99,7 @@ def _pays_from(pairs: dict[int, CompiledPair] | None) -> Cell:
     return Cell(_("not shown") if batch is None else str(batch), NUM)
 
 
-def _shares(some: list[Ladder]) -> Table:
+def _shares(some: list[CallLadder]) -> Table:
     """A row for each call, a column for each stack: what its fastest contender reaches at the largest batch."""
     largest = [ladder.rungs[-1] for ladder in some]
     names = _listed(one.result.contender.stack for rung in largest for one in rung.fastest)
@@ -111,13 +111,13 @@ def _shares(some: list[Ladder]) -> Table:
     return Table([_("Call"), _("Of the measured"), *map(stack_name, names)], rows, _caption(some))
 
 
-def _call(ladder: Ladder) -> CallView:
+def _call(ladder: CallLadder) -> CallView:
     case, group = ladder.case.case, Group(ladder.case)
     name = case.preset if case.precision == "fp32" else f"{case.preset}, {precision_name(case)}"
     return CallView(f"{name} – {group.place}", _plot(ladder), _fastest(ladder), _gain(ladder))
 
 
-def _fastest(ladder: Ladder) -> Table:
+def _fastest(ladder: CallLadder) -> Table:
     """A row for each stack; for each batch the time of its fastest contender, which one that is, and its share."""
     rows = []
     for name in _listed(one.result.contender.stack for rung in ladder.rungs for one in rung.fastest):
@@ -136,7 +136,7 @@ def _fastest(ladder: Ladder) -> Table:
     return Table([_("Stack"), *head], rows, caption)
 
 
-def _gain(ladder: Ladder) -> Table:
+def _gain(ladder: CallLadder) -> Table:
     """A row for each compiled contender: its speed over its eager form's at each batch, and from where it pays."""
     batches = [rung.batch for rung in ladder.rungs]
     rows = []
@@ -148,7 +148,7 @@ def _gain(ladder: Ladder) -> Table:
     return Table(head, rows, _("Speed of the compiled form over the eager one"))
 
 
-def _plot(ladder: Ladder) -> Plot | None:
+def _plot(ladder: CallLadder) -> Plot | None:
     """Each stack's fastest along the batches, both on logarithmic scales; null where no stack has two batches."""
     points: dict[str, list[tuple[float, float]]] = {}
     for rung in ladder.rungs:
@@ -174,7 +174,7 @@ def _plot(ladder: Ladder) -> Plot | None:
     )
 
 
-def _compiled(ladder: Ladder) -> list[Result]:
+def _compiled(ladder: CallLadder) -> list[Result]:
     """Each compiled contender once, at one of its batches."""
     return [next(iter(pairs.values())).compiled for pairs in ladder.compiled.values()]
 
@@ -227,6 +227,6 @@ def _at(rung: Rung) -> str:
     return f"{rung.case.case.preset}, {_batch(rung.batch)}"
 
 
-def _ceiling(ladder: Ladder) -> str:
+def _ceiling(ladder: CallLadder) -> str:
     """Of what the share is."""
     return _("product") if ladder.multiplies else _("copy")
