@@ -41,10 +41,17 @@ def duration(nanoseconds: float | None) -> str:
     seconds = nanoseconds / 1e9
     if seconds >= 120:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    for scale, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
-        if seconds * scale >= 1:
-            return f"{significant(seconds * scale)} {unit}"
-    return f"{significant(seconds * 1e9)} ns"
+    scale, unit = _unit_of(seconds)
+    return f"{significant(seconds * scale)} {unit}"
+
+
+def duration_with_interval(nanoseconds: float, low: float | None, high: float | None) -> str:
+    """``12.3 µs (12.1 – 12.5)``: both in the unit that suits the time; without an interval the time alone."""
+    if low is None or high is None:
+        return duration(nanoseconds)
+    scale, unit = _unit_of(nanoseconds / 1e9)
+    value, interval = with_interval(*(one / 1e9 * scale for one in (nanoseconds, low, high)))
+    return f"{value} {unit} ({interval})"
 
 
 def size(count: int | None) -> str:
@@ -87,6 +94,14 @@ def bytes_rate(rate: float | None) -> str:
 def ratio(value: float | None) -> str:
     """A ratio with a times sign: ``1.25×``."""
     return NONE if value is None else f"{significant(value)}×"
+
+
+def _unit_of(seconds: float) -> tuple[float, str]:
+    """What to multiply seconds with, and what that is called."""
+    for scale, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if seconds * scale >= 1:
+            return scale, unit
+    return 1e9, "ns"
 
 
 def _grouped(value: float, decimals: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from framebench.dataset.price_of_a_call import CALL
 from framebench.pages import compare, figures, learning, source, specification
 from framebench.pages.chart import Chart, chart
 from framebench.pages.compiling import compiling_table, loop_table
@@ -39,6 +40,11 @@ class CaseView(NamedTuple):
 def names() -> list[str]:
     """Every workload of the harness whose specification can be read."""
     return [name for name in workloads.names() if name not in workloads.broken()]
+
+
+def is_called(name: str) -> bool:
+    """Whether a step of the workload may be a single call."""
+    return CALL in workloads.get(name).tasks
 
 
 def index(evidence: Evidence) -> dict[str, Any]:
@@ -78,6 +84,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "name": name,
         "summary": summary(evidence.root, name),
         "description": text.partition("\n")[2].strip(),
+        "calls": is_called(name),
         "cases": [_case(group, groups, evidence) for group in groups],
         "takes": what_it_takes(name, evidence, "../../"),
         "pictures": pictures_of(name),

@@ -81,6 +81,7 @@ def paths(address: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "guides/compilers/",
         "guides/graphs/",
         "guides/keras-backends/",
+        "guides/operations/",
         "problems/",
     ]
 

@@ -41,6 +41,12 @@ def test_units_suit_the_amount():
     assert figures.flops(3_500_000_000) == "3.50 GFLOP"
 
 
+def test_a_time_and_its_interval_have_one_unit():
+    assert figures.duration_with_interval(1_020_000, 980_000, 1_060_000) == "1.02 ms (0.98\u2009–\u20091.06)"
+    assert figures.duration_with_interval(12_345, 12_100, 12_590) == "12.3 µs (12.1\u2009–\u200912.6)"
+    assert figures.duration_with_interval(12_345, None, None) == "12.3 µs"
+
+
 def test_plot_places_the_extremes_at_the_edges():
     made = plot(
         "t",

@@ -177,6 +177,12 @@ def test_compiled_stands_beside_eager_and_the_stack_has_a_colour(pages: dict[str
     assert '[data-stack="ledger-abacus"]' in pages["assets/stacks.css"]
 
 
+def test_a_workload_of_calls_is_in_the_guide_to_them(pages: dict[str, str]) -> None:
+    guide = words(pages["guides/operations.md"])
+    assert "garden, batch 16" in guide and "Abacus, eager, left-handed" in guide
+    assert "../guides/operations.md" in pages["workloads/sundial.md"]
+
+
 def test_no_page_module_template_or_style_names_a_workload_or_a_stack() -> None:
     """Prose may speak of a framework, and what people claim and ask does; a list of them is the registries' alone."""
     from harness import frameworks, workloads

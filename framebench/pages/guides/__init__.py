@@ -19,6 +19,7 @@ from framebench.pages.guides.first_steps import view as view_first_steps
 from framebench.pages.guides.graphs import view as view_graphs
 from framebench.pages.guides.keras_backends import view as view_keras_backends
 from framebench.pages.guides.keras_overhead import view as view_keras_overhead
+from framebench.pages.guides.operations import view as view_operations
 from framebench.pages.guides.why_accuracies_differ import view as view_why_accuracies_differ
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import _
@@ -30,6 +31,7 @@ GUIDES: dict[str, Callable[[Evidence], dict[str, Any]]] = {
     "compilers": view_compilers,
     "keras-overhead": view_keras_overhead,
     "keras-backends": view_keras_backends,
+    "operations": view_operations,
     "why-accuracies-differ": view_why_accuracies_differ,
     "claims": view_claims,
     "faq": view_faq,

@@ -180,8 +180,12 @@ QUESTIONS = [
     Question(
         "small-models",
         _("My model is small: is the framework itself in the way?"),
-        _("The workload [mlp](../workloads/mlp.md) is small enough for that to show."),
-        lambda result: result.case.workload == "mlp",
+        _(
+            "What one call costs in each stack where there is next to nothing to compute, and from which batch that no "
+            "longer matters: [the price of a call](operations.md). The workload [mlp](../workloads/mlp.md) is a whole "
+            "model that is small enough for it to show."
+        ),
+        lambda result: result.case.workload == "mlp" or result.case.task == "call",
     ),
     Question(
         "installing",
