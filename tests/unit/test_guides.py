@@ -30,6 +30,7 @@ INFER = msgspec.structs.replace(CASE, task="infer")
 TORCH = Contender(stack="torch", mode="eager")
 COMPILED = Contender(stack="torch", mode="compiled")
 JAX = Contender(stack="jax", mode="compiled")
+FROM_TABLES = ("why-accuracies-differ",)  # of what the installed packages answer, which no trial changes
 
 
 def evidence_of(folder: Path, records: list[Record]) -> Evidence:
@@ -58,7 +59,7 @@ def test_every_guide_is_in_the_index_with_its_lead(tmp_path: Path) -> None:
     assert all(row[0].text and row[1].text for row in rows)
 
 
-@pytest.mark.parametrize("name", GUIDES)
+@pytest.mark.parametrize("name", [name for name in GUIDES if name not in FROM_TABLES])
 def test_an_empty_dataset_is_not_measured_yet(name: str, tmp_path: Path) -> None:
     assert "not measured yet" in text(name, evidence_of(tmp_path, [])).lower()
 
