@@ -78,7 +78,11 @@ MODELS = {
     "bert": Known(bert, "KerasHub's TransformerEncoder, three projections where ours has one"),
     "gpt": Known(gpt, "KerasHub's TransformerDecoder, three projections where ours has one"),
     "lstm": Known(lstm, "the layers of Keras' IMDB example, which are ours too"),
-    "resnet50": Known(resnet50, "KerasHub's ResNetBackbone"),
+    "resnet50": Known(
+        resnet50,
+        "KerasHub's ResNetBackbone, whose first stage is 64 wide",
+        fits=lambda preset: preset.widths[0] == 64,
+    ),
 }
 
 
