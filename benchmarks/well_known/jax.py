@@ -116,7 +116,7 @@ class ResNet(nn.Module):
 
 def model(flax: nn.Module, keys: Iterator[Any], *x: Array) -> Model:
     """The module as the native loop takes models; ``x``: inputs of the right shape."""
-    variables = flax.init(next(keys), *x, train=False)
+    variables = jax.jit(partial(flax.init, train=False))(next(keys), *x)
 
     def apply(params: Any, stats: Any, *x: Array, train: bool) -> tuple[Array, Any]:
         variables = {"params": params, "batch_stats": stats}
