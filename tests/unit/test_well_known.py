@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from benchmarks.well_known import Known, Work, unequal_work
@@ -14,7 +16,7 @@ BATCH = 4
 def right(workload: Workload) -> Work:
     """A network of dense layers by hand: (in, out) kernels, biases, two FLOPs for each weight of a kernel."""
     widths = workload.presets["smoke"].widths
-    kernels = sum(n_in * n_out for n_in, n_out in zip(widths, widths[1:], strict=False))
+    kernels = sum(n_in * n_out for n_in, n_out in itertools.pairwise(widths))
     return Work(parameters=kernels + sum(widths[1:]), flops=2 * BATCH * kernels)
 
 
