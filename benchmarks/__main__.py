@@ -1,6 +1,7 @@
 """``make bench``: every benchmark of the project, each in the environment of its stack, one after the other.
 
-But for ``detector_parts``: no environment of ours has a torchvision.
+But for those that need libraries which no timed stack has beside it (torchvision, KerasHub, Flax): ``detector_parts``
+and ``against_native --models well_known``.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from harness.workloads.specification import SGD
 
 Keys = Any  # an iterator of random keys
 Model = tuple[Any, Any, Callable[..., tuple[Array, Any]]]
-"""Parameters, moving statistics and ``apply(params, stats, x, train) -> (logits, stats)``."""
+"""Parameters, moving statistics and ``apply(params, stats, *x, train) -> (logits, stats)``."""
 
 
 def lecun(key: Array, *shape: int) -> Array:
@@ -190,24 +190,24 @@ def transformation(job: Job, params: Any) -> optax.GradientTransformation:
     return optax.adamw(rate, declared.beta1, declared.beta2, weight_decay=declared.weight_decay, mask=mask)
 
 
-def loop(job: Job) -> Callable[[int], Any]:
+def loop(job: Job, build: Callable[[Any, Keys], Model]) -> Callable[[int], Any]:
     keys = (jax.random.key(seed) for seed in itertools.count())
-    params, stats, apply = MODELS[job.workload.name](job.preset, keys)
+    params, stats, apply = build(job.preset, keys)
     names = job.workload.tasks["train"].inputs
     batches = [
         tuple(jnp.asarray(one) for one in batch)
         for batch in zip(*(job.batches[name] for name in names), strict=True)
     ]
     if job.case.task == "infer":
-        forward = jax.jit(lambda params, stats, x: apply(params, stats, x, train=False)[0])
-        return predict(partial(forward, params, stats), [x for x, _ in batches])
+        forward = jax.jit(lambda params, stats, *x: apply(params, stats, *x, train=False)[0])
+        return predict(partial(forward, params, stats), [x for *x, _ in batches])
     return train(transformation(job, params), params, stats, apply, batches)
 
 
-def predict(forward: Callable[[Array], Array], batches: list[Array]) -> Callable[[int], Any]:
+def predict(forward: Callable[..., Array], batches: list[list[Array]]) -> Callable[[int], Any]:
     def run(n: int) -> Any:
         for step in range(n):
-            logits = forward(batches[step % len(batches)])
+            logits = forward(*batches[step % len(batches)])
         return logits
 
     return run
@@ -219,12 +219,13 @@ def train(
     state = (params, stats, optimizer.init(params))
     steps = itertools.count()
 
-    def loss_fn(params: Any, stats: Any, x: Array, y: Array) -> Any:
-        logits, stats = apply(params, stats, x, train=True)
+    def loss_fn(params: Any, stats: Any, x: Any, y: Array) -> Any:
+        logits, stats = apply(params, stats, *x, train=True)
         return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean(), stats
 
     @jax.jit
-    def step(params: Any, stats: Any, opt_state: Any, x: Array, y: Array) -> Any:
+    def step(params: Any, stats: Any, opt_state: Any, *batch: Array) -> Any:
+        *x, y = batch
         (loss, stats), grads = jax.value_and_grad(loss_fn, has_aux=True)(params, stats, x, y)
         updates, opt_state = optimizer.update(grads, opt_state, params)
         return loss, (optax.apply_updates(params, updates), stats, opt_state)

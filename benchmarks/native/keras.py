@@ -70,24 +70,32 @@ def optimizer(job: Job, model: keras.Model) -> keras.Optimizer:
     return adamw
 
 
-def loop(job: Job) -> Callable[[int], Any]:
-    model = MODELS[job.workload.name](job.preset)
+def alone(inputs: list[Any]) -> Any:
+    """What a model of one input takes: not a list of it."""
+    return inputs[0] if len(inputs) == 1 else inputs
+
+
+def loop(job: Job, build: Callable[[Any], keras.Model]) -> Callable[[int], Any]:
+    model = build(job.preset)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=optimizer(job, model), loss=loss)
-    names = job.workload.tasks["train"].inputs
+    *given, target = job.workload.tasks["train"].inputs
 
     @functools.cache
-    def arrays(n: int) -> list[np.ndarray]:
-        """x and y of n steps, made before the clock: the warm-up asks for as many."""
-        found = [job.batches[name].reshape(-1, *job.batches[name].shape[2:]) for name in names]
-        times = math.ceil(n * job.batch / len(found[0]))
-        return [np.concatenate([one] * times)[: n * job.batch] for one in found]
+    def samples(name: str, n: int) -> np.ndarray:
+        """Of n steps, made before the clock: the warm-up asks for as many."""
+        found = job.batches[name].reshape(-1, *job.batches[name].shape[2:])
+        times = math.ceil(n * job.batch / len(found))
+        return np.concatenate([found] * times)[: n * job.batch]
+
+    def x(n: int) -> Any:
+        return alone([samples(name, n) for name in given])
 
     def fit(n: int) -> Any:
-        x, y = arrays(n)
-        return model.fit(x, y, batch_size=job.batch, verbose=0, shuffle=False).history["loss"]
+        y = samples(target, n)
+        return model.fit(x(n), y, batch_size=job.batch, verbose=0, shuffle=False).history["loss"]
 
     def predict(n: int) -> Any:
-        return model.predict(arrays(n)[0], batch_size=job.batch, verbose=0)
+        return model.predict(x(n), batch_size=job.batch, verbose=0)
 
     return fit if job.case.task == "train" else predict

@@ -8,19 +8,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from benchmarks.native.keras import MODELS, optimizer
+from benchmarks.native.keras import MODELS, alone, optimizer
 from harness.workloads import Job
 
 __all__ = ["MODELS", "loop"]
 
 
-def loop(job: Job) -> Callable[[int], Any]:
-    model = MODELS[job.workload.name](job.preset)
-    names = job.workload.tasks["train"].inputs
-    batches = [
-        tuple(tf.constant(one) for one in batch)
-        for batch in zip(*(job.batches[name] for name in names), strict=True)
-    ]
+def loop(job: Job, build: Callable[[Any], Any]) -> Callable[[int], Any]:
+    model = build(job.preset)
+    *given, target = job.workload.tasks["train"].inputs
+    x = zip(*(map(tf.constant, job.batches[name]) for name in given), strict=True)
+    batches = list(zip(map(alone, map(list, x)), map(tf.constant, job.batches[target]), strict=True))
     return train(job, model, batches) if job.case.task == "train" else predict(model, batches)
 
 

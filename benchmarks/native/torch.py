@@ -131,20 +131,24 @@ MODELS: dict[str, Callable[[Any], nn.Module]] = {
 }
 
 
-def loop(job: Job) -> Callable[[int], Any]:
+def loop(job: Job, build: Callable[[Any], nn.Module]) -> Callable[[int], Any]:
     """In the contender's layout; ``channels-last`` as PyTorch's tutorial on memory formats has it."""
     last = job.contender.variant == "channels-last"
     memory_format = torch.channels_last if last else torch.contiguous_format
-    model = MODELS[job.workload.name](job.preset).to(memory_format=memory_format)
-    images, targets = job.workload.tasks["train"].inputs
-    x = [torch.tensor(batch) for batch in job.batches[images]]
-    if job.workload.inputs[images].axes == "NHWC":
-        x = [batch.permute(0, 3, 1, 2).contiguous(memory_format=memory_format) for batch in x]
-    y = [torch.tensor(batch) for batch in job.batches[targets]]
-    return train(job, model, x, y) if job.case.task == "train" else predict(model, x)
+    model = build(job.preset).to(memory_format=memory_format)
+
+    def batches(name: str) -> list[Tensor]:
+        tensors = [torch.tensor(batch) for batch in job.batches[name]]
+        if job.workload.inputs[name].axes != "NHWC":
+            return tensors
+        return [one.permute(0, 3, 1, 2).contiguous(memory_format=memory_format) for one in tensors]
+
+    *given, target = job.workload.tasks["train"].inputs
+    x = list(zip(*map(batches, given), strict=True))
+    return train(job, model, x, batches(target)) if job.case.task == "train" else predict(model, x)
 
 
-def train(job: Job, model: nn.Module, x: list[Tensor], y: list[Tensor]) -> Callable[[int], Any]:
+def train(job: Job, model: nn.Module, x: list[tuple[Tensor, ...]], y: list[Tensor]) -> Callable[[int], Any]:
     declared = job.workload.optimizer
     decay = [p for p in model.parameters() if p.dim() >= 2]
     nodecay = [p for p in model.parameters() if p.dim() < 2]
@@ -166,7 +170,7 @@ def train(job: Job, model: nn.Module, x: list[Tensor], y: list[Tensor]) -> Calla
             if declared.schedule is not None:
                 for group in optimizer.param_groups:
                     group["lr"] = declared.lr * declared.schedule.factor(step)
-            pred = model(x[step % len(x)])
+            pred = model(*x[step % len(x)])
             loss = loss_fn(pred, y[step % len(y)])
             loss.backward()
             optimizer.step()
@@ -176,13 +180,13 @@ def train(job: Job, model: nn.Module, x: list[Tensor], y: list[Tensor]) -> Calla
     return run
 
 
-def predict(model: nn.Module, x: list[Tensor]) -> Callable[[int], Any]:
+def predict(model: nn.Module, x: list[tuple[Tensor, ...]]) -> Callable[[int], Any]:
     model.eval()
 
     def run(n: int) -> Any:
         with torch.no_grad():
             for step in range(n):
-                pred = model(x[step % len(x)])
+                pred = model(*x[step % len(x)])
         return pred
 
     return run
