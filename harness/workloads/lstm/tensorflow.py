@@ -25,13 +25,14 @@ class Lstm(tf.Module):
         self.hidden = hidden
 
     def __call__(self, x: tf.Tensor, lengths: tf.Tensor | None = None) -> tf.Tensor:  # (B, T, width), (B,)
-        inputs = (
-            tf.matmul(x, self.kernel) + self.bias
-        )  # (B, T, 4 hidden); bias_add would sum its gradient in bf16
         h = c = tf.zeros((tf.shape(x)[0], self.hidden), x.dtype)
         t = tf.constant(0)
-        for gates in tf.transpose(inputs, (1, 0, 2)):
-            i, f, g, o = tf.split(gates + tf.matmul(h, self.recurrent_kernel), 4, axis=-1)  # (B, hidden) each
+        for token in tf.transpose(x, (1, 0, 2)):  # (B, width)
+            # on a CPU faster than the projection of all tokens before the loop; bias_add would sum its gradient in bf16
+            gates = (
+                tf.matmul(token, self.kernel) + tf.matmul(h, self.recurrent_kernel) + self.bias
+            )  # (B, 4 hidden)
+            i, f, g, o = tf.split(gates, 4, axis=-1)  # (B, hidden) each
             before = h, c
             c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
             h = tf.sigmoid(o) * tf.tanh(c)
