@@ -154,7 +154,11 @@ def test_flops_and_traffic_grow_with_the_batch_and_a_mask_takes_some_away(
     traffic = [workload.traffic(size, batch, task) if workload.traffic else 0 for batch in (1, 7)]  # type: ignore[arg-type]
     assert isinstance(flops, int) and (flops > 0 or traffic[0] > 0)  # something bounds every step
     assert traffic[0] <= traffic[1] <= 7 * traffic[0]
-    assert workload.flops(size, 7, task) == 7 * flops  # type: ignore[arg-type]
+    seven = workload.flops(size, 7, task)  # type: ignore[arg-type]
+    if getattr(size, "padded", False):  # the longest sequence is alone in a batch of one
+        assert flops < seven < 7 * flops
+    else:
+        assert seven == 7 * flops
     if workload.flops_causal is not None:
         causal = workload.flops_causal(size, 1, task)  # type: ignore[arg-type]
         assert isinstance(causal, int) and 0 < causal <= flops
