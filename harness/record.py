@@ -16,9 +16,8 @@ SPEC_VERSION = 3
 RECORD_VERSION = 3
 
 MeasuredKind = Literal["parity", "timing", "memory", "cold-start", "ceiling"]
-TrialKind = Literal[
-    MeasuredKind, "profile"
-]  # a profile is no measurement: its record is read once and never kept
+# a profile is no measurement: its record is read once and never kept
+TrialKind = Literal[MeasuredKind, "profile"]
 UNTIMED: tuple[TrialKind, ...] = ("parity", "memory")  # no clock: they may run beside each other
 Task = Literal["train", "infer", "backbone", "rpn", "roi", "prefill", "decode", "load", "call"]
 PHASES: tuple[Task, ...] = ("backbone", "rpn", "roi")  # parts of inference, each by itself

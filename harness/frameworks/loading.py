@@ -6,10 +6,8 @@ as it is iterated; ``workers`` is the number of cores that the case may use.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,15 +21,8 @@ def loader(job: Job, batches: Mapping[str, np.ndarray]) -> Any:
     """What the workload's file makes of the files, which are written when a process first asks for them."""
     files = job.workload.files
     assert files is not None
-    folder = _written(files.write, job.preset)
+    folder = scratch.written((files.write, job.preset), lambda folder: files.write(folder, job.preset))
     return job.file.load(files.epoch(folder, job.preset, batches), job.preset, job.batch, job.case.cores)
-
-
-@functools.cache
-def _written(write: Callable[[Path, Any], None], preset: Any) -> Path:
-    folder = scratch.folder("framebench-files-")
-    write(folder, preset)
-    return folder
 
 
 class Loaded:

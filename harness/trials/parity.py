@@ -23,9 +23,13 @@ def parity_trial(draft: Draft) -> Outcome:
     stack = import_and_configure(draft, draft.spec.cache_dir)
     workload = workloads.get(case.workload)
     draft.workload_config_sha256 = workload.config_sha256(workload.presets[case.preset])
-    loads = case.task == "load"
     try:
-        reference = None if loads else entry(workload, case.preset, False, case.task, stack.info.adam_epsilon)
+        if case.task == "load":  # held to the specification itself, at the timed size
+            source, preset, batch = "the specification, by NumPy", case.preset, case.batch
+        else:
+            reference = entry(workload, case.preset, False, case.task, stack.info.adam_epsilon)
+            preset = workload.gate.sizes[case.preset].preset or case.preset
+            source, batch = reference.source, reference.batch
         with draft.phase("parity"):
             parts = check(case, draft.spec.contender, stack, frameworks.build)
     except MissingReference as missing:
@@ -33,9 +37,9 @@ def parity_trial(draft: Draft) -> Outcome:
     diffs = [diff for part in parts for diff in part.diffs]
     failed = [diff for diff in diffs if not diff.passed]
     draft.parity = Parity(
-        reference=reference.source if reference else "the specification, by NumPy",
-        preset=(workload.gate.sizes[case.preset].preset if reference else None) or case.preset,
-        batch=reference.batch if reference else case.batch,
+        reference=source,
+        preset=preset,
+        batch=batch,
         steps=STEPS if case.task == "train" else 1,
         diffs=failed[:SHOWN],
         passed=not failed,

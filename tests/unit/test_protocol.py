@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
+import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 
 import numpy as np
 import pytest
@@ -189,6 +192,31 @@ def test_measure_counts_blocks_and_time() -> None:
     assert len(protocol.measure(machine.run, machine.barrier, few, 10, machine.clock)[0]) == 10
     capped = Protocol(name="test", measure_blocks=1000, measure_s=1.0, measure_max_s=2.0)
     assert len(protocol.measure(machine.run, machine.barrier, capped, 10, machine.clock)[0]) == 20
+
+
+def _compute(seconds: float, done: Connection) -> None:
+    begin = time.process_time()
+    while time.process_time() - begin < seconds:
+        pass
+    done.send("done")
+    done.poll(60)  # stays, as a loader's worker does
+
+
+def test_a_worker_process_s_time_is_the_step_s_too() -> None:
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    worker = context.Process(target=_compute, args=(0.3, theirs), daemon=True)
+
+    def run(n: int) -> None:
+        worker.start()
+        ours.recv()
+
+    rules = Protocol(name="once", measure_blocks=1, measure_s=0.0, measure_max_s=60.0)
+    try:
+        (block,), _ = protocol.measure(run, lambda output: output, rules, 1)
+    finally:
+        worker.kill()
+    assert block.cpu_ns >= 0.3e9
 
 
 def test_p99_needs_500_steps() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness import workloads
+from harness import frameworks, scratch, workloads
+from harness.record import Case, Contender
 from harness.workloads.input_pipeline.spec import SPEC, Preset, images, loaded, preset, read, write
+from tests.requirement import require
 
 SMALL = preset("smoke", stored=66, files=5)  # 198 bytes a row, filled up to 200
 
@@ -62,3 +65,24 @@ def test_every_place_is_drawn() -> None:
     assert one.places == 9
     for name, below in (("row", 9), ("column", 9), ("mirrored", 2), ("file", one.files)):
         assert made[name].min() >= 0 and made[name].max() == below - 1
+
+
+@pytest.mark.frameworks
+def test_a_loader_passes_and_with_any_planted_fault_it_does_not() -> None:
+    require("frameworks", importlib.util.find_spec("torch") is not None, "torch is not installed")
+    from harness.gate import mutants
+    from harness.gate.check import check
+
+    case = Case(workload="input_pipeline", preset="smoke", task="load", batch=8, cores=2)
+    contender = Contender(stack="torch", mode="eager")
+    stack = frameworks.load("torch")
+    stack.configure(case, contender, 0)
+    with scratch.cleared():
+        right = check(case, contender, stack, frameworks.build)
+        assert [diff.what for part in right for diff in part.diffs if not diff.passed] == []
+        fates = list(mutants.plant(case, contender, stack))
+    assert {"nothing is mirrored", "one batch over and over", "half of the steps"} <= {
+        one.name for one in fates if one.applies
+    }
+    assert [one.name for one in fates if one.applies and not one.by] == []
+    assert [one.by for one in fates if (one.by or "").startswith("could not")] == []

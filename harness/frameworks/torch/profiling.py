@@ -29,9 +29,8 @@ def profile(run: Callable[[], Any], folder: Path, device: str) -> list[Cost]:
 
     on_gpu = device == "gpu"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
-    for _ in range(
-        2
-    ):  # under the profiler Dynamo compiles an optimizer's step anew: the second time it is there
+    for _ in range(2):
+        # under the profiler Dynamo compiles an optimizer's step anew: the second time it is there
         with torch.profiler.profile(activities=activities) as profiler:
             run()
     profiler.export_chrome_trace(str(folder / "trace.json"))
