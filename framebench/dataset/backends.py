@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from framebench.dataset.answers import timed
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.every_baseline import Against, Compared, Group
-from framebench.dataset.keras_overhead import best_of, is_keras, timed
+from framebench.dataset.keras_overhead import best_of, is_keras
 from framebench.dataset.result import NOT_TIMED, Result
 from framebench.records.identity import group_key
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from framebench.dataset.answers import timed
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.dataset import Dataset
 from framebench.dataset.every_baseline import Compared
@@ -41,7 +42,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Spread:
+class Extremes:
     """The fastest of several sides is claimed to be so many times as fast as the slowest of them."""
 
     sides: tuple[Side, ...]
@@ -57,7 +58,7 @@ class Spread:
 class Claim:
     """``low`` to ``high`` (null: no upper end) is the claimed ratio of speeds, ``fits`` the cases it speaks of."""
 
-    sides: tuple[Pair | Spread, ...]
+    sides: tuple[Pair | Extremes, ...]
     low: float = 1.0
     high: float | None = None
     fits: Callable[[Case], bool] = lambda case: True
@@ -95,8 +96,8 @@ def judge(claim: Claim, data: Dataset) -> Judgement:
     for case in data.comparisons:
         if case.case.task in PHASES or not claim.fits(case.case):
             continue
-        timed = [row.result for row in case.rows if not row.result.contender.twin]
-        pairs = [side.results(timed) for side in claim.sides]
+        members = timed(case)
+        pairs = [side.results(members) for side in claim.sides]
         every = [_finding(claim, case, *pair, data) for pair in pairs if pair]
         findings += [one for one in every if one is not None]
     return Judgement(_verdict([one.outcome for one in findings]), findings)

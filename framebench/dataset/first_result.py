@@ -7,20 +7,11 @@ What a trial checks comes after the first step.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from statistics import median
 from typing import NamedTuple
 
 from framebench.dataset.result import Result
+from framebench.dataset.spread import Spread, spread
 from harness.record import Record
-
-
-class Spread(NamedTuple):
-    """Wall times in ns over ``trials`` trials, each a fresh process."""
-
-    median_ns: float
-    shortest_ns: float
-    longest_ns: float
-    trials: int
 
 
 class FirstResult(NamedTuple):
@@ -52,5 +43,5 @@ def _newest(results: Iterable[Result], cache_state: str) -> Spread | None:
         trials = [*result.timed, *result.trials.get("cold-start", ())]
         alike = [record for record in trials if record.cache_state == cache_state]
         if times := [time for record in alike if (time := first_result_ns(record)) is not None]:
-            return Spread(median(times), min(times), max(times), len(times))
+            return spread(times)
     return None

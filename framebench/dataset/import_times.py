@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from statistics import median
 from typing import NamedTuple
 
 from framebench.dataset.result import Result
+from framebench.dataset.spread import Spread, spread
 from framebench.dataset.trial_figures import phase_ns
 
 
 class ImportTime(NamedTuple):
-    """One image on one host, over ``trials`` timed trials, each a fresh process."""
+    """One image on one host, over its timed trials."""
 
     image: str
     host_id: str
-    median_ns: float
-    shortest_ns: float
-    longest_ns: float
-    trials: int
+    took: Spread
 
 
 def import_times(results: Iterable[Result]) -> list[ImportTime]:
@@ -32,7 +29,4 @@ def import_times(results: Iterable[Result]) -> list[ImportTime]:
             took = phase_ns(record, "import")
             if took is not None:
                 times[result.image.name, result.host_id].append(took)
-    return [
-        ImportTime(image, host_id, median(some), min(some), max(some), len(some))
-        for (image, host_id), some in sorted(times.items())
-    ]
+    return [ImportTime(image, host_id, spread(some)) for (image, host_id), some in sorted(times.items())]

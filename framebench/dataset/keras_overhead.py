@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from framebench.dataset.answers import timed
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.compiled_pairs import compiler
 from framebench.dataset.every_baseline import Against, Compared, Group
@@ -65,11 +66,6 @@ def backend_of(stack: str) -> str | None:
 def best_of(results: Sequence[Result]) -> Result:
     """Of results that come fastest first, the first that may be ranked; else the first."""
     return next((result for result in results if result.ranked), results[0])
-
-
-def timed(case: CaseComparison) -> list[Result]:
-    """The results with a time, fastest first, A/A twins left out."""
-    return [row.result for row in case.rows if not row.result.contender.twin]
 
 
 def _of_case(case: CaseComparison, baselines: Mapping[Group, Against]) -> CaseOverhead:

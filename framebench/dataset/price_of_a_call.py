@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from framebench.dataset.answers import timed
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.compiled_pairs import CompiledPair, compiled_pairs
 from framebench.dataset.device_share import MeasuredCeiling, Place
 from framebench.dataset.every_baseline import Against, Group
-from framebench.dataset.keras_overhead import best_of, timed
+from framebench.dataset.keras_overhead import best_of
 from framebench.dataset.result import Result
 from framebench.dataset.traffic import traffic
 from framebench.records.identity import group_key

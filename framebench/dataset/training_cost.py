@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from framebench.dataset.case_comparisons import comparable, ratio, time_table
+from framebench.dataset.case_comparisons import comparable
 from framebench.dataset.result import Result
-from framebench.statistics.comparison import compare_case
+from framebench.dataset.same_contender import in_case, times_as_long
 from framebench.statistics.interval import Estimate
 
 
@@ -28,26 +28,18 @@ class TrainingCost(NamedTuple):
 
 
 def training_costs(results: Sequence[Result]) -> list[TrainingCost]:
-    """Of every contender that has both, at the same place and in the same image, in the order of ``results``.
+    """Of every contender that has both, at the same place and in the same environment, in the order of ``results``.
 
     Rounds that both have are paired, as in a comparison of two contenders; superseded results and A/A twins take
     no part.
     """
     timed = [one for one in results if comparable(one) and not one.superseded and not one.contender.twin]
-    forward = {_key(one, one.case.task): one for one in timed if one.case.task == "infer"}
     costs = []
-    for train in timed:
-        infer = forward.get(_key(train, "infer")) if train.case.task == "train" else None
-        comparison = compare_case(time_table([train, infer]), 1)[0] if infer else None
-        if infer is not None and comparison is not None:
-            costs.append(TrainingCost(train, infer, ratio(comparison), _work(train, infer)))
+    for train in (one for one in timed if one.case.task == "train"):
+        infer = in_case(msgspec.structs.replace(train.case, task="infer"), train, timed)
+        if infer is not None and (long := times_as_long(train, infer)) is not None:
+            costs.append(TrainingCost(train, infer, long, _work(train, infer)))
     return costs
-
-
-def _key(result: Result, task: str) -> tuple[str, ...]:
-    case = msgspec.structs.replace(result.case, task=task)
-    image = result.image.name or ""
-    return result.host_id, result.executor, result.protocol.name, case.path, result.contender.slug, image
 
 
 def _work(train: Result, infer: Result) -> float | None:

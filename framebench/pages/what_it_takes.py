@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.batch_ladders import BatchLadder, batch_ladders
-from framebench.dataset.first_result import Spread, first_result
+from framebench.dataset.first_result import first_result
 from framebench.dataset.largest_batch import tried_batches
 from framebench.dataset.memory_by_batch import footprints
+from framebench.dataset.spread import Spread
 from framebench.dataset.written_lines import written_lines
 from framebench.images.audit.two_builds import load_rebuilds
 from framebench.pages import figures

@@ -9,7 +9,7 @@ import pytest
 
 from framebench import dataset
 from framebench.dataset import Dataset
-from framebench.dataset.claims import Claim, Pair, Side, Spread, judge
+from framebench.dataset.claims import Claim, Extremes, Pair, Side, judge
 from framebench.records import store
 from harness.record import Contender, Record
 from tests.record_factory import CASE, MLP_CASE, make_trials
@@ -44,7 +44,7 @@ def test_the_fastest_of_a_side_speaks_for_it(tmp_path: Path) -> None:
 
 def test_a_spread_is_the_fastest_over_the_slowest_side_at_their_best(tmp_path: Path) -> None:
     times = {A.slug: 60e6, B.slug: 900e6, B_FASTER.slug: 40e6, C.slug: 80e6}
-    claim = Claim((Spread((of("torch"), of("tensorflow"), of("jax"))),), low=1.5, high=2.5)
+    claim = Claim((Extremes((of("torch"), of("tensorflow"), of("jax"))),), low=1.5, high=2.5)
     judgement = judge(claim, load(tmp_path / "all", make_trials([A, B, B_FASTER, C], step_ns=times)))
     (finding,) = judgement.findings
     assert (finding.faster.contender, finding.slower.contender) == (B_FASTER, C)

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from framebench import dataset
-from framebench.dataset.claims import Spread
+from framebench.dataset.claims import Extremes
 from framebench.errors import UserError
 from framebench.pages.evidence import Evidence, gather
 from framebench.pages.guides import GUIDES, autodiff, claims, faq, first_steps, index
@@ -167,7 +167,7 @@ def test_every_side_of_a_claim_is_somebody() -> None:
     ]
     for one in circulating():
         for pair in one.claim.sides:
-            sides = pair.sides if isinstance(pair, Spread) else (pair.faster, pair.slower)
+            sides = pair.sides if isinstance(pair, Extremes) else (pair.faster, pair.slower)
             assert all(any(map(side, declared)) for side in sides), one.name
 
 

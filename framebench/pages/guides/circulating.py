@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from framebench.dataset.claims import Claim, Pair, Side, Spread
+from framebench.dataset.claims import Claim, Extremes, Pair, Side
 from framebench.pages.words import _, stacks
 from harness.frameworks import StackInfo
 from harness.frameworks.exported import is_exported
@@ -76,7 +76,7 @@ def circulating() -> list[Circulating]:
             source=KERAS_SOURCE,
             condition=_("By picking the fastest backend for the model."),
             reading=_("The fastest of Keras' backends over the slowest of them: 1.2 to 4.5 times as fast."),
-            claim=Claim((Spread(tuple(by(name) for name in keras_names)),), low=1.2, high=4.5),
+            claim=Claim((Extremes(tuple(by(name) for name in keras_names)),), low=1.2, high=4.5),
         ),
         Circulating(
             name="keras-others",

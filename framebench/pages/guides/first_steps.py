@@ -64,14 +64,14 @@ def _installing(evidence: Evidence) -> Table:
             [
                 _image(row),
                 *size_cells(rebuild),
-                Cell(figures.duration(one.median_ns) if one else _("not measured yet"), NUM),
+                Cell(figures.duration(one.took.median_ns) if one else _("not measured yet"), NUM),
                 Cell(
-                    f"{figures.duration(one.shortest_ns)}\u2009–\u2009{figures.duration(one.longest_ns)}"
+                    f"{figures.duration(one.took.shortest_ns)}\u2009–\u2009{figures.duration(one.took.longest_ns)}"
                     if one
                     else figures.NONE,
                     NUM,
                 ),
-                Cell(str(one.trials) if one else figures.NONE, NUM),
+                Cell(str(one.took.trials) if one else figures.NONE, NUM),
                 Cell(one.host_id, "fb-reason", f"../../hosts/{one.host_id}/") if one else Cell(figures.NONE),
             ]
             for one in measured or [None]
