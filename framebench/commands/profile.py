@@ -75,7 +75,7 @@ def run(root: Path, request: ProfileRequest, console: Console) -> int:
     case, contender = what(request)
     own_wheels = read_wheels(request.wheels)
     executor = choose(root, request.executor, say, devices=[case.device], own_wheels=own_wheels)
-    if "-c" not in request.case:
+    if not names_cores(request.case):
         case = msgspec.structs.replace(case, cores=executor.machine().cores_allowed)
     image = _image(executor, StackOn(contender.stack, case.device), own_wheels, say)
     say(f"{case.path}  {contender.slug}")
@@ -128,6 +128,12 @@ def what(request: ProfileRequest) -> tuple[Case, Contender]:
         raise UserError(cause.reason + (f"; {cause.mend}" if cause.mend else ""))
     unwritten.refuse(case.workload, contender.stack)
     return case, contender
+
+
+def names_cores(case: str) -> bool:
+    """Whether a case that is one says how many cores; ``cpu1`` says which device."""
+    parts = _CASE.fullmatch(case)
+    return parts is not None and parts["cores"] is not None
 
 
 def _image(executor: Executor, wanted: StackOn, own_wheels: list[OwnWheel], say: Sayer) -> ImageRef:

@@ -229,3 +229,17 @@ def test_of_a_long_name_both_ends_are_shown() -> None:
         and shown.startswith("Stateful")
         and shown.endswith("MatMul:_MklMatMul")
     )
+
+
+@pytest.mark.parametrize(
+    ("case", "named"),
+    [
+        ("mlp/smoke-train-b32-fp32-cpu1-c2", True),
+        ("mlp/smoke-train-b32-fp32-cpu1", False),
+        ("lstm/cpu-padded", False),
+        ("convstack/cpu", False),
+        ("lstm/cpu-padded-infer-b4-fp32-cpu1-c1", True),
+    ],
+)
+def test_a_device_is_no_number_of_cores(case: str, named: bool) -> None:
+    assert command.names_cores(case) is named
