@@ -13,13 +13,13 @@ from rich.console import Console
 
 from framebench.campaign.suites import parse_contender
 from framebench.commands import unwritten
+from framebench.commands.lone_trial import environment_of, lone_trial
 from framebench.commands.saying import Sayer
 from framebench.errors import UserError
-from framebench.executors import Failure, StackOn, Unavailable
+from framebench.executors import Failure, StackOn
 from framebench.executors.choose import choose
-from framebench.records import store
 from harness import frameworks, workloads
-from harness.record import Case, Contender, Protocol, Provenance, Record, TrialSpec
+from harness.record import Case, Contender, Protocol, Record
 
 TIMEOUT_S = 900.0
 
@@ -46,31 +46,10 @@ def run(root: Path, request: GateRequest, console: Console) -> int:
     cases = cases_of(request)
     unwritten.refuse(request.workload, request.stack)
     executor = choose(root, request.executor, say)
-    environment = executor.prepare([StackOn(request.stack)], say)[StackOn(request.stack)]
-    if isinstance(environment, Unavailable):
-        raise UserError(environment.reason + (f"; {environment.mend}" if environment.mend else ""))
+    environment = environment_of(executor, StackOn(request.stack), say)
     statuses: list[str] = []
     for case in cases:
-        spec = TrialSpec(
-            kind="parity",
-            trial_id=store.new_trial_id(),
-            campaign_id="gate",
-            round=0,
-            seed=0,
-            case=case,
-            contender=contender,
-            protocol=Protocol(name="gate"),
-            image=environment,
-            provenance=Provenance(
-                executor=executor.name,  # type: ignore[arg-type]
-                host_id="",
-                git_commit=None,
-                dirty=None,
-                harness_tree_sha256="",
-                work_hash="",
-            ),
-            timeout_s=TIMEOUT_S,
-        )
+        spec = lone_trial("parity", executor, case, contender, environment, Protocol(name="gate"), TIMEOUT_S)
         say(f"{case.path}  {contender.slug}")
         answer = executor.run(spec, lambda line: None)
         outcome = answer.outcome

@@ -17,24 +17,21 @@ from rich.console import Console
 from framebench.campaign.unsupported import cause_anywhere
 from framebench.commands import unwritten
 from framebench.commands.gate import GateRequest, cases_of, contender_of
+from framebench.commands.lone_trial import environment_of, lone_trial
 from framebench.commands.saying import Sayer
 from framebench.errors import UserError
-from framebench.executors import Executor, Failure, StackOn, Unavailable
+from framebench.executors import Failure, StackOn
 from framebench.executors.choose import choose
-from framebench.images import OwnWheel, read_wheels
-from framebench.records import store
+from framebench.images import read_wheels
 from harness import frameworks
 from harness.frameworks.exported import ExportInfo
 from harness.record import (
     Case,
     Contender,
-    ImageRef,
     Precision,
     Protocol,
-    Provenance,
     Record,
     Task,
-    TrialSpec,
 )
 
 TIMEOUT_S = 900.0
@@ -77,9 +74,11 @@ def run(root: Path, request: ProfileRequest, console: Console) -> int:
     executor = choose(root, request.executor, say, devices=[case.device], own_wheels=own_wheels)
     if not names_cores(request.case):
         case = msgspec.structs.replace(case, cores=executor.machine().cores_allowed)
-    image = _image(executor, StackOn(contender.stack, case.device), own_wheels, say)
+    image = environment_of(executor, StackOn(contender.stack, case.device), say)
     say(f"{case.path}  {contender.slug}")
-    answer = executor.run(_spec(executor, case, contender, image), lambda line: None)
+    # with an empty compile cache: what is compiled is written down only when it is compiled
+    spec = lone_trial("profile", executor, case, contender, image, WARM_UP, TIMEOUT_S, cache_state="cold")
+    answer = executor.run(spec, lambda line: None)
     outcome = answer.outcome
     if isinstance(answer, Failure) or outcome.status != "ok":
         for line in outcome.stderr_tail[-12:]:
@@ -134,38 +133,6 @@ def names_cores(case: str) -> bool:
     """Whether a case that is one says how many cores; ``cpu1`` says which device."""
     parts = _CASE.fullmatch(case)
     return parts is not None and parts["cores"] is not None
-
-
-def _image(executor: Executor, wanted: StackOn, own_wheels: list[OwnWheel], say: Sayer) -> ImageRef:
-    prepared = executor.refusal(wanted) or executor.prepare([wanted], say)[wanted]
-    if isinstance(prepared, Unavailable):
-        raise UserError(prepared.reason + (f"; {prepared.mend}" if prepared.mend else ""))
-    return prepared
-
-
-def _spec(executor: Executor, case: Case, contender: Contender, image: ImageRef) -> TrialSpec:
-    """With an empty compile cache: what is compiled is written down only when it is compiled."""
-    return TrialSpec(
-        kind="profile",
-        trial_id=store.new_trial_id(),
-        campaign_id="profile",
-        round=0,
-        seed=0,
-        case=case,
-        contender=contender,
-        protocol=WARM_UP,
-        image=image,
-        provenance=Provenance(
-            executor=executor.name,  # type: ignore[arg-type]
-            host_id="",
-            git_commit=None,
-            dirty=None,
-            harness_tree_sha256="",
-            work_hash="",
-        ),
-        cache_state="cold",
-        timeout_s=TIMEOUT_S,
-    )
 
 
 def _profile(record: Record) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from docker.errors import ContainerError
 from framebench import images
 from framebench.errors import UserError
 from framebench.executors import Progress, gpu
+from framebench.executors.confinement import closed_in, memory_limit
 from framebench.executors.connection import connect, engine_errors
 from framebench.executors.environment_python import lines_of
 from framebench.executors.venv import VenvExecutor
@@ -35,17 +36,15 @@ def _in_container(root: Path, row: ImageRow, module: str, say: Progress) -> str:
     tag = images.build(root, row, say).tag
     with engine_errors():
         try:
-            answer = connect().containers.run(
+            client = connect()
+            closed = closed_in(memory_limit(client.info()["MemTotal"]))
+            closed["environment"] |= {gpu.VISIBLE: ""}
+            answer = client.containers.run(
                 tag,
                 entrypoint=["python", "-m", module],
-                environment={"HOME": "/tmp", gpu.VISIBLE: ""},
-                network_mode="none",
-                read_only=True,
-                tmpfs={"/tmp": "rw,exec,nosuid,nodev,mode=1777"},
-                cap_drop=["ALL"],
-                security_opt=["no-new-privileges"],
                 log_config={"type": "json-file"},  # the answer is read from there
                 remove=True,
+                **closed,
             )
         except ContainerError as error:
             said = bytes(error.stderr or b"").decode(errors="replace").strip().splitlines()

@@ -24,20 +24,17 @@ PROCESSES = 512
 CACHE_FOLDERS = ("compile", "pyc")
 
 
-def confined(volume: str, memory_bytes: int, cores: list[int], cold: bool) -> dict[str, Any]:
-    """Arguments of docker-py's ``containers.create``; swap is off, and ``volume`` is the image's cache."""
-    in_memory = f"rw,exec,nosuid,nodev,mode=1777,size={memory_bytes // 2}"
+def closed_in(memory_bytes: int) -> dict[str, Any]:
+    """Arguments of docker-py's ``containers.create`` and ``run`` for whatever runs in an image; swap is off."""
     return {
         "init": True,  # process 1 itself would not die of SIGABRT
         "network_mode": "none",
         "read_only": True,
-        "tmpfs": {"/tmp": in_memory, "/cold": in_memory} if cold else {"/tmp": in_memory},
-        "volumes": {volume: {"bind": "/cache", "mode": "rw"}},
+        "tmpfs": {"/tmp": _in_memory(memory_bytes)},
         "environment": {
             "HOME": "/tmp",
             "TMPDIR": "/tmp",
             "LOGNAME": "framebench",  # the user has no name in the image's password file
-            "PYTHONPYCACHEPREFIX": "/cache/pyc",
         },
         "user": f"{USER}:{USER}",
         "cap_drop": ["ALL"],
@@ -45,9 +42,23 @@ def confined(volume: str, memory_bytes: int, cores: list[int], cold: bool) -> di
         "pids_limit": PROCESSES,
         "mem_limit": memory_bytes,
         "memswap_limit": memory_bytes,
+    }
+
+
+def confined(volume: str, memory_bytes: int, cores: list[int], cold: bool) -> dict[str, Any]:
+    """The same for a trial; ``volume`` is the image's cache."""
+    closed = closed_in(memory_bytes)
+    return closed | {
+        "tmpfs": closed["tmpfs"] | ({"/cold": _in_memory(memory_bytes)} if cold else {}),
+        "volumes": {volume: {"bind": "/cache", "mode": "rw"}},
+        "environment": closed["environment"] | {"PYTHONPYCACHEPREFIX": "/cache/pyc"},
         "shm_size": GIBIBYTE,
         "cpuset_cpus": ",".join(map(str, cores)),
     }
+
+
+def _in_memory(memory_bytes: int) -> str:
+    return f"rw,exec,nosuid,nodev,mode=1777,size={memory_bytes // 2}"
 
 
 def memory_limit(total: int) -> int:
