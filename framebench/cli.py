@@ -161,6 +161,12 @@ _wheel = click.option(
     multiple=True,
     help="An own build of a package, in place of the locked one in every image that has it (repeatable).",
 )
+_shard = click.option(
+    "--shard",
+    metavar="I/N",
+    help="Only the I-th of N parts of the suite, whole cases each; auto/N: the part that the scheduler's number of "
+    "this task says.",
+)
 OWN_RESULTS = ROOT / "own-results"
 """Where trials with somebody's own builds go, unless told otherwise: git ignores it."""
 _results = click.option(
@@ -193,12 +199,16 @@ _results_compared = click.option(
 @_image
 @_cores
 @_wheel
+@_shard
 @_results_of_run
-def plan(**options: Any) -> None:
+@click.option(
+    "--shards", type=click.IntRange(1, 1000), metavar="N", help="Say what each of N shards would hold."
+)
+def plan(shards: int | None, **options: Any) -> None:
     """Print what would run, what is done already, and how long it would take."""
     from framebench.commands import plan as command
 
-    command.run(_request(options), console)
+    command.run(_request(options), console, shards)
 
 
 @cli.command()
@@ -211,6 +221,7 @@ def plan(**options: Any) -> None:
 @_image
 @_cores
 @_wheel
+@_shard
 @_results_of_run
 @click.option("--force", is_flag=True, help="Run trials again that are done already.")
 def run(**options: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from framebench.campaign import suites
+from framebench.campaign import shards, suites
 from framebench.campaign.here import this_checkout
 from framebench.campaign.slower_sampler import slowed
 from framebench.campaign.suites import Device, Suite
@@ -42,6 +43,7 @@ class Request(NamedTuple):
     force: bool = False
     cores: int | None = None
     wheels: tuple[Path, ...] = ()
+    shard: str | None = None
 
 
 class Resolved(NamedTuple):
@@ -78,6 +80,7 @@ def resolve(request: Request, say: Say) -> Resolved:
     """Suite, cases, contenders and executor of a request; nothing is built or fetched. ``UserError`` with the mend."""
     # what is wrong with the request is said before an engine is asked
     parse_budget(request.budget)
+    shard = shards.parse(request.shard, os.environ) if request.shard else None
     suite = None if request.suite == "auto" else suites.load(request.root, request.suite)
     load_matrix(request.root).for_device("cpu", request.image_names)
     own_wheels = read_wheels(request.wheels)
@@ -101,6 +104,9 @@ def resolve(request: Request, say: Say) -> Resolved:
         suite = msgspec.structs.replace(suite, rounds=request.rounds)
     cases = _cases(suite, request.case_globs, _cores(request.cores, machine))
     contenders = _contenders(suite, request.contender_globs)
+    if shard:
+        all_cases, cases = cases, shards.split(suite, cases, contenders, shard.of)[shard.number - 1]
+        say(f"shard {shard}: {len(cases)} of {len(all_cases)} cases")
     pairs = [(case, entrant) for case in cases for entrant in contenders if suite.admits(case, entrant)]
     refused = unsupported(pairs, executor)
     takes_part = supported(pairs, refused)

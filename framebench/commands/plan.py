@@ -10,6 +10,7 @@ from rich.console import Console
 from framebench.campaign.opening import Bench, open_campaign
 from framebench.campaign.preparation import still_needed
 from framebench.campaign.request import Request, Resolved, as_known, resolve
+from framebench.campaign.shards import split
 from framebench.campaign.unsupported import broken_folders
 from framebench.commands.phrases import minutes
 from framebench.commands.saying import Sayer
@@ -17,8 +18,8 @@ from framebench.commands.saying import Sayer
 WIDTH = 110  # of lines that are wrapped
 
 
-def run(request: Request, console: Console) -> None:
-    """Print the plan without running or building anything."""
+def run(request: Request, console: Console, shards: int | None = None) -> None:
+    """Print the plan without running or building anything; with ``shards``, what each of so many would hold."""
     say = Sayer(console)
     resolved = resolve(request, say)
     bench = open_campaign(request, resolved, as_known(resolved), say)
@@ -29,6 +30,7 @@ def run(request: Request, console: Console) -> None:
             say(f"round {trial.round:<2} {trial.kind:<10} {trial.case.path}  {trial.contender.slug}")
     for line in [
         *plan_lines(bench),
+        *(shard_lines(resolved, bench, shards) if shards else ()),
         *unsupported_lines(resolved),
         *preparation_lines(request, resolved),
     ]:
@@ -62,6 +64,17 @@ def plan_lines(bench: Bench) -> Iterator[str]:
         yield from left_out(plan.dropped)
     if bench.campaign.source.dirty:
         yield "note: the working tree differs from its commit; these records are marked dirty"
+
+
+def shard_lines(resolved: Resolved, bench: Bench, count: int) -> Iterator[str]:
+    """What each of so many shards would hold of the plan, and how long it would take."""
+    for number, cases in enumerate(
+        split(resolved.suite, resolved.cases, resolved.contenders, count), start=1
+    ):
+        trials = [trial for trial in bench.plan.trials() if trial.case in cases]
+        took = minutes(sum(map(bench.seconds, trials)))
+        yield f"shard {number}/{count}: {len(trials)} trials, about {took}"
+        yield from (f"  {case.path}" for case in cases)
 
 
 def left_out(dropped: list[str]) -> Iterator[str]:

@@ -27,6 +27,8 @@ def run(request: Request, console: Console) -> int:
     resolved = resolve(request, say)
     for line in unsupported_lines(resolved):
         say(line)
+    if not resolved.cases:  # of a shard beyond the last case
+        return 0
     images = _prepared(request, resolved, say)
     bench = open_campaign(request, resolved, images, say)
     for line in plan_lines(bench):
