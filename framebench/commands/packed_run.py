@@ -1,0 +1,38 @@
+"""``run`` of a pack: a campaign in the Python that runs it, and the records so far as one archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from framebench.campaign.request import Request
+from framebench.commands import run as campaign
+from framebench.commands.saying import Sayer
+from framebench.executors.machine import host_id
+from framebench.pack.results_archive import write_archive
+from framebench.records.pack_document import pack_id, read_pack_document
+
+
+def run(root: Path, pack: Path, options: dict[str, Any], console: Console) -> int:
+    """As ``framebench run``. The records are in a folder beside the pack from the moment that their trials end."""
+    document = read_pack_document(root)
+    assert document is not None
+    suite = options.pop("suite") or document.suite
+    records = pack.resolve().with_name(f"{pack.stem}-results")
+    archive = Path.cwd() / f"framebench-results-{host_id()}-{pack_id(root)}.tar.gz"
+    if records.exists():  # of a call that was killed before it could write them
+        _write(records, archive, console)
+    try:
+        return campaign.run(
+            Request(root, suite=suite, executor="system", results=records, **options), console
+        )
+    finally:
+        if records.exists():
+            _write(records, archive, console)
+
+
+def _write(records: Path, archive: Path, console: Console) -> None:
+    count = write_archive(records, archive)
+    Sayer(console)(f"{count} records are in {archive}")
