@@ -42,7 +42,7 @@ def unfit(about: dict[str, Any]) -> str | None:
     here = f"{sys.platform} on {platform.machine()}"
     if here != f"linux on {about['machine']}":
         return f"linux on {about['machine']}, and this is {here}: make one there with `framebench pack`"
-    python = "{}.{}".format(*sys.version_info[:2])
+    python = "{}.{}{}".format(*sys.version_info[:2], sys.abiflags)
     if python != about["python"] or sys.implementation.name != "cpython":
         return (
             f"Python {about['python']}, and {sys.executable} is {sys.implementation.name} {python}:"
@@ -105,13 +105,11 @@ def whole(held: zipfile.ZipFile, name: str, digest: str) -> bytes:
 
 
 def put_on_path(folder: Path, about: dict[str, Any]) -> None:
-    """The pack's packages before the machine's, but NumPy and SciPy, which its frameworks were built against.
+    """The pack's packages before the machine's, but what goes with its frameworks: NumPy, for example.
 
     Trials, which get their path by ``PYTHONPATH``, see of the pack only what the harness imports.
     """
-    taken = [
-        one for one in about["wheels"] if not (one["machine_first"] and importlib.util.find_spec(one["name"]))
-    ]
+    taken = [one for one in about["wheels"] if not is_here(one["machines_module"])]
     places = {one["name"]: str(folder / "wheels" / one["name"]) for one in taken}
     sys.path[:1] = [str(folder / "tree"), *places.values()]  # in place of the pack itself
     in_trials = [places[one["name"]] for one in taken if one["in_trials"]]
@@ -119,6 +117,10 @@ def put_on_path(folder: Path, about: dict[str, Any]) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([*in_trials, *inherited])
     if "numpy" not in places:
         refuse_misfits(taken)
+
+
+def is_here(module: str | None) -> bool:
+    return module is not None and importlib.util.find_spec(module) is not None
 
 
 def refuse_misfits(taken: list[dict[str, Any]]) -> None:

@@ -21,16 +21,21 @@ from framebench.errors import UserError
 from framebench.images.fetch.wheel_tags import platforms
 from framebench.images.fetch.wheels import sha256_of
 from framebench.images.folders import Progress
+from framebench.images.locks import check_lock, is_locked
+from framebench.images.matrix import load_matrix
 
 LEFT_OUT = (
     *("cyclonedx-python-lib", "mkdocs", "mkdocs-material", "pandas", "pyarrow"),
     *("markdown-it-py", "pygments"),  # rich imports them where it shows documents or programs
 )
 """Needed for the site, for tables and for bills of materials, and by no campaign."""
-IN_TRIALS = ("msgspec", "numpy", "nvidia-ml-py", "psutil")
+BESIDE_FRAMEWORKS = ("absl-py", "optax")
+"""Small ones in Python alone that a stack needs beside its framework, as the images' locks pin them."""
+IN_TRIALS = ("msgspec", "numpy", "nvidia-ml-py", "psutil", *BESIDE_FRAMEWORKS)
 """What the harness imports. A trial sees no more of the pack: the rest is the machine's own, as its framework is."""
-MACHINE_FIRST = ("numpy", "scipy")
-"""Frameworks were built against the machine's, where it has them; the pack's are for machines that have none."""
+MACHINE_FIRST = {"absl-py": "absl", "numpy": "numpy", "optax": "optax", "scipy": "scipy"}
+"""Distribution and module of what is the machine's own where it has it: its frameworks were built against NumPy and
+SciPy. The pack's are for machines that have none."""
 
 
 class Carried(NamedTuple):
@@ -104,7 +109,16 @@ def pins_of(root: Path, python: str) -> dict[str, Pin]:
             )
         pins[name] = lock[name]
         waiting += _needs(name, _marks(python))
-    return dict(sorted(pins.items()))
+    return dict(sorted((pins | _beside_frameworks(root)).items()))
+
+
+def _beside_frameworks(root: Path) -> dict[str, Pin]:
+    rows = load_matrix(root).for_device("cpu").values()
+    wheels = [wheel for row in rows if is_locked(root, row) for wheel in check_lock(root, row)]
+    pinned = {wheel.pin.partition("==")[0]: wheel for wheel in wheels}
+    return {
+        name: Pin(pinned[name].pin.partition("==")[2], (pinned[name].sha256,)) for name in BESIDE_FRAMEWORKS
+    }
 
 
 def _marks(python: str) -> dict[str, str]:

@@ -44,7 +44,7 @@ def write_pack(root: Path, target: Path, python: str, suite: str, wheels: Sequen
                 file=wheel.path.name,
                 sha256=wheel.sha256,
                 in_trials=wheel.name in IN_TRIALS,
-                machine_first=wheel.name in MACHINE_FIRST,
+                machines_module=MACHINE_FIRST.get(wheel.name),
                 needs_numpy=wheel.needs_numpy,
             )
             for wheel in wheels

@@ -36,8 +36,13 @@ class Unpacked(NamedTuple):
 
 
 def write_archive(folder: Path, target: Path) -> int:
-    """Write every sound record below ``folder``, with its sidecar, as ``target``: whole or not at all; how many."""
+    """Write every sound record below ``folder``, with its sidecar, as ``target``: whole or not at all; how many.
+
+    Nothing is written where there is none.
+    """
     paths = [path for path, _ in store.load([folder]).records]
+    if not paths:
+        return 0
     packed = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped,

@@ -11,13 +11,13 @@ PACK_DOCUMENT = "pack.json"
 
 
 class PackedWheel(msgspec.Struct, frozen=True, kw_only=True):
-    """One wheel: ``machine_first`` where the machine's own is taken if it has one, ``in_trials`` if trials see it."""
+    """One wheel. Trials see it if ``in_trials``. Where the machine has ``machines_module``, its own is taken."""
 
     name: str
     file: str
     sha256: str
     in_trials: bool
-    machine_first: bool
+    machines_module: str | None
     needs_numpy: str
 
 

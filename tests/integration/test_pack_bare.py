@@ -1,4 +1,4 @@
-"""A pack on a machine with nothing but Python and NumPy, and no network: it measures, is cut, carries on, comes home."""
+"""A pack on a machine with Python, NumPy and no network: it measures, is cut, carries on, and its records come home."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
-from framebench.errors import UserError
-from framebench.pack.carried import fetch_carried
 from framebench.records import store
+from tests import fake_nvml
 from tests.requirement import require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +53,7 @@ workload = "planted"
 preset = "selftest"
 tasks = ["infer"]
 batch = 1
+device = ["cpu", "gpu"]
 """
 
 
@@ -70,8 +70,8 @@ class Machine(NamedTuple):
         offline = alone if subprocess.run([*alone, "true"], capture_output=True).returncode == 0 else []
         return [*offline, str(self.python), str(self.pack), *arguments]
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PIP_NO_INDEX": "1"}
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **variables}
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -81,8 +81,8 @@ class Machine(NamedTuple):
             text=True,
         )
 
-    def run(self, *arguments: str) -> str:
-        process = self.start(*arguments)
+    def run(self, *arguments: str, **variables: str) -> str:
+        process = self.start(*arguments, **variables)
         said, _ = process.communicate(timeout=300)
         assert process.returncode == 0, said
         return said
@@ -104,6 +104,8 @@ def clone(folder: Path) -> str:
     for name in ("pyproject.toml", "requirements.lock", ".gitignore"):
         shutil.copy(ROOT / name, folder)
     (folder / "suites" / "bare.toml").write_text(SUITE)
+    with (folder / "harness" / "canaries.py").open("a") as canaries:
+        canaries.write('\n\nSIZES["gpu"] = SIZES["cpu"]  # a CPU plays the GPU\n')
     git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
         subprocess.run([*git, *command], check=True)
@@ -124,21 +126,18 @@ def framebench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    try:
-        wheels = fetch_carried(ROOT, PYTHON, print)
-    except UserError as error:
-        require("wheels", False, str(error))
     home, there = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("there")
     commit = clone(home)
-    shutil.copytree(ROOT / "build" / "pack", home / "build" / "pack")
     made = framebench(home, "pack", "--suite", "bare", "-o", str(there / "pack.pyz"))
+    require("wheels", "pip could not fetch" not in made.stderr, made.stderr)
     assert made.returncode == 0, made.stdout + made.stderr
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(there / "bare")], check=True)
-    numpy = next(wheel.path for wheel in wheels if wheel.name == "numpy")
+    [numpy] = (home / "build" / "pack").rglob("numpy-*.whl")
     with zipfile.ZipFile(numpy) as inside:
         inside.extractall(there / "bare" / "lib" / f"python{PYTHON}" / "site-packages")
     yield Machine(there, there / "bare" / "bin" / "python", there / "pack.pyz", commit)
-    shutil.rmtree(there)
+    for folder in (home, there):
+        shutil.rmtree(folder)
 
 
 def test_it_is_small_enough_to_be_carried(machine: Machine) -> None:
@@ -215,7 +214,9 @@ def test_trials_see_the_machines_numpy_and_of_the_pack_what_the_harness_imports(
     )
     assert seen["numpy"].startswith(str(machine.folder / "bare"))
     assert seen["scipy"].startswith(str(unpacked))
-    assert [Path(part).name for part in seen["trials"].split(":")] == ["msgspec", "nvidia-ml-py", "psutil"]
+    assert [Path(part).name for part in seen["trials"].split(":")] == [
+        *("absl-py", "msgspec", "nvidia-ml-py", "optax", "psutil")
+    ]
 
 
 def test_a_changed_file_of_the_unpacked_tree_makes_its_records_dirty(machine: Machine) -> None:
@@ -229,6 +230,18 @@ def test_a_changed_file_of_the_unpacked_tree_makes_its_records_dirty(machine: Ma
     finally:
         suite.write_text(before)
     assert "marked dirty" in said
+
+
+def test_a_gpu_is_found_by_its_driver_and_is_in_the_record(machine: Machine) -> None:
+    driver = fake_nvml.build(machine.folder / "driver")
+    load = machine.folder / "load"
+    fake_nvml.Load(load)
+    case = ["--case", "*-gpu1-*", "--contender", "numpy-eager", "--rounds", "1"]
+    machine.run("run", "--budget", "none", *case, LD_LIBRARY_PATH=str(driver), FAKE_LOAD=str(load))
+    records = [record for _, record in store.load([machine.folder / "pack-results"]).records]
+    [trial] = [record for record in records if record.case.device == "gpu"]
+    assert trial.outcome.status == "ok"
+    assert trial.hardware and [gpu.name for gpu in trial.hardware.gpus] == ["Fake GPU 0"]
 
 
 def test_the_archive_holds_records_by_their_places_alone(machine: Machine) -> None:
