@@ -17,7 +17,8 @@ from framebench.pack.carried import IN_TRIALS, MACHINE_FIRST, Carried
 from framebench.records import provenance
 from framebench.records.pack_document import PACK_DOCUMENT, PackDocument, PackedWheel
 
-TREE = ("harness", "framebench", "suites", "containers/images.toml")
+FOLDERS = ("harness", "framebench", "suites")
+MATRIX = "containers/images.toml"
 """What of the clone a campaign reads."""
 START = "framebench/packed_start.py"
 """What Python runs of a zip is its ``__main__.py``: this."""
@@ -30,7 +31,8 @@ def write_pack(root: Path, target: Path, python: str, suite: str, wheels: Sequen
 
     ``suite`` is what ``run`` measures there unless told otherwise.
     """
-    files = {name: data for place in TREE for name, data in files_below(root, place).items()}
+    files = {name: data for folder in FOLDERS for name, data in files_below(root, folder).items()}
+    files[MATRIX] = (root / MATRIX).read_bytes()
     document = PackDocument(
         python=python,
         machine=platform.machine(),
