@@ -25,6 +25,8 @@ def run(root: Path, suite: str, python: str | None, output: Path, console: Conso
     python = python or f"{sys.version_info.major}.{sys.version_info.minor}"
     if not re.fullmatch(r"3\.(1[1-9]|[2-9]\d)", python):
         raise UserError(f"--python {python}: framebench runs on Python 3.11 and newer; write it as 3.12.")
+    if not output.absolute().parent.is_dir():
+        raise UserError(f"{output}: its folder does not exist; make it, or name another with -o.")
     if suite != "auto":
         suites.load(root, suite)
     document = write_pack(root, output, python, suite, fetch_carried(root, python, say))

@@ -23,7 +23,7 @@ def run(root: Path, pack: Path, options: dict[str, Any], console: Console) -> in
     document = read_pack_document(root)
     assert document is not None
     suite = options.pop("suite") or document.suite
-    records = pack.resolve().with_name(f"{pack.stem}-results")
+    records = pack.absolute().with_name(f"{pack.stem}-results")
     archive = Path.cwd() / f"framebench-results-{host_id()}-{pack_id(root)}.tar.gz"
     _require_writable(records, archive.parent)
     _write(records, archive, console)  # of a call that was killed before it could

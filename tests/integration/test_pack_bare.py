@@ -71,7 +71,8 @@ class Machine(NamedTuple):
         return [*offline, str(self.python), str(self.pack), *arguments]
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **variables}
+        nowhere = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **nowhere, **variables}
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from framebench.cli import main
 from framebench.pack.carried import IN_TRIALS, Carried, pins_of
 from framebench.pack.pack_file import oldest_glibc, write_pack
 from framebench.records import provenance
@@ -217,14 +219,30 @@ def test_the_oldest_glibc_is_what_every_wheel_runs_on(names: list[str], oldest: 
     assert oldest_glibc(names) == oldest
 
 
-def test_a_python_that_is_too_old_for_framebench_is_one_sentence() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "framebench.cli", "pack", "--python", "3.9"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stderr) == (
-        2,
-        "framebench: --python 3.9: framebench runs on Python 3.11 and newer; write it as 3.12.\n",
-    )
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--python", "3.9"],
+            "--python 3.9: framebench runs on Python 3.11 and newer; write it as 3.12.",
+        ),
+        (
+            ["-o", "none/here.pyz"],
+            "none/here.pyz: its folder does not exist; make it, or name another with -o.",
+        ),
+        (["--suite", "nine"], "unknown suite 'nine'; the nearest: "),
+    ],
+)
+def test_what_cannot_be_packed_is_one_sentence_before_anything_is_fetched(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["framebench", "pack", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said_there = capsys.readouterr()
+    assert said_there.err.startswith(f"framebench: {said}") and said_there.out == ""
+
+
+def test_a_python_that_is_too_old_for_the_rest_can_read_the_start() -> None:
+    ast.parse((ROOT / "framebench" / "packed_start.py").read_text(), feature_version=(3, 7))
