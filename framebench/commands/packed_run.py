@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from framebench.campaign.request import Request
-from framebench.commands import run as campaign
+from framebench.commands.run import run as measure
 from framebench.commands.saying import Sayer
 from framebench.errors import UserError
 from framebench.executors.machine import host_id
@@ -28,9 +28,7 @@ def run(root: Path, pack: Path, options: dict[str, Any], console: Console) -> in
     _require_writable(records, archive.parent)
     _write(records, archive, console)  # of a call that was killed before it could
     try:
-        return campaign.run(
-            Request(root, suite=suite, executor="system", results=records, **options), console
-        )
+        return measure(Request(root, suite=suite, executor="system", results=records, **options), console)
     finally:
         _write(records, archive, console)
 

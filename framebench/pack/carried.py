@@ -34,8 +34,8 @@ BESIDE_FRAMEWORKS = ("absl-py", "optax")
 IN_TRIALS = ("msgspec", "numpy", "nvidia-ml-py", "psutil", *BESIDE_FRAMEWORKS)
 """What the harness imports. A trial sees no more of the pack: the rest is the machine's own, as its framework is."""
 MACHINE_FIRST = {"absl-py": "absl", "numpy": "numpy", "optax": "optax", "scipy": "scipy"}
-"""Distribution and module of what is the machine's own where it has it: its frameworks were built against NumPy and
-SciPy. The pack's are for machines that have none."""
+"""Distribution and module of what is the machine's own where it has it, because its frameworks were built against it or
+are tied to it; the pack's are for machines that have none."""
 
 
 class Carried(NamedTuple):
@@ -65,15 +65,8 @@ def fetch_carried(root: Path, python: str, say: Progress) -> list[Carried]:
     wanted = folder / "wanted.txt"
     wanted.write_text("".join(_line(name, pin) for name, pin in pins.items()))
     say(f"fetching {len(pins)} wheels for Python {python} ({platform.machine()})")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-    ]
+    command = [sys.executable, "-m", "pip", "download", "--quiet"]
+    command += ["--disable-pip-version-check", "--no-input"]
     command += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", str(wanted)]
     command += ["--dest", str(folder), "--python-version", python, "--implementation", "cp"]
     for option, values in (
@@ -83,12 +76,11 @@ def fetch_carried(root: Path, python: str, say: Progress) -> list[Carried]:
         command += [part for value in values for part in (option, value)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [
-            f"exit code {done.returncode}"
-        ]
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+        last = errors[-1].removeprefix("ERROR: ") if errors else f"exit code {done.returncode}"
         raise UserError(
-            f"pip could not fetch the wheels of requirements.lock for Python {python}:"
-            f" {lines[-1].removeprefix('ERROR: ')}; check the network, or name another Python with --python."
+            f"pip could not fetch the wheels of requirements.lock for Python {python}: {last};"
+            " check the network, or name another Python with --python."
         )
     return [_carried(folder, name, pin) for name, pin in pins.items()]
 
