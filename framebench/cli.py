@@ -239,6 +239,62 @@ def _request(options: dict[str, Any]) -> Any:
     return Request(ROOT, **options, results=results)
 
 
+@cli.command()
+@_suite
+@click.option(
+    "--python",
+    metavar="X.Y",
+    help="The Python of the machine that measures, e.g. 3.12.  [default: this one's]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("pack.pyz"),
+    show_default=True,
+    metavar="FILE",
+    help="File to write.",
+)
+def pack(**options: Any) -> None:
+    """Write a campaign as one file for a machine where nothing can be installed.
+
+    There `python3 pack.pyz run` measures with that machine's Python and its frameworks, without a network, and leaves
+    one archive of records.
+    """
+    from framebench.commands import pack as command
+
+    command.run(ROOT, **options, console=console)
+
+
+@cli.command()
+@click.argument("archive", type=click.Path(path_type=Path, dir_okay=False))
+@_results
+def unpack(archive: Path, results: Path) -> None:
+    """Check an archive that a pack left and store its records."""
+    from framebench.commands import unpack as command
+
+    command.run(archive, results, console)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def packed() -> None:
+    """framebench in one file: measures with the Python that runs it, and leaves one archive of records."""
+
+
+@packed.command(name="run")
+@click.option("--suite", help="A suite, or auto.  [default: the one that the pack was made for]")
+@_rounds
+@_budget
+@_case
+@_contender
+@_cores
+def run_packed(**options: Any) -> None:
+    """Measure; the same command carries on. Ctrl-C once finishes the trial, twice stops now."""
+    from framebench.commands import packed_run as command
+
+    sys.exit(command.run(ROOT, Path(sys.argv[0]), options, console))
+
+
 def _gate_options(command: Any) -> Any:
     """What `gate` and `mutate` are asked about."""
     for option in (
@@ -464,11 +520,11 @@ def schema() -> None:
     command.run()
 
 
-def main() -> None:
+def main(commands: click.Group = cli) -> None:
     """Entry point: a user's mistake is one sentence and exit code 2; a traceback only with ``--debug``."""
     debug = "--debug" in sys.argv
     try:
-        cli(standalone_mode=False)
+        commands(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -121,7 +121,7 @@ class Campaign:
                 skipped += len(refused)
                 left[:] = [trial for trial in left if trial not in refused]
             if self.stop_after_trial and any(trial in left for trial in batch):
-                stopped = "stopped by Ctrl-C; the same command carries on"
+                stopped = "stopped; the same command carries on"
                 break
         return Summary(outcomes, skipped, stopped, time.monotonic() - started)
 

@@ -76,10 +76,14 @@ def _report(bench: Bench, summary: Summary) -> Iterator[str]:
 
 
 def _stop_on_ctrl_c(campaign: Campaign, say: Say) -> Callable[[], None]:
-    """First Ctrl-C: finish the trial. Second: kill it. Every finished trial is on disk either way."""
+    """First Ctrl-C: finish the trial. Second, or SIGTERM: kill it. Every finished trial is on disk either way.
+
+    SIGTERM comes from whoever ends a job at its time limit, seconds before SIGKILL.
+    """
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if campaign.stop_after_trial:
+        if campaign.stop_after_trial or number == signal.SIGTERM:
+            campaign.stop_after_trial = True
             campaign.executor.stop()
         else:
             campaign.stop_after_trial = True

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from framebench.dataset.answers import Answer
 from framebench.dataset.file_formats import table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def answers_frame(answers: Iterable[Answer], sentences: Iterable[str]) -> pd.DataFrame:

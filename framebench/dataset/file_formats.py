@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from framebench.statistics.interval import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def as_files(name: str, frame: pd.DataFrame) -> dict[str, bytes]:
@@ -38,6 +39,8 @@ def to_json(frame: pd.DataFrame) -> bytes:
 
 def table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Columns in the order of their first appearance; whole numbers stay whole where some are missing."""
+    import pandas as pd  # whoever only measures has no table to make, and need not have it
+
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: [row.get(name) for row in rows] for name in names}
     return pd.DataFrame({name: pd.Series(values, dtype=_dtype(values)) for name, values in columns.items()})

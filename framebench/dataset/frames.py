@@ -7,9 +7,7 @@ the same bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.device_share import Utilization
@@ -19,6 +17,9 @@ from framebench.dataset.trial_figures import cpu_step_ns, flags_of, phase_ns, st
 from framebench.records.identity import result_id
 from framebench.statistics.interval import Estimate
 from harness.record import Case, Contender, ImageRef, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PHASES = ("import", "configure", "build", "load_weights", "first_step", "second_step", "warm_up")
 

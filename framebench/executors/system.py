@@ -40,7 +40,7 @@ class SystemExecutor:
             return None
         return Unavailable(
             f"{sys.executable} has no module {' and no '.join(missing)}",
-            f"install {' and '.join(missing)} there, or use the venv or the docker executor",
+            f"install {' and '.join(missing)} there, or measure in a clone with the venv or the docker executor",
         )
 
     def ready(self, wanted: Iterable[StackOn]) -> dict[StackOn, ImageRef]:

@@ -1,10 +1,15 @@
-"""Where a record comes from: the git checkout, whether what is measured differs from it, and the machine."""
+"""Where a record comes from: the git checkout, whether what is measured differs from it, and the machine.
+
+An unpacked pack has no git, and may lie in somebody's checkout of something else: what it says of itself counts.
+"""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
+
+from framebench.records.pack_document import is_changed, read_pack_document
 
 # Results, pages and build products change while measuring; they do not change what is measured.
 _MEASURED = ["harness", "containers", "framebench", "suites"]
@@ -24,11 +29,15 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 def commit(root: Path) -> str | None:
     """Full hash of HEAD; null outside a git checkout."""
+    if (packed := read_pack_document(root)) is not None:
+        return packed.git_commit
     return _git(root, "rev-parse", "HEAD")
 
 
 def dirty(root: Path) -> bool | None:
     """True when a file that decides a measurement differs from HEAD or is untracked; null outside git."""
+    if (packed := read_pack_document(root)) is not None:
+        return True if is_changed(root, packed) else packed.dirty
     status = _git(root, "status", "--porcelain", "--", *_MEASURED, *_FOUND)
     return None if status is None else bool(status)
 

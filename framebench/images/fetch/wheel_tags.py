@@ -22,11 +22,16 @@ def machine(row: ImageRow) -> str:
 def supported_tags(row: ImageRow) -> list[Tag]:
     """Every tag that the row's Python takes on Linux with glibc, best first (PyPA's platform tags)."""
     major, minor = (int(part) for part in row.python.split("."))
-    platforms = [f"manylinux_2_{level}_{machine(row)}" for level in range(_GLIBC, 4, -1)]
-    platforms += [f"manylinux{year}_{machine(row)}" for year in ("2014", "2010", "1")]
     interpreter = f"cp{major}{minor}"
-    own = cpython_tags((major, minor), abis=[interpreter], platforms=platforms)
-    return [*own, *compatible_tags((major, minor), interpreter=interpreter, platforms=platforms)]
+    taken = platforms(machine(row))
+    own = cpython_tags((major, minor), abis=[interpreter], platforms=taken)
+    return [*own, *compatible_tags((major, minor), interpreter=interpreter, platforms=taken)]
+
+
+def platforms(architecture: str) -> list[str]:
+    """What a wheel may be built for that runs on Linux with glibc on ``x86_64`` or ``aarch64``, newest first."""
+    levels = [f"manylinux_2_{level}_{architecture}" for level in range(_GLIBC, 4, -1)]
+    return levels + [f"manylinux{year}_{architecture}" for year in ("2014", "2010", "1")]
 
 
 def best_wheel(row: ImageRow, names: Iterable[str]) -> str | None:

@@ -14,22 +14,27 @@ PLACE = "opt/framebench"  # where harness/ lies in an image; PYTHONPATH points a
 
 
 def harness_files(root: Path) -> dict[str, bytes]:
-    """``{"harness/…": content}`` of every file git knows or would know (ignored ones are left out), sorted.
+    """``{"harness/…": content}``: what ``files_below`` finds there."""
+    return files_below(root, "harness")
+
+
+def files_below(root: Path, folder: str) -> dict[str, bytes]:
+    """``{"folder/…": content}`` of every file git knows or would know (ignored ones are left out), sorted.
 
     In a folder that is not a checkout (an unpacked archive of a commit) every file counts but bytecode.
     """
     if (root / ".git").exists():
-        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "harness"]
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder]
         done = subprocess.run(command, cwd=root, capture_output=True)
         if done.returncode:
-            raise UserError(f"git cannot list {root}/harness: {done.stderr.decode().strip()}")
+            raise UserError(f"git cannot list {root}/{folder}: {done.stderr.decode().strip()}")
         names = [name for name in done.stdout.decode().split("\0") if name]
     else:
-        files = (path for path in (root / "harness").rglob("*") if path.is_file())
+        files = (path for path in (root / folder).rglob("*") if path.is_file())
         names = [path.relative_to(root).as_posix() for path in files if "__pycache__" not in path.parts]
     contents = {name: (root / name).read_bytes() for name in sorted(set(names)) if (root / name).is_file()}
     if not contents:
-        raise UserError(f"{root}/harness holds no files; run framebench inside a clone of the repository.")
+        raise UserError(f"{root}/{folder} holds no files; run framebench inside a clone of the repository.")
     return contents
 
 

@@ -9,7 +9,7 @@ from framebench.errors import UserError
 from framebench.images.make import engine
 from framebench.images.make.assembly import LABEL
 
-_FOLDERS = ("store", "venvs", "cache", "images", "own-locks")
+_FOLDERS = ("store", "venvs", "cache", "images", "own-locks", "pack")
 
 
 def prune(root: Path) -> list[str]:
