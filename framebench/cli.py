@@ -288,6 +288,7 @@ def packed() -> None:
 @_case
 @_contender
 @_cores
+@_shard
 def run_packed(**options: Any) -> None:
     """Measure; the same command carries on. Ctrl-C once finishes the trial, twice stops now."""
     from framebench.commands import packed_run as command

@@ -148,7 +148,8 @@ class ImageRef(_Strict, frozen=True, kw_only=True, omit_defaults=True):
 
     ``config_digest`` is the identity (digest of the canonical image's config), ``repo_digest`` the
     address. ``lock_sha256`` is the hash of the lock file; a virtual environment has it too. ``base_sha256`` is
-    the hash of the base's lock of Debian packages. Trials with ``own_builds`` are marked, and never published.
+    the hash of the base's lock of Debian packages. Where no lock made the environment, ``packages_sha256`` is over the
+    names and versions of what the stack found installed. Trials with ``own_builds`` are marked, and never published.
     """
 
     name: str | None
@@ -156,6 +157,7 @@ class ImageRef(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     repo_digest: str | None = None
     lock_sha256: Sha256 | None = None
     base_sha256: Sha256 | None = None
+    packages_sha256: Sha256 | None = None
     compiler: str | None = None
     own_builds: tuple[OwnBuild, ...] = ()
 

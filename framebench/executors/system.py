@@ -6,10 +6,11 @@ import importlib.util
 import os
 import site
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from framebench.executors import Failure, Progress, StackOn, Unavailable, gpu
+from framebench.executors.installed import packages_sha256
 from framebench.executors.machine import Machine, this_machine
 from framebench.executors.process import TrialProcess, compiler_version
 from harness import frameworks
@@ -33,9 +34,7 @@ class SystemExecutor:
         """Modules that a stack needs are looked for, not imported."""
         if wanted.device == "gpu" and (reason := gpu.refusal_of(count)):
             return reason
-        declared = frameworks.stacks().get(wanted.stack)
-        needed = declared.modules if declared else wanted.stack.split("-")
-        missing = [module for module in needed if importlib.util.find_spec(module) is None]
+        missing = [module for module in _modules(wanted.stack) if importlib.util.find_spec(module) is None]
         if not missing:
             return None
         return Unavailable(
@@ -48,7 +47,7 @@ class SystemExecutor:
         return {one: image for one, image in prepared.items() if isinstance(image, ImageRef)}
 
     def prepare(self, wanted: Iterable[StackOn], progress: Progress) -> dict[StackOn, ImageRef | Unavailable]:
-        return {one: self.refusal(one) or ImageRef(name=None, compiler=compiler_version()) for one in wanted}
+        return {one: self.refusal(one) or _environment(one.stack) for one in wanted}
 
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
         variables = {"PYTHONPATH": os.pathsep.join([str(self._root), *_inherited_path()])}
@@ -63,6 +62,16 @@ class SystemExecutor:
 
     def stop(self) -> None:
         self._process.stop()
+
+
+def _modules(stack: str) -> Sequence[str]:
+    declared = frameworks.stacks().get(stack)
+    return declared.modules if declared else stack.split("-")
+
+
+def _environment(stack: str) -> ImageRef:
+    """No image; what is installed here stands in for its lock."""
+    return ImageRef(name=None, packages_sha256=packages_sha256(_modules(stack)), compiler=compiler_version())
 
 
 def _inherited_path() -> list[str]:

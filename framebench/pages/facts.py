@@ -79,6 +79,11 @@ def environment(record: Record) -> list[Fact]:
             image.base_sha256 or figures.NONE,
             code=bool(image.base_sha256),
         ),
+        *(
+            [Fact(_("Versions found installed, SHA-256"), image.packages_sha256, code=True)]
+            if image.packages_sha256
+            else []
+        ),
         Fact(_("Ran"), executor_name(record.provenance.executor)),
         *(Fact(_("Own build"), f"{build}, SHA-256 {build.sha256}") for build in image.own_builds),
     ]

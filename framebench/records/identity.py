@@ -50,9 +50,9 @@ def protocol_hash(protocol: MeasuringProtocol) -> str:
 
 
 def environment(image: ImageRef) -> str:
-    """What a trial's packages were: lock and base, the image without the harness."""
+    """What a trial's packages were: lock and base, the image without the harness; else what was found installed."""
     if image.lock_sha256 is None:
-        return "no image"
+        return image.packages_sha256 or "no image"
     return f"{image.lock_sha256} {image.base_sha256 or 'no base'}"
 
 
