@@ -231,6 +231,34 @@ def run(**options: Any) -> None:
     sys.exit(command.run(_request(options), console))
 
 
+@cli.command()
+@click.option("--suite", default="cpu", show_default=True, help="A file of suites/.")
+@_rounds
+@_executor
+@_case
+@_contender
+@_cores
+@click.option(
+    "--shards",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Tasks of the array.  [default: one for each case]",
+)
+@click.option(
+    "--at-once",
+    type=click.IntRange(1),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Tasks that run at a time.",
+)
+def slurm(**options: Any) -> None:
+    """Print a campaign as a job array of Slurm: framebench slurm > job.sh && sbatch job.sh."""
+    from framebench.commands import slurm as command
+
+    command.run(ROOT, command.SlurmRequest(**options))
+
+
 def _request(options: dict[str, Any]) -> Any:
     """What `plan` and `run` are asked."""
     from framebench.campaign.request import Request

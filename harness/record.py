@@ -572,6 +572,16 @@ class Sidecar(_Strict, frozen=True, kw_only=True):
     inline: str | None = None
 
 
+class ClusterJob(_Strict, frozen=True, kw_only=True):
+    """The job that a trial was part of, in its scheduler's words; ``restarts`` counts how often it was requeued."""
+
+    scheduler: Literal["slurm"]
+    job: str
+    node: str
+    partition: str
+    restarts: Count
+
+
 class Record(_Strict, frozen=True, kw_only=True):
     """What one trial leaves. Written once, never edited."""
 
@@ -609,6 +619,7 @@ class Record(_Strict, frozen=True, kw_only=True):
     ceiling: Ceiling | None = None
     flags: list[str] = []
     sidecar: Sidecar | None = None
+    cluster_job: ClusterJob | None = None
 
 
 def encode(record: Record) -> bytes:

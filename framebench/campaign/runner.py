@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from framebench.campaign.cluster_job import this_job
 from framebench.campaign.plan import Planned, shuffled_round
 from framebench.executors import Executor, Failure, Progress
 from framebench.records import store
@@ -36,6 +40,8 @@ class Runner:
         started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
         answer = self.executor.run(spec, log)
         record = host_record(spec, answer, started_utc) if isinstance(answer, Failure) else answer
+        if job := this_job(os.environ):
+            record = replace(record, cluster_job=job)
         store.write(record, self.folder)
         self._ended(trial, record)
         return record

@@ -75,6 +75,18 @@ def _numbered(text: str, count: int, environment: Mapping[str, str]) -> int:
     return int(value) - scheduler.first + 1
 
 
+def assumed_seconds(suite: Suite, case: Case, contenders: Sequence[Contender]) -> float:
+    """How long all contenders and rounds of a case would take, as far as it is known before anything is measured."""
+    entrants = [entrant for entrant in contenders if suite.admits(case, entrant)]
+    if not entrants:
+        return 0.0
+    estimator, protocol = Estimator([]), suite.protocol_of(case)  # without records it is the same for all
+    return len(entrants) * sum(
+        estimator.seconds(kind, case, entrants[0], protocol) * (suite.rounds if kind == "timing" else 1)
+        for kind in suite.kinds
+    )
+
+
 def split(
     suite: Suite, cases: Sequence[Case], contenders: Sequence[Contender], count: int
 ) -> list[list[Case]]:
@@ -83,19 +95,7 @@ def split(
     How long a case takes is estimated from its FLOPs and the protocol, never from records: those of another machine,
     or of a shard that began earlier, would make it another split.
     """
-    estimator = Estimator([])
-
-    def seconds(case: Case) -> float:
-        entrants = [entrant for entrant in contenders if suite.admits(case, entrant)]
-        if not entrants:
-            return 0.0
-        protocol = suite.protocol_of(case)  # what is estimated without records is the same for all
-        return len(entrants) * sum(
-            estimator.seconds(kind, case, entrants[0], protocol) * (suite.rounds if kind == "timing" else 1)
-            for kind in suite.kinds
-        )
-
-    lengths = {case: seconds(case) for case in cases}
+    lengths = {case: assumed_seconds(suite, case, contenders) for case in cases}
     loads = [0.0] * count
     shard_of = {}
     for case in sorted(cases, key=lambda one: (-lengths[one], hashlib.sha256(one.path.encode()).digest())):

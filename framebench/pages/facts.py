@@ -166,8 +166,19 @@ def provenance(record: Record, version: int) -> list[Fact]:
         Fact(_("Workload configuration, SHA-256"), text(record.workload_config_sha256), code=True),
         Fact(_("Host"), origin.host_id, href=f"../../hosts/{origin.host_id}/"),
         Fact(_("Campaign"), record.campaign_id, code=True),
+        *_cluster_job(record),
         Fact(_("Written as record version"), str(version)),
     ]
+
+
+def _cluster_job(record: Record) -> list[Fact]:
+    job = record.cluster_job
+    if job is None:
+        return []
+    words = _("Slurm job {job} on node {node}, partition {partition}, requeued {restarts} times").format(
+        job=job.job, node=job.node, partition=job.partition or figures.NONE, restarts=job.restarts
+    )
+    return [Fact(_("Cluster"), words)]
 
 
 def protocol(record: Record) -> list[Fact]:

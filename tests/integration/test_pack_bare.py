@@ -18,6 +18,7 @@ import pytest
 
 from framebench.records import store
 from tests import fake_nvml
+from tests.integration.numpy_clone import commit, copy_tree, framebench
 from tests.requirement import require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,30 +100,12 @@ class Machine(NamedTuple):
 
 
 def clone(folder: Path) -> str:
-    """The working tree as a commit of its own, with a suite that NumPy alone can run; the commit."""
-    for name in ("harness", "framebench", "suites", "containers"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "requirements.lock", ".gitignore"):
-        shutil.copy(ROOT / name, folder)
+    """A clone whose suite NumPy alone can run; the commit."""
+    copy_tree(folder)
     (folder / "suites" / "bare.toml").write_text(SUITE)
     with (folder / "harness" / "canaries.py").open("a") as canaries:
         canaries.write('\n\nSIZES["gpu"] = SIZES["cpu"]  # a CPU plays the GPU\n')
-    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
-    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
-        subprocess.run([*git, *command], check=True)
-    return subprocess.run(
-        [*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-
-
-def framebench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "framebench.cli", *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-    )
+    return commit(folder)
 
 
 @pytest.fixture(scope="module")
