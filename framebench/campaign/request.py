@@ -40,6 +40,7 @@ class Request(NamedTuple):
     rounds: int | None = None
     image_names: tuple[str, ...] = ()
     force: bool = False
+    retry_failed: bool = False
     cores: int | None = None
     wheels: tuple[Path, ...] = ()
 

@@ -29,6 +29,7 @@ SUPERVISOR = Path(__file__).with_name("supervise.py")
 GRACE_S = 10.0
 """What the supervisor gets to kill its descendants before its whole process group is killed."""
 READ_BYTES = 1 << 16
+KERNEL_KILLED = "the kernel's out-of-memory killer ran meanwhile"
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", gpu.VISIBLE)
 
 
@@ -106,7 +107,7 @@ class TrialProcess:
         note = None
         if code == -signal.SIGKILL:
             ran = _out_of_memory_kills() != out_of_memory_before
-            note = "the kernel's out-of-memory killer ran meanwhile" if ran else "possibly out of memory"
+            note = KERNEL_KILLED if ran else "possibly out of memory"
         ending = Ending(
             exit_code=code if code >= 0 else None,
             signal_number=-code if code < 0 else None,

@@ -16,6 +16,7 @@ from framebench.campaign.estimate import Estimator
 from framebench.campaign.plan import Plan, Planned
 from framebench.executors import Failure, Progress, StackOn, Unavailable
 from framebench.executors.machine import Machine
+from framebench.executors.process import KERNEL_KILLED
 from framebench.records import store
 from framebench.records.provenance import Checkout
 from framebench.records.work_tokens import work_hash
@@ -207,6 +208,56 @@ def test_an_interrupted_trial_is_run_again(tmp_path: Path) -> None:
     go(campaign(second, tmp_path))
     assert {(spec.kind, spec.round) for spec in second.ran} == {("timing", 2)}
     assert len(second.ran) == 6
+
+
+SIGKILL = Failure(Outcome(status="crashed", reason="killed by SIGKILL", signal="SIGKILL"), 1)
+DISK = Outcome(status="crashed", reason="OSError: [Errno 28] No space left on device: '/tmp/x'")
+GPU_LOST = Outcome(status="invalid", reason="gpu_lost: GPU is lost")
+
+
+@pytest.mark.parametrize("end", [SIGKILL, DISK, GPU_LOST], ids=["killed", "disk full", "GPU lost"])
+def test_a_gate_that_something_outside_ended_is_run_again_and_lets_nobody_through(
+    tmp_path: Path, end: Outcome | Failure
+) -> None:
+    first = campaign(
+        InstantExecutor(
+            lambda spec: end if spec.kind == "parity" and spec.contender.stack == "torch" else None
+        ),
+        tmp_path,
+    )
+    silent = Silent()
+    go(first, silent)
+    assert {skip.partition(":")[0] for skip in silent.skips} == {"torch-eager"}
+
+    second = campaign(executor := InstantExecutor(), tmp_path)
+    go(second)
+    kinds = [spec.kind for spec in executor.ran]
+    assert kinds.count("parity") == 2 and kinds.count("timing") == 4  # torch, in two cases and two rounds
+    assert plan_of(campaign(InstantExecutor(), tmp_path)).trials() == []
+
+
+def test_the_program_s_own_end_stays(tmp_path: Path) -> None:
+    own = Outcome(status="crashed", reason="killed by SIGSEGV", signal="SIGSEGV")
+    memory = Outcome(status="crashed", reason=f"killed by SIGKILL ({KERNEL_KILLED})", signal="SIGKILL")
+    for end in (own, memory):
+        folder = tmp_path / str(end.signal)
+        go(campaign(InstantExecutor(lambda spec, end=end: Failure(end, 1)), folder))  # type: ignore[misc]
+        assert not [
+            trial for trial in plan_of(campaign(InstantExecutor(), folder)).trials() if trial.round == 0
+        ]
+
+
+def test_a_number_is_what_an_ok_measurement_leaves(tmp_path: Path) -> None:
+    def measured(made: Campaign) -> bool:
+        pairs = [(case, entrant) for case in made.suite.expand(2) for entrant in made.suite.entrants()]
+        return made.ledger.has_number(made.suite.kinds, pairs)
+
+    crash = Outcome(status="crashed", reason="exit code 1", exit_code=1)
+    go(fails := campaign(InstantExecutor(lambda spec: None if spec.kind == "parity" else crash), tmp_path))
+    assert not measured(fails)  # gates alone are no numbers
+    one = campaign(InstantExecutor(), tmp_path / "one")
+    go(one)
+    assert measured(one) and measured(campaign(InstantExecutor(), tmp_path / "one"))
 
 
 def test_a_finished_campaign_has_nothing_left(tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""One measurement at a time on a machine: a second waits, says for whom, and goes on when that has ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from framebench.executors.alone import alone
+
+ROOT = Path(__file__).resolve().parents[2]
+HOLDER = """
+import sys
+from pathlib import Path
+from framebench.executors.alone import alone
+with alone(Path("/some/clone"), print, Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+TRY = "import fcntl, sys; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+
+
+def holder(place: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(place)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_one_waits_and_says_for_whom(tmp_path: Path) -> None:
+    place = tmp_path / "lock"
+    first = holder(place)
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        first.stdin.close()  # type: ignore[union-attr]
+
+    with alone(tmp_path, say, place):
+        assert first.wait() == 0
+    assert len(said) == 1 and f"process {first.pid}" in said[0] and "/some/clone" in said[0]
+
+
+def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "lock"
+    first = holder(place)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    said: list[str] = []
+    with alone(tmp_path, said.append, place):
+        assert f"process {os.getpid()}" in place.read_text()
+    assert said == []
+
+
+def test_a_child_that_is_started_meanwhile_does_not_keep_it(tmp_path: Path) -> None:
+    place = tmp_path / "lock"
+    with alone(tmp_path, print, place):
+        child = subprocess.Popen(["sleep", "60"])
+    try:
+        said: list[str] = []
+        with alone(tmp_path, said.append, place):
+            assert said == []
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_file_of_another_user_locks_all_the_same(tmp_path: Path) -> None:
+    place = tmp_path / "lock"
+    place.write_text("somebody else")
+    place.chmod(0o444)
+    with alone(tmp_path, print, place):
+        assert holder_has_to_wait(place)
+
+
+def holder_has_to_wait(place: Path) -> bool:
+    done = subprocess.run([sys.executable, "-c", TRY, str(place)], capture_output=True, text=True)
+    return "BlockingIOError" in done.stderr

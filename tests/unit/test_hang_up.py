@@ -1,0 +1,103 @@
+"""A terminal that closes in mid-trial: the trial ends at once, what was finished is on disk, and the run goes on later."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from framebench.records import store
+
+ROOT = Path(__file__).resolve().parents[2]
+SLOW = """
+name = "slow"
+title = "One long trial of NumPy"
+rounds = 1
+verdicts = false
+timeout_s = 300
+baseline = "numpy-eager"
+kinds = ["timing"]
+contenders = ["numpy-eager"]
+
+[protocol]
+name = "slow"
+warmup_min_s = 60.0
+warmup_max_s = 90.0
+
+[[case]]
+workload = "planted"
+preset = "selftest"
+tasks = ["infer"]
+batch = 1
+"""
+RUN = """
+import signal, sys
+from pathlib import Path
+from framebench import cli
+from framebench.executors import alone
+if {ignored}:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+alone.PLACE = Path({place!r})  # other measurements of this machine are no part of the test
+sys.argv = ["framebench", "run", "--executor", "system", "--suite", {suite!r}, "--results", {results!r}]
+cli.main()
+"""
+
+
+def started(folder: Path, terminal: int, ignored: bool = False) -> subprocess.Popen[bytes]:
+    """The run, in its trial."""
+    suite, results = folder / "slow.toml", folder / "results"
+    suite.write_text(SLOW)
+    script = RUN.format(ignored=ignored, place=str(folder / "lock"), suite=str(suite), results=str(results))
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    while not trial_of(process):
+        assert process.poll() is None
+        time.sleep(0.1)
+    return process
+
+
+def trial_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.cmdline()[-2:] == ["-m", "harness"] and "supervise.py" not in " ".join(child.cmdline())
+    ]
+
+
+def test_a_terminal_that_closes_ends_the_trial(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = started(tmp_path, theirs)
+    os.close(theirs)
+    (trial,) = trial_of(process)
+    os.close(ours)  # the terminal is gone: to write to it is an error from here on
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) == 130
+    assert not trial.is_running()
+    ((_, record),) = store.load([tmp_path / "results"]).records
+    assert record.outcome.status == "interrupted"
+
+
+def test_nohup_is_heeded(tmp_path: Path) -> None:
+    with (tmp_path / "nohup.out").open("wb") as output:
+        process = started(tmp_path, output.fileno(), ignored=True)
+    try:
+        process.send_signal(signal.SIGHUP)
+        time.sleep(1)
+        assert process.poll() is None and trial_of(process)
+    finally:
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+        assert process.wait(timeout=60) == 130
