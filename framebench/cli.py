@@ -464,8 +464,10 @@ def schema() -> None:
 
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2; a traceback only with ``--debug``."""
+    from framebench.commands.encoding import read_and_write_utf8
     from framebench.commands.stop_signals import end_in_order
 
+    read_and_write_utf8()
     debug = "--debug" in sys.argv
     end_in_order()
     try:

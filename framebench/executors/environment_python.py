@@ -13,7 +13,7 @@ from framebench.errors import UserError
 from framebench.executors import Progress
 from framebench.executors.venv import VenvExecutor
 from framebench.images import load_matrix
-from harness import frameworks
+from harness import cores, frameworks
 
 
 def interpreter(root: Path, stack: str, say: Progress) -> Path:
@@ -45,8 +45,13 @@ def lines_of(root: Path, python: Path, stack: str, module: str, arguments: Seque
         process = subprocess.Popen(
             [str(python), "-m", module, *arguments],
             env=known
-            | frameworks.environment(stack, len(os.sched_getaffinity(0)), str(cache))
-            | {"PYTHONPATH": str(root), "CUDA_VISIBLE_DEVICES": "", "FRAMEBENCH_CACHE": str(cache)},
+            | frameworks.environment(stack, len(cores.pinned_to()), str(cache))
+            | {
+                "PYTHONPATH": str(root),
+                "PYTHONUTF8": "1",
+                "CUDA_VISIBLE_DEVICES": "",
+                "FRAMEBENCH_CACHE": str(cache),
+            },
             cwd=root,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

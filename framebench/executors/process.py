@@ -70,9 +70,14 @@ class TrialProcess:
             environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
             if spec.case.device == "cpu":
                 environment[gpu.VISIBLE] = ""
-            environment |= {"HOME": str(home), "TMPDIR": scratch, "PYTHONSAFEPATH": "1", **variables}
+            environment |= {"HOME": str(home), "TMPDIR": scratch, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
             return self._supervise(
-                [str(python), "-m", "harness"], spec, allowed[: spec.case.cores], environment, home, log
+                [str(python), "-m", "harness"],
+                spec,
+                allowed[: spec.case.cores],
+                environment | dict(variables),
+                home,
+                log,
             )
 
     def _supervise(

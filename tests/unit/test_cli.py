@@ -119,3 +119,21 @@ def test_make_reproduce_without_a_result_says_what_is_missing() -> None:
     done = subprocess.run(["make", "reproduce"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "RESULT=<id>" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "surroundings",
+    [
+        {"PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"},
+        {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"},
+        {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"},
+    ],
+    ids=["latin-1 terminal", "ascii terminal", "C locale"],
+)
+def test_a_terminal_that_lacks_a_character_shows_another(surroundings: dict[str, str]) -> None:
+    plain = framebench("image", "show", "torch-cpu")
+    assert "…" in plain.stdout
+    done = framebench("image", "show", "torch-cpu", **surroundings)
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout.replace("…", "?").splitlines()
+    assert shown[0] == plain.stdout.replace("…", "?").splitlines()[0] and "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""A terminal that closes in mid-trial: the trial ends at once, what was finished is on disk, and the run goes on later."""
+"""A terminal that closes in mid-trial: the trial ends at once, and what was finished is on disk."""
 
 from __future__ import annotations
 
