@@ -19,6 +19,7 @@ from framebench.executors.process import compiler_version
 from framebench.executors.venv import find_interpreter
 from framebench.images import load_matrix
 from framebench.images.make import engine
+from framebench.records import git_refusals, provenance
 from framebench.records.selftest_document import SelfTest
 from harness.record import Hardware
 
@@ -52,7 +53,7 @@ def run(root: Path, results: Path, console: Console) -> int:
     hardware = capabilities.hardware()
     console.print(f"{machine.host_id()}: {_machine(hardware)}", markup=False)
     for title, findings in (
-        ("where trials can run", [*_executors(root)]),
+        ("where trials can run", [_checkout(root), *_executors(root)]),
         ("processor", [*_frequency(hardware), *_metrics(capabilities.processor())]),
         ("GPU", [*_gpus()]),
         ("trust", [*_trust(results)]),
@@ -69,6 +70,16 @@ def _machine(hardware: Hardware) -> str:
     return (
         f"{hardware.cpu_model or hardware.architecture}, {hardware.cores_allowed} of {hardware.cores_online} cores, "
         f"{memory}{kind}"
+    )
+
+
+def _checkout(root: Path) -> Finding:
+    """Records name the commit that they come from; a checkout that git refuses to read is refused by `run` too."""
+    if why := git_refusals.refusal(root):
+        return Finding(False, f"records with a commit: {why}")
+    state = "changed since" if provenance.dirty(root) else "as it is in"
+    return Finding(
+        True, f"records with a commit: this checkout is {state} {provenance.commit(root) or 'no commit'}"
     )
 
 
