@@ -8,6 +8,7 @@ from pathlib import Path
 
 from framebench.errors import UserError
 from framebench.executors import Executor, Progress
+from framebench.executors.connection import NamedEngineAway
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.system import SystemExecutor
 from framebench.executors.venv import VenvExecutor
@@ -83,6 +84,8 @@ def _auto(
     try:
         executor = DockerExecutor(root, images_asked, harness_tree, own_wheels)
         _require_bases(root, say, executor.bases_to_build(devices))
+    except NamedEngineAway:
+        raise
     except UserError as obstacle:
         _require_linux("venv", f"{obstacle} ")
         say(f"executor: venv, from the same locks as the images, because Docker cannot be used: {obstacle}")
