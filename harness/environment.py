@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -153,17 +154,20 @@ def driver() -> str | None:
 
 
 def gpus() -> list[Gpu]:
-    """Every NVIDIA GPU of the machine, in the order of their PCI addresses."""
+    """Every NVIDIA GPU of the machine that answers, in the order of their PCI addresses."""
     nvml, _ = nvml_starts()
     if nvml is None:
         return []
+    answering = []
     try:
-        handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
-        return [_gpu(nvml, handle) for handle in handles]
-    except nvml.NVMLError:  # a GPU that is lost
+        for number in range(nvml.nvmlDeviceGetCount()):
+            with contextlib.suppress(nvml.NVMLError):  # a GPU that is lost
+                answering.append(_gpu(nvml, nvml.nvmlDeviceGetHandleByIndex(number)))
+    except nvml.NVMLError:
         return []
     finally:
         nvml.nvmlShutdown()
+    return answering
 
 
 def _gpu(nvml: Any, handle: Any) -> Gpu:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from framebench import dataset
 from framebench.errors import UserError
-from framebench.executors import capabilities, machine
+from framebench.executors import capabilities, gpu, machine
 from framebench.executors.capabilities import Capability
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.machine import Machine
@@ -136,12 +136,18 @@ def _metrics(metrics: dict[str, Capability]) -> Iterator[Finding]:
 
 def _gpus() -> Iterator[Finding]:
     watched = capabilities.gpus()
+    refused = gpu.refusal_of(1)
+    if refused is not None:
+        yield Finding(False, f"trials on a GPU: {refused.reason}; {refused.mend}")
     if isinstance(watched, str):
         yield Finding(False, f"telemetry of a GPU: {watched}")
         return
     for name, metrics in watched.items():
-        yield Finding(True, name)
-        yield from _metrics(metrics)
+        if isinstance(metrics, str):
+            yield Finding(False, f"{name}: {metrics}; it is left out: {gpu.mend_of(metrics)}")
+        else:
+            yield Finding(True, name)
+            yield from _metrics(metrics)
 
 
 def _trust(results: Path) -> Iterator[Finding]:

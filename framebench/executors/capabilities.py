@@ -24,19 +24,22 @@ def processor() -> dict[str, Capability]:
     return CpuSource(os.getpid()).probe()
 
 
-def gpus() -> dict[str, dict[str, Capability]] | str:
-    """Each metric of each GPU by the GPU's name; why none can be read, in words, where none can."""
+def gpus() -> dict[str, dict[str, Capability] | str] | str:
+    """Each metric of each GPU by the GPU's name, or why that one cannot be read; why none can, in words."""
     nvml, reason = nvml_starts()
     if nvml is None:
         return f"{reason}; timing is not affected"
+    watched: dict[str, dict[str, Capability] | str] = {}
     try:
-        watched = {}
         for number in range(nvml.nvmlDeviceGetCount()):
-            device = nvml.nvmlDeviceGetHandleByIndex(number)
-            name = nvml.nvmlDeviceGetName(device)
-            watched[name if name not in watched else f"{name}, number {number}"] = NvmlSource(
-                nvml, device
-            ).probe()
+            try:
+                device = nvml.nvmlDeviceGetHandleByIndex(number)
+                name = nvml.nvmlDeviceGetName(device)
+                watched[name if name not in watched else f"{name}, number {number}"] = NvmlSource(
+                    nvml, device
+                ).probe()
+            except nvml.NVMLError as error:
+                watched[f"GPU number {number}"] = str(error)
         return watched
     except nvml.NVMLError as error:
         return str(error)
