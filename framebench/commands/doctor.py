@@ -11,12 +11,13 @@ from rich.console import Console
 
 from framebench import dataset
 from framebench.errors import UserError
-from framebench.executors import capabilities, gpu, machine
+from framebench.executors import Executor, StackOn, capabilities, gpu, machine
 from framebench.executors.capabilities import Capability
+from framebench.executors.choose import require_linux
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.machine import Machine
 from framebench.executors.process import compiler_version
-from framebench.executors.venv import find_interpreter
+from framebench.executors.venv import VenvExecutor, find_interpreter
 from framebench.images import load_matrix
 from framebench.images.make import engine
 from framebench.records import git_refusals, provenance
@@ -85,14 +86,18 @@ def _checkout(root: Path) -> Finding:
 
 def _executors(root: Path) -> Iterator[Finding]:
     try:
-        there = DockerExecutor(root).machine()
+        executor = DockerExecutor(root)
+        there = executor.machine()
         engine.client()
+        _ask_for_stacks(root, executor)
         yield Finding(
             True, f"in containers: a Docker engine answers, and its client can build{_elsewhere(there)}"
         )
     except UserError as obstacle:
         yield Finding(False, f"in containers: {obstacle}")
     try:
+        require_linux("venv")
+        _ask_for_stacks(root, VenvExecutor(root))
         pythons = {row.python for row in load_matrix(root).rows if row.default}
         interpreters = ", ".join(str(find_interpreter(python)) for python in sorted(pythons))
         yield Finding(True, f"in hash-locked virtual environments of {interpreters}")
@@ -103,6 +108,14 @@ def _executors(root: Path) -> Iterator[Finding]:
         compiler is not None,
         f"torch.compile outside containers: {compiler or 'no C++ compiler (apt install g++); images have their own'}",
     )
+
+
+def _ask_for_stacks(root: Path, executor: Executor) -> None:
+    """``UserError`` where none of the stacks that campaigns on the CPU measure could run, as in `framebench run`."""
+    stacks = [row.stack for row in load_matrix(root).select()]
+    refused = [executor.refusal(StackOn(stack)) for stack in stacks]
+    if reasons := [one for one in refused if one is not None and None not in refused]:
+        raise UserError(reasons[0].reason + (f"; {reasons[0].mend}" if reasons[0].mend else ""))
 
 
 def _elsewhere(there: Machine) -> str:

@@ -44,7 +44,7 @@ def choose(
             say("executor: docker, as asked")
             return DockerExecutor(root, images_asked, harness_tree, own_wheels)
         case "venv":
-            _require_linux(wanted)
+            require_linux(wanted)
             say("executor: venv, as asked; results made outside a container say so")
             return VenvExecutor(root, images_asked, own_wheels)
         case "system" if own_wheels:
@@ -57,14 +57,14 @@ def choose(
                 f"--image {images_asked[0]}: executor system measures in this interpreter, in no image."
             )
         case "system":
-            _require_linux(wanted)
+            require_linux(wanted)
             say("executor: system, as asked; these results can be reproduced on this machine only")
             return SystemExecutor(root)
         case _:
             raise UserError(f"There is no executor '{wanted}'; known are auto, docker, venv and system.")
 
 
-def _require_linux(wanted: str, why: str = "") -> None:
+def require_linux(wanted: str, why: str = "") -> None:
     """Processes are pinned and ended by means that only Linux has; containers have a Linux of their own."""
     if not hasattr(os, "sched_setaffinity"):
         raise UserError(
@@ -87,7 +87,7 @@ def _auto(
     except NamedEngineAway:
         raise
     except UserError as obstacle:
-        _require_linux("venv", f"{obstacle} ")
+        require_linux("venv", f"{obstacle} ")
         say(f"executor: venv, from the same locks as the images, because Docker cannot be used: {obstacle}")
         return VenvExecutor(root, images_asked, own_wheels)
     say("executor: docker, because an engine answers")

@@ -14,7 +14,7 @@ from framebench.errors import UserError
 from framebench.executors import Failure, Progress, StackOn, Unavailable, gpu
 from framebench.executors.machine import Machine, this_machine
 from framebench.executors.process import TrialProcess, compiler_version
-from framebench.executors.rows import Rows
+from framebench.executors.rows import Rows, foreign
 from framebench.images import ImageRow, OwnWheel, fetch_wheels, lock_path, lock_sha256, own_builds
 from harness.manifest import LOCK_VARIABLE
 from harness.record import ImageRef, Record, TrialSpec
@@ -42,12 +42,18 @@ class VenvExecutor:
 
     def refusal(self, wanted: StackOn, count: int = 1) -> Unavailable | None:
         missing = gpu.refusal_of(count) if wanted.device == "gpu" else None
-        return missing or self.rows.refusal(wanted)
+        row = self._row(wanted)
+        return missing or (row if isinstance(row, Unavailable) else None)
+
+    def _row(self, wanted: StackOn) -> ImageRow | Unavailable:
+        """The row whose environment can be made here, or why there is none."""
+        row = self.rows.find(wanted)
+        return row if isinstance(row, Unavailable) else foreign(row, self.machine().architecture) or row
 
     def ready(self, wanted: Iterable[StackOn]) -> dict[StackOn, ImageRef]:
         made: dict[StackOn, ImageRef] = {}
         for one in wanted:
-            row = self.rows.find(one)
+            row = self._row(one)
             if isinstance(row, Unavailable):
                 continue
             lock_hash = lock_sha256(self._root, row)
@@ -58,7 +64,7 @@ class VenvExecutor:
     def prepare(self, wanted: Iterable[StackOn], progress: Progress) -> dict[StackOn, ImageRef | Unavailable]:
         prepared: dict[StackOn, ImageRef | Unavailable] = {}
         for one in wanted:
-            row = self.rows.find(one)
+            row = self._row(one)
             try:
                 prepared[one] = row if isinstance(row, Unavailable) else self.prepare_row(row, progress)
             except UserError as error:
