@@ -68,7 +68,8 @@ class Ledger:
         gate = self._gates.get((trial.case.path, original))
         if gate is None or gate.outcome.status == "ok":
             return None
-        return f"{gate.outcome.status}: {gate.outcome.reason or 'see its parity record'}"
+        why, *_ = (gate.outcome.reason or "").splitlines() or ["see its parity record"]
+        return f"{gate.outcome.status}: {why}"
 
     def settled(self, case: Case, contenders: Sequence[Contender]) -> int | None:
         """The rounds after which a look found the case precise enough for no more of them; null if none did.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from framebench.errors import UserError
 from framebench.executors import Progress
+from framebench.executors.plain_path import plain
 from framebench.executors.venv import VenvExecutor
 from framebench.images import load_matrix
 from harness import cores, frameworks
@@ -37,6 +38,7 @@ def lines(root: Path, stack: str, module: str, arguments: Sequence[str], say: Pr
 
 def lines_of(root: Path, python: Path, stack: str, module: str, arguments: Sequence[str]) -> Iterator[str]:
     """The same under this interpreter."""
+    root = plain(root)
     cache = root / "build" / "cache" / "tools" / stack
     cache.mkdir(parents=True, exist_ok=True)
     known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}

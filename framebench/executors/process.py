@@ -20,6 +20,7 @@ import msgspec
 
 from framebench.executors import Failure, Progress, gpu
 from framebench.executors.ending import Ending, Output, judge
+from framebench.executors.plain_path import scratch_parent
 from framebench.executors.stopping import StopRequest
 from framebench.records.versions import encode_spec
 from harness import cores
@@ -57,7 +58,9 @@ class TrialProcess:
             return Failure(Outcome(status="unsupported", reason=reason), 0)
         with (
             self._stop.heeded(),
-            tempfile.TemporaryDirectory(prefix="framebench-", ignore_cleanup_errors=True) as scratch,
+            tempfile.TemporaryDirectory(
+                prefix="framebench-", dir=scratch_parent(), ignore_cleanup_errors=True
+            ) as scratch,
         ):
             cold = spec.kind == "cold-start" or spec.cache_state == "cold"
             compile_cache = Path(scratch) / "cache" if cold else cache

@@ -13,6 +13,7 @@ from pathlib import Path
 from framebench.errors import UserError
 from framebench.executors import Failure, Progress, StackOn, Unavailable, gpu
 from framebench.executors.machine import Machine, this_machine
+from framebench.executors.plain_path import plain
 from framebench.executors.process import TrialProcess, compiler_version
 from framebench.executors.rows import Rows, foreign
 from framebench.images import ImageRow, OwnWheel, fetch_wheels, lock_path, lock_sha256, own_builds
@@ -85,15 +86,16 @@ class VenvExecutor:
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
         if spec.image.name is None:
             raise UserError(f"Trial {spec.trial_id} names no image; the venv executor needs one.")
+        root = plain(self._root)
         python = self.interpreter(spec.image.name)
         if not python.exists():
             raise UserError(f"{python} does not exist; run `framebench run` again, it makes the environment.")
         variables = {
-            "PYTHONPATH": str(self._root),
+            "PYTHONPATH": str(root),
             "PYTHONNOUSERSITE": "1",
             LOCK_VARIABLE: str(self._folder(spec.image.name) / LOCK),
         }
-        cache = self._root / "build" / "cache" / spec.image.name
+        cache = root / "build" / "cache" / spec.image.name
         return self._process.run(python, spec, cache, variables, log)
 
     def stop(self) -> None:
@@ -101,7 +103,7 @@ class VenvExecutor:
 
     def interpreter(self, image_name: str) -> Path:
         """The Python of a row's environment, whether it is there or not."""
-        return self._folder(image_name) / "bin" / "python"
+        return plain(self._root) / "build" / "venvs" / image_name / "bin" / "python"
 
     def _folder(self, name: str) -> Path:
         return self._root / "build" / "venvs" / name

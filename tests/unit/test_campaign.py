@@ -14,6 +14,7 @@ from framebench.campaign import suites
 from framebench.campaign.campaign import Campaign
 from framebench.campaign.estimate import Estimator
 from framebench.campaign.plan import Plan, Planned
+from framebench.commands.phrases import outcome_line
 from framebench.executors import Failure, Progress, StackOn, Unavailable
 from framebench.executors.machine import Machine
 from framebench.executors.process import KERNEL_KILLED
@@ -165,6 +166,17 @@ def test_a_failed_gate_is_never_timed(tmp_path: Path) -> None:
     go(campaign(executor, tmp_path), progress)
     assert not [s for s in executor.ran if s.kind == "timing" and s.contender.stack == "tensorflow"]
     assert progress.skips == ["tensorflow-compiled-graph: not_comparable: gradient conv1"] * 4
+
+
+def test_a_long_reason_is_one_line_for_each_trial_that_it_keeps_from_running(tmp_path: Path) -> None:
+    crash = Outcome(
+        status="crashed", reason="CppCompileError: C++ compile error\n\nCommand:\ng++ a b c\n" * 3
+    )
+    silent = Silent()
+    go(campaign(InstantExecutor(lambda spec: crash if spec.kind == "parity" else None), tmp_path), silent)
+    assert silent.skips and all(skip.endswith("C++ compile error") for skip in silent.skips)
+    ((_, record), *_) = store.load([tmp_path]).records
+    assert "\n" not in outcome_line(record) and "C++ compile error" in outcome_line(record)
 
 
 def test_what_the_process_cannot_report_the_host_writes(tmp_path: Path) -> None:
