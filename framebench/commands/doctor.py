@@ -55,7 +55,7 @@ def run(root: Path, results: Path, console: Console) -> int:
     console.print(f"{machine.host_id()}: {_machine(hardware)}", markup=False)
     for title, findings in (
         ("where trials can run", [_checkout(root), *_executors(root)]),
-        ("processor", [*_frequency(hardware), *_metrics(capabilities.processor())]),
+        ("processor", [*_frequency(hardware), *_pace(), *_metrics(capabilities.processor())]),
         ("GPU", [*_gpus()]),
         ("trust", [*_trust(results)]),
     ):
@@ -138,6 +138,19 @@ def _frequency(hardware: Hardware) -> Iterator[Finding]:
         steady = hardware.governor == "performance"
         advice = "" if steady else "; `performance` would be steadier"
         yield Finding(steady, f"a steady clock: the governor is {hardware.governor}{advice}")
+
+
+def _pace() -> Iterator[Finding]:
+    """Only what is known to be wrong: most machines have neither."""
+    if capabilities.unequal_cores():
+        yield Finding(
+            False,
+            "cores of one speed: some are faster than others; pin to one kind, e.g. `taskset -c 0-3 framebench run`",
+        )
+    if capabilities.on_battery():
+        yield Finding(
+            False, "mains: this machine runs on its battery and may hold its clocks back; plug it in"
+        )
 
 
 def _metrics(metrics: dict[str, Capability]) -> Iterator[Finding]:

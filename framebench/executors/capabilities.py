@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import os
 
-from harness import environment
+from harness import cores, environment
 from harness.record import Hardware
 from harness.telemetry.cpu import CpuSource
 from harness.telemetry.devices import nvml_starts
 from harness.telemetry.nvml import NvmlSource
 from harness.telemetry.source import Capability
 
-__all__ = ["Capability", "gpus", "hardware", "processor"]
+__all__ = ["Capability", "gpus", "hardware", "on_battery", "processor", "unequal_cores"]
 
 
 def hardware() -> Hardware:
     """Processor, memory, governor and virtualisation, as a trial would record them."""
     return environment.hardware()
+
+
+def unequal_cores() -> bool | None:
+    """Whether the cores that trials may use are of two speeds; null = unknown."""
+    return environment.unequal_cores(cores.pinned_to())
+
+
+def on_battery() -> bool | None:
+    """Whether this machine runs on its battery; null where it has none, or does not tell."""
+    return environment.on_battery()
 
 
 def processor() -> dict[str, Capability]:
