@@ -348,11 +348,16 @@ def defaults(images: tuple[str, ...], check: bool, executor: str) -> None:
 @cli.command()
 @_results
 @click.option("--serve", type=int, metavar="PORT", help="Serve the site on this port of this machine.")
-def site(results: Path, serve: int | None) -> None:
+@click.option(
+    "--site-url",
+    metavar="URL",
+    help="Where the site will be, for its sitemap and the page of a missing page.",
+)
+def site(results: Path, serve: int | None, site_url: str | None) -> None:
     """Render the results into build/site."""
     from framebench.commands import site as command
 
-    command.run(ROOT, results, serve, console)
+    command.run(ROOT, results, serve, site_url, console)
 
 
 @cli.command()

@@ -9,12 +9,16 @@ import sys
 from pathlib import Path
 
 from framebench.executors.alone import alone
+from framebench.records import store
+from tests.unit.test_hang_up import RUN
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
 import sys
 from pathlib import Path
 from framebench.executors.alone import alone
+from framebench.records import store
+from tests.unit.test_hang_up import RUN
 with alone(Path("/some/clone"), print, Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -83,3 +87,19 @@ def test_a_file_of_another_user_locks_all_the_same(tmp_path: Path) -> None:
 def holder_has_to_wait(place: Path) -> bool:
     done = subprocess.run([sys.executable, "-c", TRY, str(place)], capture_output=True, text=True)
     return "BlockingIOError" in done.stderr
+
+
+def test_two_campaigns_at_once_measure_each_trial_once(tmp_path: Path) -> None:
+    text = (ROOT / "suites" / "selftest" / "planted.toml").read_text()
+    suite, results = tmp_path / "few.toml", tmp_path / "results"
+    suite.write_text(text.replace("rounds = 10", "rounds = 2"))
+    script = RUN.format(ignored=False, place=str(tmp_path / "lock"), suite=str(suite), results=str(results))
+    command = [sys.executable, "-c", script]
+    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=240)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("this machine is measuring already: process" in text for text in said) == 1
+    assert sum("everything in this plan is done already" in text for text in said) == 1
+    records = [record for _, record in store.load([results]).records]
+    trials = [(record.contender.slug, record.round) for record in records]
+    assert len(trials) == len(set(trials)) == 12

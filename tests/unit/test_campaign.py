@@ -15,6 +15,7 @@ from framebench.campaign.campaign import Campaign
 from framebench.campaign.estimate import Estimator
 from framebench.campaign.plan import Plan, Planned
 from framebench.commands.phrases import outcome_line
+from framebench.dataset import grouping
 from framebench.executors import Failure, Progress, StackOn, Unavailable
 from framebench.executors.machine import Machine
 from framebench.executors.process import KERNEL_KILLED
@@ -323,6 +324,22 @@ def test_another_image_or_other_work_is_not_done(
     left = plan_of(again).trials()
     assert {trial.contender.stack for trial in left} == {"torch"}
     assert len(left) == 6
+
+
+def test_a_suite_of_the_same_name_with_other_parameters_is_measured_anew(tmp_path: Path) -> None:
+    go(campaign(InstantExecutor(), tmp_path))
+    again = campaign(executor := InstantExecutor(), tmp_path)
+    blocks = again.suite.protocol.measure_blocks + 7
+    again.suite = msgspec.structs.replace(
+        again.suite, protocol=msgspec.structs.replace(again.suite.protocol, measure_blocks=blocks)
+    )
+    go(again)
+    assert [spec.kind for spec in executor.ran] == ["timing"] * 12  # the gates looked at no clock
+    found = grouping.results([record for _, record in store.load([tmp_path]).records])
+    assert all(
+        len({record.protocol.measure_blocks for record in one.timed}) == 1 for one in found if one.timed
+    )
+    assert len([one for one in found if one.timed]) == 12
 
 
 def quiet_mlp(spec: TrialSpec) -> float:

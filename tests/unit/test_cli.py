@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def results(tmp_path: Path) -> Path:
         (["plan", "--suite", "smoke", "--executor", "cloud"], "docker"),
         (["plan", "--suite", "smoke", "--rounds", "21"], "1<=x<=20"),
         (["check", "no/such/folder"], "no/such/folder"),
+        (["site", "--site-url", "framebench.example.org"], "expected an address like https://"),
         (["reproduce"], "RESULT"),
     ],
 )
@@ -137,3 +139,15 @@ def test_a_terminal_that_lacks_a_character_shows_another(surroundings: dict[str,
     assert done.returncode == 0, done.stderr
     shown = done.stdout.replace("…", "?").splitlines()
     assert shown[0] == plain.stdout.replace("…", "?").splitlines()[0] and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["no steps", "no time"])
+def test_a_record_that_cannot_be_true_is_named_and_takes_nothing_down(results: Path, place: int) -> None:
+    timed = next(path for path in sorted(results.rglob("*.json")) if json.loads(path.read_text())["timing"])
+    document = json.loads(timed.read_text())
+    document["timing"]["blocks"][0][place] = 0
+    timed.write_text(json.dumps(document))
+    for command in ("show", "answers"):
+        done = framebench(command, "--results", str(results))
+        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+        assert timed.name in done.stdout + done.stderr, command
