@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -69,16 +73,38 @@ def started(folder: Path, terminal: int, ignored: bool = False) -> subprocess.Po
 
 
 def trial_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if child.cmdline()[-2:] == ["-m", "harness"] and "supervise.py" not in " ".join(child.cmdline())
-    ]
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it may end while it is looked at
+            line = child.cmdline()
+            if line[-2:] == ["-m", "harness"] and "supervise.py" not in " ".join(line):
+                found.append(child)
+    return found
+
+
+@contextlib.contextmanager
+def reader(terminal: int) -> Iterator[None]:
+    """Somebody who reads what is shown, as a terminal does; without one its few kilobytes fill up."""
+    closing = threading.Event()
+
+    def read() -> None:
+        while not closing.is_set():
+            if select.select([terminal], [], [], 0.1)[0]:
+                os.read(terminal, 1 << 16)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield
+    finally:
+        closing.set()
+        thread.join()
 
 
 def test_a_terminal_that_closes_ends_the_trial(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    process = started(tmp_path, theirs)
+    with reader(ours):
+        process = started(tmp_path, theirs)
     os.close(theirs)
     (trial,) = trial_of(process)
     os.close(ours)  # the terminal is gone: to write to it is an error from here on
