@@ -54,6 +54,7 @@ def build(
     source = source or root
     if own and (current := local_image(root, row)):
         return current
+    engine.refuse_other_processor(row.name, row.arch)  # before anything is fetched
     with one_at_a_time(root, progress):
         assembled = assemble(root, source, row, progress, builder)
         inputs = inputs_sha256(source, row, assembled.harness_tree_sha256)
