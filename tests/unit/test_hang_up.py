@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from framebench.records import store
 
@@ -127,3 +128,28 @@ def test_nohup_is_heeded(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
             time.sleep(0.5)
         assert process.wait(timeout=60) == 130
+
+
+ANY_COMMAND = """
+import sys, time
+from framebench.commands.stop_signals import end_in_order
+end_in_order()
+try:
+    print("begun", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    sys.exit(130)
+finally:
+    print("the container is removed", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_every_command_clears_up_behind_itself(number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", ANY_COMMAND], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    process.send_signal(number)
+    assert process.communicate(timeout=60)[0] == "the container is removed\n"
+    assert process.returncode == 130
