@@ -469,10 +469,10 @@ def schema() -> None:
 
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2; a traceback only with ``--debug``."""
-    from framebench.commands.encoding import read_and_write_utf8
     from framebench.commands.stop_signals import end_in_order
+    from framebench.commands.surroundings import leave_outside
 
-    read_and_write_utf8()
+    leave_outside()
     debug = "--debug" in sys.argv
     end_in_order()
     try:

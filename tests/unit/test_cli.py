@@ -151,3 +151,11 @@ def test_a_record_that_cannot_be_true_is_named_and_takes_nothing_down(results: P
         done = framebench(command, "--results", str(results))
         assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
         assert timed.name in done.stdout + done.stderr, command
+
+
+def test_the_checkout_is_the_one_that_framebench_lies_in(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    elsewhere = {"GIT_DIR": str(tmp_path / ".git"), "GIT_WORK_TREE": str(tmp_path)}  # as in a hook of another
+    done = framebench("doctor", "--results", str(tmp_path), DOCKER_HOST="unix:///nonexistent", **elsewhere)
+    assert done.returncode == 0 and head.stdout.strip() in done.stdout
