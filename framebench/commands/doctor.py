@@ -13,9 +13,9 @@ from framebench import dataset
 from framebench.errors import UserError
 from framebench.executors import Executor, StackOn, capabilities, gpu, machine
 from framebench.executors.capabilities import Capability
-from framebench.executors.choose import require_linux
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.machine import Machine
+from framebench.executors.only_linux import require_linux
 from framebench.executors.process import compiler_version
 from framebench.executors.venv import VenvExecutor, find_interpreter
 from framebench.images import load_matrix

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from framebench.errors import UserError
 from framebench.executors import Executor, Progress
 from framebench.executors.connection import NamedEngineAway
 from framebench.executors.docker import DockerExecutor
+from framebench.executors.only_linux import require_linux
 from framebench.executors.system import SystemExecutor
 from framebench.executors.venv import VenvExecutor
 from framebench.images import Device, OwnWheel, load_matrix, refuse_unfit
@@ -62,15 +62,6 @@ def choose(
             return SystemExecutor(root)
         case _:
             raise UserError(f"There is no executor '{wanted}'; known are auto, docker, venv and system.")
-
-
-def require_linux(wanted: str, why: str = "") -> None:
-    """Processes are pinned and ended by means that only Linux has; containers have a Linux of their own."""
-    if not hasattr(os, "sched_setaffinity"):
-        raise UserError(
-            f"{why}Executor {wanted} runs trials as processes of this machine, which works on Linux only; "
-            "start a Docker engine (Docker Desktop, Colima) and use `--executor docker`."
-        )
 
 
 def _auto(

@@ -13,6 +13,7 @@ from pathlib import Path
 from framebench.errors import UserError
 from framebench.executors import Failure, Progress, StackOn, Unavailable, gpu
 from framebench.executors.machine import Machine, this_machine
+from framebench.executors.only_linux import require_linux
 from framebench.executors.plain_path import plain
 from framebench.executors.process import TrialProcess, compiler_version
 from framebench.executors.rows import Rows, foreign
@@ -73,7 +74,13 @@ class VenvExecutor:
         return prepared
 
     def prepare_row(self, row: ImageRow, progress: Progress) -> ImageRef:
-        """Make the row's environment, if it is not there already or its lock has changed."""
+        """Make the row's environment, if it is not there already or its lock has changed.
+
+        ``UserError`` before anything is fetched where its wheels are for another machine.
+        """
+        require_linux("venv")
+        if other := foreign(row, self.machine().architecture):
+            raise UserError(f"{other.reason}; {other.mend}.")
         lock_hash = lock_sha256(self._root, row)
         folder = self._folder(row.name)
         folder.parent.mkdir(parents=True, exist_ok=True)
