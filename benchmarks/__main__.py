@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from framebench.executors.alone import alone
 from framebench.executors.venv import VenvExecutor
 from framebench.images import load_matrix
 
@@ -52,4 +53,5 @@ def _run(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with alone(ROOT, print):
+        main()

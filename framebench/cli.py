@@ -112,7 +112,12 @@ def export(image: str, output: Path | None) -> None:
     command.run(ROOT, image, output, console)
 
 
-_suite = click.option("--suite", default="auto", show_default=True, help="A file of suites/, or auto.")
+_suite = click.option(
+    "--suite",
+    default="auto",
+    show_default=True,
+    help="A name in suites/, the path of a suite of yours (FILE.toml), or auto.",
+)
 _budget = click.option(
     "--budget", default="20m", show_default=True, help="Time for measuring: 90s, 20m, 2h or none."
 )
@@ -224,8 +229,12 @@ def plan(shards: int | None, **options: Any) -> None:
 @_shard
 @_results_of_run
 @click.option("--force", is_flag=True, help="Run trials again that are done already.")
+@click.option("--retry-failed", is_flag=True, help="Run trials again that are done and did not end well.")
 def run(**options: Any) -> None:
-    """Measure: rounds of interleaved trials; Ctrl-C once finishes the trial, twice stops now."""
+    """Measure: rounds of interleaved trials; Ctrl-C once finishes the trial, twice stops now.
+
+    Exit code 0 when the plan has numbers, 1 when no number came out, 130 when stopped by hand.
+    """
     from framebench.commands import run as command
 
     sys.exit(command.run(_request(options), console))
@@ -435,11 +444,16 @@ def defaults(images: tuple[str, ...], check: bool, executor: str) -> None:
 @cli.command()
 @_results
 @click.option("--serve", type=int, metavar="PORT", help="Serve the site on this port of this machine.")
-def site(results: Path, serve: int | None) -> None:
+@click.option(
+    "--site-url",
+    metavar="URL",
+    help="Where the site will be, for its sitemap and the page of a missing page.",
+)
+def site(results: Path, serve: int | None, site_url: str | None) -> None:
     """Render the results into build/site."""
     from framebench.commands import site as command
 
-    command.run(ROOT, results, serve, console)
+    command.run(ROOT, results, serve, site_url, console)
 
 
 @cli.command()
@@ -551,7 +565,12 @@ def schema() -> None:
 
 def main(commands: click.Group = cli) -> None:
     """Entry point: a user's mistake is one sentence and exit code 2; a traceback only with ``--debug``."""
+    from framebench.commands.stop_signals import end_in_order
+    from framebench.commands.surroundings import leave_outside
+
+    leave_outside()
     debug = "--debug" in sys.argv
+    end_in_order()
     try:
         commands(standalone_mode=False)
     except click.ClickException as error:

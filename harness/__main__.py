@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
-from harness import environment, flags, frameworks, manifest, standalone
+from harness import cores, environment, flags, frameworks, manifest, standalone
 from harness.draft import Draft
 from harness.frameworks import Unsupported
 from harness.record import Outcome, Record, TrialSpec, decode_spec, encode
@@ -91,6 +91,7 @@ def run(spec: TrialSpec) -> Record:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on the record is written
     draft.hardware = environment.hardware()
     draft.flags += flags.emulation(draft.hardware)
+    draft.flags += flags.pace(environment.unequal_cores(cores.pinned_to()), environment.on_battery())
     return draft.record(outcome)
 
 

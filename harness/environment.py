@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from harness.cores import cores_allowed
 from harness.frameworks import Stack
 from harness.record import Gpu, Hardware, ImageRef, Software
 from harness.telemetry.devices import nvml_starts
-from harness.telemetry.proc import read
+from harness.telemetry.proc import names, read
 
+UNEQUAL_ABOVE = 1.15
 EMULATED_VARIABLE = "FRAMEBENCH_EMULATED"
 
 
@@ -80,6 +82,37 @@ def max_clock_hz() -> float | None:
     """Highest clock the kernel knows for core 0; a virtual machine seldom tells."""
     kilohertz = _line("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")
     return float(kilohertz) * 1e3 if kilohertz else None
+
+
+def core_speeds(numbers: Iterable[int]) -> dict[int, float] | None:
+    """How fast each of these cores may run, relative to the others: what the kernel calls capacity, else the highest
+    clock; null where it tells neither of all of them."""
+    cores = list(numbers)
+    for fact in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
+        told = {core: _line(f"/sys/devices/system/cpu/cpu{core}/{fact}") for core in cores}
+        if cores and all(told.values()):
+            return {core: float(value or 0) for core, value in told.items()}
+    return None
+
+
+def unequal_cores(numbers: Iterable[int]) -> bool | None:
+    """Whether these cores are of two kinds, fast and slow; null = unknown. One kind's best cores may clock a few per
+    cent higher than the others."""
+    speeds = core_speeds(numbers)
+    return None if speeds is None else max(speeds.values()) > UNEQUAL_ABOVE * min(speeds.values())
+
+
+def on_battery() -> bool | None:
+    """Whether the machine runs on its battery; null where it has none, or does not tell."""
+    supplies = [f"/sys/class/power_supply/{name}" for name in names("/sys/class/power_supply")]
+    kinds = {supply: _line(f"{supply}/type") for supply in supplies}
+    own = [supply for supply in supplies if _line(f"{supply}/scope") != "Device"]  # not a mouse's
+    if not any(kinds[supply] == "Battery" for supply in own):
+        return None
+    outside = [supply for supply in own if kinds[supply] in ("Mains", "USB")]
+    if outside:
+        return not any(_line(f"{supply}/online") == "1" for supply in outside)
+    return any(_line(f"{supply}/status") == "Discharging" for supply in own)
 
 
 def emulated() -> bool | None:
@@ -153,17 +186,20 @@ def driver() -> str | None:
 
 
 def gpus() -> list[Gpu]:
-    """Every NVIDIA GPU of the machine, in the order of their PCI addresses."""
+    """Every NVIDIA GPU of the machine that answers, in the order of their PCI addresses."""
     nvml, _ = nvml_starts()
     if nvml is None:
         return []
+    answering = []
     try:
-        handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
-        return [_gpu(nvml, handle) for handle in handles]
-    except nvml.NVMLError:  # a GPU that is lost
+        for number in range(nvml.nvmlDeviceGetCount()):
+            with contextlib.suppress(nvml.NVMLError):  # a GPU that is lost
+                answering.append(_gpu(nvml, nvml.nvmlDeviceGetHandleByIndex(number)))
+    except nvml.NVMLError:
         return []
     finally:
         nvml.nvmlShutdown()
+    return answering
 
 
 def _gpu(nvml: Any, handle: Any) -> Gpu:

@@ -22,6 +22,8 @@ GPU_POWER_LIMITED = "gpu_power_limited"
 GPU_SHARED = "gpu_shared"
 EMULATED = "emulated"
 OWN_BUILD = "own_build"  # somebody's own wheel in place of a locked one
+UNEQUAL_CORES = "unequal_cores"  # fast and slow ones together
+ON_BATTERY = "on_battery"
 SHAPE_UNCHECKED = "shape_unchecked"  # nobody computed what float64 says of this batch size
 
 NOISY_ABOVE = 0.02
@@ -59,6 +61,11 @@ def noise(telemetry: Telemetry | None, cores: int) -> list[str]:
 def emulation(hardware: Hardware) -> list[str]:
     """The flag of a program made for another kind of processor: what it measures is the emulator."""
     return [EMULATED] if hardware.emulated else []
+
+
+def pace(unequal_cores: bool | None, on_battery: bool | None) -> list[str]:
+    """Flags of a machine whose pace depends on which core is met, or on its battery."""
+    return [flag for flag, holds in ((UNEQUAL_CORES, unequal_cores), (ON_BATTERY, on_battery)) if holds]
 
 
 def steadiness(warmup: WarmUp, steady_class: SteadyClass) -> list[str]:

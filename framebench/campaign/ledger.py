@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from framebench.campaign.accidents import from_outside
 from framebench.campaign.plan import Planned
 from framebench.dataset.case_comparisons import comparisons
 from framebench.dataset.grouping import results
 from framebench.records.identity import record_key
 from framebench.statistics import looks
-from harness.record import Case, Contender, Record
+from harness.record import Case, Contender, Record, TrialKind
 
 TrialKey = tuple[str, ...]
 
@@ -29,19 +30,35 @@ class Ledger:
         self._done: dict[TrialKey, list[Record]] = {}
 
     def remember(self, records: Iterable[Record]) -> None:
-        """Count these records as done; an interrupted trial is not, it will be run again."""
+        """Count these records as done; a trial that something outside ended is not, it will be run again.
+
+        Its gate keeps what it should have let through from being timed, until it was run again.
+        """
         for record in records:
-            if record.outcome.status == "interrupted":
-                continue
             key = record_key(record)
-            self._done.setdefault(key, []).append(record)
+            accident = from_outside(record)
+            if not accident:
+                self._done.setdefault(key, []).append(record)
             gate = Planned("parity", record.case, record.contender, 0)
             if record.kind == "parity" and key == self._key_of(gate):
-                self._gates[record.case.path, record.contender.slug] = record
+                place = record.case.path, record.contender.slug
+                self._gates[place] = self._gates.get(place, record) if accident else record
 
     def done(self, trial: Planned) -> bool:
         """Is this very trial on disk, from the same image and the same work?"""
         return self._key_of(trial) in self._done
+
+    def has_number(self, kinds: Iterable[TrialKind], pairs: Iterable[tuple[Case, Contender]]) -> bool:
+        """Whether any trial of these kinds measured one of the pairs, now or earlier; a gate measures nothing."""
+        measured = [kind for kind in kinds if kind != "parity"]
+        rounds = range(self._rounds + 1)
+        return any(
+            record.outcome.status == "ok"
+            for case, entrant in pairs
+            for kind in measured
+            for number in rounds
+            for record in self._records(Planned(kind, case, entrant, number))
+        )
 
     def refusal(self, trial: Planned) -> str | None:
         """Why a trial after the gates must not run: its gate did not pass."""
@@ -51,7 +68,8 @@ class Ledger:
         gate = self._gates.get((trial.case.path, original))
         if gate is None or gate.outcome.status == "ok":
             return None
-        return f"{gate.outcome.status}: {gate.outcome.reason or 'see its parity record'}"
+        why, *_ = (gate.outcome.reason or "").splitlines() or ["see its parity record"]
+        return f"{gate.outcome.status}: {why}"
 
     def settled(self, case: Case, contenders: Sequence[Contender]) -> int | None:
         """The rounds after which a look found the case precise enough for no more of them; null if none did.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from framebench.campaign import plan as planning
@@ -16,7 +17,7 @@ from framebench.executors import Executor, StackOn
 from framebench.records import store
 from framebench.records.identity import campaign_id
 from framebench.records.provenance import Checkout
-from harness.record import ImageRef, Record
+from harness.record import Case, ImageRef, Record
 
 
 class Bench(NamedTuple):
@@ -33,6 +34,11 @@ class Bench(NamedTuple):
         protocol = self.suite.protocol_of(trial.case)
         alone = self.estimator.seconds(trial.kind, trial.case, trial.contender, protocol)
         return alone / at_a_time(trial.kind, trial.case, self.campaign.executor.machine())
+
+    def has_number(self, cases: Iterable[Case]) -> bool:
+        """Whether anything that the plan compares in these cases was measured, now or earlier."""
+        pairs = [(case, entrant) for case in cases for entrant in self.plan.compared.get(case.path, ())]
+        return self.campaign.ledger.has_number(self.suite.kinds, pairs)
 
 
 def open_campaign(request: Request, resolved: Resolved, images: dict[StackOn, ImageRef], say: Say) -> Bench:
@@ -69,7 +75,8 @@ def open_campaign(request: Request, resolved: Resolved, images: dict[StackOn, Im
         for fault in loaded.broken:
             say(f"warning: skipped {fault}")
     if not request.force:
-        campaign.ledger.remember(records)
+        kept = [one for one in records if one.outcome.status == "ok"] if request.retry_failed else records
+        campaign.ledger.remember(kept)
     estimator = Estimator(_like_this(records, source, resolved.executor))
     bench = Bench(resolved.suite, campaign, Plan([], [], 0, [], 0.0), estimator, budget_s)
     plan = planning.make(

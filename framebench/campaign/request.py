@@ -41,6 +41,7 @@ class Request(NamedTuple):
     rounds: int | None = None
     image_names: tuple[str, ...] = ()
     force: bool = False
+    retry_failed: bool = False
     cores: int | None = None
     wheels: tuple[Path, ...] = ()
     shard: str | None = None
@@ -100,6 +101,9 @@ def resolve(request: Request, say: Say) -> Resolved:
     _say_machine(machine, say)
     suite = suite or choose_suite(request.root, executor, machine, say)
     _check_images(request, suite)
+    if "gpu" in suite.devices():
+        for silent in gpu.lost():
+            say(f"left out: {silent}; {gpu.mend_of(silent)}")
     if request.rounds is not None:
         suite = msgspec.structs.replace(suite, rounds=request.rounds)
     cases = _cases(suite, request.case_globs, _cores(request.cores, machine))

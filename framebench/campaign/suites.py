@@ -8,7 +8,7 @@ from pathlib import Path
 from framebench.campaign.suite_bounds import check
 from framebench.campaign.suite_form import CaseRow, Device, Headline, Suite, parse_contender, select
 from framebench.errors import UserError
-from framebench.strict_toml import read_toml
+from framebench.strict_toml import NO_CLONE, read_toml
 
 __all__ = [
     "CaseRow",
@@ -29,10 +29,18 @@ def available(root: Path) -> list[str]:
 
 
 def load(root: Path, name: str) -> Suite:
-    """The suite, checked; unknown or malformed gives one sentence with file, key and what was expected."""
+    """The suite of this name, or in the file of this path (which ends in ``.toml``), checked.
+
+    Unknown or malformed gives one sentence with file, key and what was expected.
+    """
+    if name.endswith(".toml"):
+        mend = f"give the path of a suite's file, or a name: {', '.join(available(root))}"
+        return _checked(Path(name).expanduser(), name, mend)
     if name not in available(root):
         near = difflib.get_close_matches(name, available(root), n=3, cutoff=0.0)
-        raise UserError(f"unknown suite {name!r}; the nearest: {', '.join(near)}")
+        raise UserError(
+            f"unknown suite {name!r}; the nearest: {', '.join(near)} (a file of your own: its path, ending in .toml)"
+        )
     return _read(root, f"{name}.toml")
 
 
@@ -42,6 +50,10 @@ def load_self_test(root: Path, name: str) -> Suite:
 
 
 def _read(root: Path, file: str) -> Suite:
-    suite = read_toml(root / "suites" / file, Suite)
-    check(suite, f"suites/{file}")
+    return _checked(root / "suites" / file, f"suites/{file}")
+
+
+def _checked(path: Path, where: str, mend: str = NO_CLONE) -> Suite:
+    suite = read_toml(path, Suite, mend)
+    check(suite, where)
     return suite

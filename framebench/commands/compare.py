@@ -15,6 +15,8 @@ from framebench.pages.flags import unranked_word
 def run(folders: Sequence[Path], a: str, b: str, console: Console) -> None:
     """The ratio of two results of one case, with its interval and verdict."""
     data = dataset.load(folders)
+    for fault in data.broken:
+        console.print(f"warning: skipped {fault}", markup=False)
     one, other = data.find(a)[0], data.find(b)[0]
     comparison, verdict = dataset.compare_two(data.results, one, other)
     ratio = dataset.ratio(comparison)

@@ -11,14 +11,16 @@ from rich.console import Console
 
 from framebench import dataset
 from framebench.errors import UserError
-from framebench.executors import capabilities, machine
+from framebench.executors import Executor, StackOn, capabilities, gpu, machine
 from framebench.executors.capabilities import Capability
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.machine import Machine
+from framebench.executors.only_linux import require_linux
 from framebench.executors.process import compiler_version
-from framebench.executors.venv import find_interpreter
+from framebench.executors.venv import VenvExecutor, find_interpreter
 from framebench.images import load_matrix
 from framebench.images.make import engine
+from framebench.records import git_refusals, provenance
 from framebench.records.selftest_document import SelfTest
 from harness.record import Hardware
 
@@ -52,8 +54,8 @@ def run(root: Path, results: Path, console: Console) -> int:
     hardware = capabilities.hardware()
     console.print(f"{machine.host_id()}: {_machine(hardware)}", markup=False)
     for title, findings in (
-        ("where trials can run", [*_executors(root)]),
-        ("processor", [*_frequency(hardware), *_metrics(capabilities.processor())]),
+        ("where trials can run", [_checkout(root), *_executors(root)]),
+        ("processor", [*_frequency(hardware), *_pace(), *_metrics(capabilities.processor())]),
         ("GPU", [*_gpus()]),
         ("trust", [*_trust(results)]),
     ):
@@ -72,16 +74,30 @@ def _machine(hardware: Hardware) -> str:
     )
 
 
+def _checkout(root: Path) -> Finding:
+    """Records name the commit that they come from; a checkout that git refuses to read is refused by `run` too."""
+    if why := git_refusals.refusal(root):
+        return Finding(False, f"records with a commit: {why}")
+    state = "changed since" if provenance.dirty(root) else "as it is in"
+    return Finding(
+        True, f"records with a commit: this checkout is {state} {provenance.commit(root) or 'no commit'}"
+    )
+
+
 def _executors(root: Path) -> Iterator[Finding]:
     try:
-        there = DockerExecutor(root).machine()
+        executor = DockerExecutor(root)
+        there = executor.machine()
         engine.client()
+        _ask_for_stacks(root, executor)
         yield Finding(
             True, f"in containers: a Docker engine answers, and its client can build{_elsewhere(there)}"
         )
     except UserError as obstacle:
         yield Finding(False, f"in containers: {obstacle}")
     try:
+        require_linux("venv")
+        _ask_for_stacks(root, VenvExecutor(root))
         pythons = {row.python for row in load_matrix(root).rows if row.default}
         interpreters = ", ".join(str(find_interpreter(python)) for python in sorted(pythons))
         yield Finding(True, f"in hash-locked virtual environments of {interpreters}")
@@ -92,6 +108,14 @@ def _executors(root: Path) -> Iterator[Finding]:
         compiler is not None,
         f"torch.compile outside containers: {compiler or 'no C++ compiler (apt install g++); images have their own'}",
     )
+
+
+def _ask_for_stacks(root: Path, executor: Executor) -> None:
+    """``UserError`` where none of the stacks that campaigns on the CPU measure could run, as in `framebench run`."""
+    stacks = [row.stack for row in load_matrix(root).select()]
+    refused = [executor.refusal(StackOn(stack)) for stack in stacks]
+    if reasons := [one for one in refused if one is not None and None not in refused]:
+        raise UserError(reasons[0].reason + (f"; {reasons[0].mend}" if reasons[0].mend else ""))
 
 
 def _elsewhere(there: Machine) -> str:
@@ -116,6 +140,19 @@ def _frequency(hardware: Hardware) -> Iterator[Finding]:
         yield Finding(steady, f"a steady clock: the governor is {hardware.governor}{advice}")
 
 
+def _pace() -> Iterator[Finding]:
+    """Only what is known to be wrong: most machines have neither."""
+    if capabilities.unequal_cores():
+        yield Finding(
+            False,
+            "cores of one speed: some are faster than others; pin to one kind, e.g. `taskset -c 0-3 framebench run`",
+        )
+    if capabilities.on_battery():
+        yield Finding(
+            False, "mains: this machine runs on its battery and may hold its clocks back; plug it in"
+        )
+
+
 def _metrics(metrics: dict[str, Capability]) -> Iterator[Finding]:
     for name, capability in metrics.items():
         what = WORDS.get(name, name.replace("_", " "))
@@ -125,12 +162,18 @@ def _metrics(metrics: dict[str, Capability]) -> Iterator[Finding]:
 
 def _gpus() -> Iterator[Finding]:
     watched = capabilities.gpus()
+    refused = gpu.refusal_of(1)
+    if refused is not None:
+        yield Finding(False, f"trials on a GPU: {refused.reason}; {refused.mend}")
     if isinstance(watched, str):
         yield Finding(False, f"telemetry of a GPU: {watched}")
         return
     for name, metrics in watched.items():
-        yield Finding(True, name)
-        yield from _metrics(metrics)
+        if isinstance(metrics, str):
+            yield Finding(False, f"{name}: {metrics}; it is left out: {gpu.mend_of(metrics)}")
+        else:
+            yield Finding(True, name)
+            yield from _metrics(metrics)
 
 
 def _trust(results: Path) -> Iterator[Finding]:

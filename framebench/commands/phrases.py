@@ -29,7 +29,8 @@ def outcome_line(record: Record) -> str:
     """What came of a trial, in a few words."""
     outcome = record.outcome
     if outcome.status != "ok":
-        return f"{outcome.status}: {outcome.reason or ''}".rstrip(": ")
+        why, *more = (outcome.reason or "").splitlines() or [""]
+        return f"{outcome.status}: {why}{' …' if more else ''}".rstrip(": ")
     step = step_ns(record)
     if record.timing and step:
         found = "; ".join(flags.word(flag) for flag in flags_of(record))

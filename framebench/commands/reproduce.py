@@ -10,13 +10,15 @@ from rich.console import Console
 
 from framebench import dataset
 from framebench.campaign.plan import Planned
-from framebench.campaign.recorded_pair import find_pair
+from framebench.campaign.recorded_pair import Pair, find_pair
 from framebench.campaign.reproducing import judge_again, measure_again
 from framebench.campaign.same_image import prepare_as_recorded
 from framebench.commands.phrases import minutes, outcome_line
 from framebench.commands.saying import Sayer
 from framebench.dataset.quiet import too_busy
 from framebench.errors import UserError
+from framebench.executors import Executor
+from framebench.executors.alone import alone
 from framebench.executors.choose import choose
 from framebench.records import store
 from framebench.records.reproduction_document import Reproduction
@@ -28,6 +30,8 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
     """Reproduce one result; exit code 0 for a verdict of any kind, 1 when no trial could be timed."""
     say = Sayer(console)
     loaded = store.load([results])
+    for fault in loaded.broken:
+        say(f"warning: skipped {fault}")
     wanted_id = store.find(loaded.records, wanted).result_id
     records = [record for _, record in loaded.records]
     pair = find_pair(root, records, wanted_id)
@@ -49,6 +53,22 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
             f"this result used {contender.case.cores} cores, this machine allows {allowed}: "
             "reproduce it on a machine with as many"
         )
+    with alone(root, say):
+        return _reproduce(root, results, wanted_id, rounds, records, pair, executor, say)
+
+
+def _reproduce(
+    root: Path,
+    results: Path,
+    wanted_id: str,
+    rounds: int,
+    records: list[Record],
+    pair: Pair,
+    executor: Executor,
+    say: Sayer,
+) -> int:
+    contender, baseline = pair.any()
+    recorded = pair.log_ratios()
     source = prepare_as_recorded(root, executor, [contender, baseline], say)
     here = executor.machine().host_id  # a far machine's processor is known once its image is there
     same_hardware = here == contender.provenance.host_id

@@ -11,6 +11,7 @@ from typing import Literal
 from rich.console import Console
 
 from framebench.commands.selftest_progress import SelfTestProgress
+from framebench.executors.alone import alone
 from framebench.records import store
 from framebench.records.selftest_document import Check, Planted, SelfTest
 from framebench.selftest.campaigns import FULL, QUICK, SelfTestCampaigns
@@ -30,7 +31,8 @@ def run(root: Path, results: Path, form: Literal["quick", "full"], console: Cons
     folder = root / "build" / "selftest" / selftest_id
     campaigns = SelfTestCampaigns(root, folder, progress)
     started = time.monotonic()
-    trials = campaigns.run(FULL if form == "full" else QUICK)
+    with alone(root, progress.say):
+        trials = campaigns.run(FULL if form == "full" else QUICK)
     document = conclude(campaigns, trials, selftest_id, form, time.monotonic() - started)
     path = store.write_selftest(document, results)
     if form == "quick":

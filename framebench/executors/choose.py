@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from framebench.errors import UserError
 from framebench.executors import Executor, Progress
+from framebench.executors.connection import NamedEngineAway
 from framebench.executors.docker import DockerExecutor
+from framebench.executors.only_linux import require_linux
 from framebench.executors.system import SystemExecutor
 from framebench.executors.venv import VenvExecutor
 from framebench.images import Device, OwnWheel, load_matrix, refuse_unfit
@@ -43,7 +44,7 @@ def choose(
             say("executor: docker, as asked")
             return DockerExecutor(root, images_asked, harness_tree, own_wheels)
         case "venv":
-            _require_linux(wanted)
+            require_linux(wanted)
             say("executor: venv, as asked; results made outside a container say so")
             return VenvExecutor(root, images_asked, own_wheels)
         case "system" if own_wheels:
@@ -56,20 +57,11 @@ def choose(
                 f"--image {images_asked[0]}: executor system measures in this interpreter, in no image."
             )
         case "system":
-            _require_linux(wanted)
+            require_linux(wanted)
             say("executor: system, as asked; these results can be reproduced on this machine only")
             return SystemExecutor(root)
         case _:
             raise UserError(f"There is no executor '{wanted}'; known are auto, docker, venv and system.")
-
-
-def _require_linux(wanted: str, why: str = "") -> None:
-    """Processes are pinned and ended by means that only Linux has; containers have a Linux of their own."""
-    if not hasattr(os, "sched_setaffinity"):
-        raise UserError(
-            f"{why}Executor {wanted} runs trials as processes of this machine, which works on Linux only; "
-            "start a Docker engine (Docker Desktop, Colima) and use `--executor docker`."
-        )
 
 
 def _auto(
@@ -83,8 +75,10 @@ def _auto(
     try:
         executor = DockerExecutor(root, images_asked, harness_tree, own_wheels)
         _require_bases(root, say, executor.bases_to_build(devices))
+    except NamedEngineAway:
+        raise
     except UserError as obstacle:
-        _require_linux("venv", f"{obstacle} ")
+        require_linux("venv", f"{obstacle} ")
         say(f"executor: venv, from the same locks as the images, because Docker cannot be used: {obstacle}")
         return VenvExecutor(root, images_asked, own_wheels)
     say("executor: docker, because an engine answers")

@@ -30,7 +30,7 @@ from framebench.executors.drivers import too_old
 from framebench.executors.ending import Output
 from framebench.executors.engine_processor import ask_model
 from framebench.executors.machine import Machine
-from framebench.executors.rows import Rows
+from framebench.executors.rows import Rows, foreign
 from framebench.executors.stopping import StopRequest
 from framebench.images import Device
 from framebench.records.versions import encode_spec
@@ -130,7 +130,17 @@ class DockerExecutor:
                 return FAR_GPU
             if reason := gpu.refusal_of(count):
                 return reason
-        return self.rows.refusal(wanted)
+        row = self._row(wanted)
+        return row if isinstance(row, Unavailable) else None
+
+    def _row(self, wanted: StackOn) -> images.ImageRow | Unavailable:
+        """The row whose image is here or can be made here, or why there is none."""
+        row = self.rows.find(wanted)
+        if isinstance(row, Unavailable):
+            return row
+        # what was pulled may run under emulation, and says so; an image is made on its own kind of processor
+        other = foreign(row, self._architecture)
+        return other if other and row.name not in self._has(wanted.device) else row
 
     def ready(self, wanted: Iterable[StackOn]) -> dict[StackOn, ImageRef]:
         rows = {one: row for one in wanted if (row := self.rows.on(one.device).get(one.stack))}
@@ -141,7 +151,7 @@ class DockerExecutor:
         self.remove_leftovers()
         prepared: dict[StackOn, ImageRef | Unavailable] = {}
         for one in wanted:
-            row = self.rows.find(one)
+            row = self._row(one)
             if isinstance(row, Unavailable):
                 prepared[one] = row
                 continue

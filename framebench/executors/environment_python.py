@@ -11,9 +11,10 @@ from pathlib import Path
 
 from framebench.errors import UserError
 from framebench.executors import Progress
+from framebench.executors.plain_path import plain
 from framebench.executors.venv import VenvExecutor
 from framebench.images import load_matrix
-from harness import frameworks
+from harness import cores, frameworks
 
 
 def interpreter(root: Path, stack: str, say: Progress) -> Path:
@@ -37,6 +38,7 @@ def lines(root: Path, stack: str, module: str, arguments: Sequence[str], say: Pr
 
 def lines_of(root: Path, python: Path, stack: str, module: str, arguments: Sequence[str]) -> Iterator[str]:
     """The same under this interpreter."""
+    root = plain(root)
     cache = root / "build" / "cache" / "tools" / stack
     cache.mkdir(parents=True, exist_ok=True)
     known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
@@ -45,8 +47,13 @@ def lines_of(root: Path, python: Path, stack: str, module: str, arguments: Seque
         process = subprocess.Popen(
             [str(python), "-m", module, *arguments],
             env=known
-            | frameworks.environment(stack, len(os.sched_getaffinity(0)), str(cache))
-            | {"PYTHONPATH": str(root), "CUDA_VISIBLE_DEVICES": "", "FRAMEBENCH_CACHE": str(cache)},
+            | frameworks.environment(stack, len(cores.pinned_to()), str(cache))
+            | {
+                "PYTHONPATH": str(root),
+                "PYTHONUTF8": "1",
+                "CUDA_VISIBLE_DEVICES": "",
+                "FRAMEBENCH_CACHE": str(cache),
+            },
             cwd=root,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -32,19 +32,54 @@ def choose(count: int) -> Gpus:
     nvml, reason = nvml_starts()
     if nvml is None:
         raise Unsupported(
-            f"the case wants a GPU, and this machine shows none: {reason}", "install the driver"
+            f"the case wants a GPU, and this machine shows none: {reason}", mend_of(str(reason))
         )
     try:
-        driver, uuids = str(nvml.nvmlSystemGetDriverVersion()), [*_uuids(nvml)]
+        driver, (uuids, lost) = str(nvml.nvmlSystemGetDriverVersion()), _listed(nvml)
     except nvml.NVMLError as error:
-        raise Unsupported(f"the case wants a GPU, and NVML does not list them: {error}") from error
+        raise Unsupported(
+            f"the case wants a GPU, and NVML does not list them: {error}", mend_of(str(error))
+        ) from error
     finally:
         nvml.nvmlShutdown()
+    silent = f"; {' and '.join(lost)}" if lost else ""
+    mend = mend_of(silent) if lost else None
     if wished := os.environ.get(VISIBLE):
-        uuids = [*_visible(uuids, wished)]
+        uuids = [*_visible(uuids, wished, silent)]
     if len(uuids) < count:
-        raise Unsupported(f"the case wants {count} GPUs, this machine has {len(uuids)}")
+        raise Unsupported(f"the case wants {count} GPUs, this machine has {len(uuids)}{silent}", mend)
     return Gpus(driver, uuids[:count])
+
+
+def lost() -> list[str]:
+    """Each GPU of this machine that does not answer, and the driver's words: it is left out, the others are used."""
+    nvml, _ = nvml_starts()
+    if nvml is None:
+        return []
+    try:
+        return _listed(nvml)[1]
+    except nvml.NVMLError:
+        return []
+    finally:
+        nvml.nvmlShutdown()
+
+
+MENDS = {
+    "NVIDIA library": "install NVIDIA's driver (its package brings libnvidia-ml.so.1)",
+    "version mismatch": "the driver was updated under the running kernel module: reboot, or unload and load it again",
+    "Driver Not Loaded": "load the driver's kernel module (`sudo modprobe nvidia`), or reboot after installing it",
+    "Insufficient Permissions": "let this user open /dev/nvidia* (groups `video` or `render`), or run as root",
+    "GPU is lost": "reset it (`sudo nvidia-smi --gpu-reset -i NUMBER`), or reboot; `dmesg | grep Xid` says why",
+    "requires restart": "reset it (`sudo nvidia-smi --gpu-reset -i NUMBER`), or reboot",
+    "nvidia-ml-py": "make .venv anew (`make clean .venv`), which brings nvidia-ml-py",
+}
+"""By words of the cause, what helps; installing the driver is one of many."""
+
+
+def mend_of(cause: str) -> str:
+    """What helps against a driver that does not answer, by its own words."""
+    known = (mend for words, mend in MENDS.items() if words in cause)
+    return next(known, "`nvidia-smi` on this machine says more; what it cannot use, framebench cannot")
 
 
 def refusal_of(count: int) -> Unavailable | None:
@@ -64,24 +99,36 @@ def driver() -> str | None:
         return None
 
 
-def _uuids(nvml: Any) -> Iterator[str]:
+def _listed(nvml: Any) -> tuple[list[str], list[str]]:
+    """The UUIDs of the GPUs that answer, and of each other one its number and the driver's words."""
+    uuids: list[str] = []
+    silent: list[str] = []
     for number in range(nvml.nvmlDeviceGetCount()):
-        whole = nvml.nvmlDeviceGetHandleByIndex(number)
         try:
-            cut_up = bool(nvml.nvmlDeviceGetMigMode(whole)[0])
-        except nvml.NVMLError:  # a GPU that cannot be cut up
-            cut_up = False
-        if not cut_up:
-            yield nvml.nvmlDeviceGetUUID(whole)
+            uuids += _uuids(nvml, nvml.nvmlDeviceGetHandleByIndex(number))
+        except nvml.NVMLError as error:
+            silent.append(f"GPU number {number} does not answer: {error}")
+    return uuids, silent
+
+
+def _uuids(nvml: Any, whole: Any) -> list[str]:
+    """The GPU's, or those of its instances where it is cut up."""
+    try:
+        cut_up = bool(nvml.nvmlDeviceGetMigMode(whole)[0])
+    except nvml.NVMLError_NotSupported:  # a GPU that cannot be cut up
+        cut_up = False
+    if not cut_up:
+        return [nvml.nvmlDeviceGetUUID(whole)]
+    instances = []
+    for place in range(nvml.nvmlDeviceGetMaxMigDeviceCount(whole)):
+        try:
+            instances.append(nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetMigDeviceHandleByIndex(whole, place)))
+        except nvml.NVMLError_NotFound:  # places may be empty
             continue
-        for place in range(nvml.nvmlDeviceGetMaxMigDeviceCount(whole)):
-            try:
-                yield nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetMigDeviceHandleByIndex(whole, place))
-            except nvml.NVMLError_NotFound:  # places may be empty
-                continue
+    return instances
 
 
-def _visible(uuids: list[str], wished: str) -> Iterator[str]:
+def _visible(uuids: list[str], wished: str, silent: str) -> Iterator[str]:
     """The UUIDs that the variable names, also by their beginnings, in its order."""
     for name in wished.split(","):
         if not name.startswith(("GPU-", "MIG-")):
@@ -93,7 +140,7 @@ def _visible(uuids: list[str], wished: str) -> Iterator[str]:
         if len(matches) != 1:
             raise Unsupported(
                 f"CUDA_VISIBLE_DEVICES names {name}, and {len(matches) or 'none'} of this machine's GPUs is called so",
-                f"its GPUs are {', '.join(uuids) or 'none'}",
+                f"its GPUs are {', '.join(uuids) or 'none'}{silent}",
             )
         yield matches[0]
 

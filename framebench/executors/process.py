@@ -20,6 +20,7 @@ import msgspec
 
 from framebench.executors import Failure, Progress, gpu
 from framebench.executors.ending import Ending, Output, judge
+from framebench.executors.plain_path import scratch_parent
 from framebench.executors.stopping import StopRequest
 from framebench.records.versions import encode_spec
 from harness import cores
@@ -29,6 +30,7 @@ SUPERVISOR = Path(__file__).with_name("supervise.py")
 GRACE_S = 10.0
 """What the supervisor gets to kill its descendants before its whole process group is killed."""
 READ_BYTES = 1 << 16
+KERNEL_KILLED = "the kernel's out-of-memory killer ran meanwhile"
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", gpu.VISIBLE)
 
 
@@ -56,7 +58,9 @@ class TrialProcess:
             return Failure(Outcome(status="unsupported", reason=reason), 0)
         with (
             self._stop.heeded(),
-            tempfile.TemporaryDirectory(prefix="framebench-", ignore_cleanup_errors=True) as scratch,
+            tempfile.TemporaryDirectory(
+                prefix="framebench-", dir=scratch_parent(), ignore_cleanup_errors=True
+            ) as scratch,
         ):
             cold = spec.kind == "cold-start" or spec.cache_state == "cold"
             compile_cache = Path(scratch) / "cache" if cold else cache
@@ -69,9 +73,14 @@ class TrialProcess:
             environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
             if spec.case.device == "cpu":
                 environment[gpu.VISIBLE] = ""
-            environment |= {"HOME": str(home), "TMPDIR": scratch, "PYTHONSAFEPATH": "1", **variables}
+            environment |= {"HOME": str(home), "TMPDIR": scratch, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
             return self._supervise(
-                [str(python), "-m", "harness"], spec, allowed[: spec.case.cores], environment, home, log
+                [str(python), "-m", "harness"],
+                spec,
+                allowed[: spec.case.cores],
+                environment | dict(variables),
+                home,
+                log,
             )
 
     def _supervise(
@@ -106,7 +115,7 @@ class TrialProcess:
         note = None
         if code == -signal.SIGKILL:
             ran = _out_of_memory_kills() != out_of_memory_before
-            note = "the kernel's out-of-memory killer ran meanwhile" if ran else "possibly out of memory"
+            note = KERNEL_KILLED if ran else "possibly out of memory"
         ending = Ending(
             exit_code=code if code >= 0 else None,
             signal_number=-code if code < 0 else None,

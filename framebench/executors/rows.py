@@ -11,6 +11,20 @@ from framebench.executors import StackOn, Unavailable, gpu
 from framebench.executors.drivers import runs, too_old
 from framebench.images import Device, ImageRow, Matrix, OwnWheel
 
+PROCESSORS = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
+"""As kernels call them, and as engines and rows do."""
+
+
+def foreign(row: ImageRow, architecture: str) -> Unavailable | None:
+    """Why a machine of this architecture cannot make the row's environment; null if it can."""
+    here = PROCESSORS.get(architecture, architecture)
+    if row.arch == here:
+        return None
+    return Unavailable(
+        f"image {row.name} is for {row.arch} processors, and the machine that measures has {here}",
+        f'measure on a machine with {row.arch}, or add and lock a row with arch = "{here}" in containers/images.toml',
+    )
+
 
 class Rows:
     """The rows of a checkout's matrix that campaigns use; ``images_asked`` take the place of the default ones.

@@ -12,6 +12,7 @@ from pathlib import Path
 from framebench.executors import Failure, Progress, StackOn, Unavailable, gpu
 from framebench.executors.installed import packages_sha256
 from framebench.executors.machine import Machine, this_machine
+from framebench.executors.plain_path import plain
 from framebench.executors.process import TrialProcess, compiler_version
 from harness import frameworks
 from harness.record import ImageRef, Record, TrialSpec
@@ -50,14 +51,15 @@ class SystemExecutor:
         return {one: self.refusal(one) or _environment(one.stack) for one in wanted}
 
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
-        variables = {"PYTHONPATH": os.pathsep.join([str(self._root), *_inherited_path()])}
+        root = plain(self._root)
+        variables = {"PYTHONPATH": os.pathsep.join([str(root), *_inherited_path()])}
         if "LD_LIBRARY_PATH" in os.environ:  # where site-wide installations keep their CUDA
             variables["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
         if site.ENABLE_USER_SITE:  # the trial has an empty home, but sees the packages we looked for
             variables["PYTHONUSERBASE"] = site.getuserbase()
         else:
             variables["PYTHONNOUSERSITE"] = "1"
-        cache = self._root / "build" / "cache" / "system"
+        cache = root / "build" / "cache" / "system"
         return self._process.run(Path(sys.executable), spec, cache, variables, log)
 
     def stop(self) -> None:

@@ -13,8 +13,10 @@ from pathlib import Path
 from framebench.errors import UserError
 from framebench.executors import Failure, Progress, StackOn, Unavailable, gpu
 from framebench.executors.machine import Machine, this_machine
+from framebench.executors.only_linux import require_linux
+from framebench.executors.plain_path import plain
 from framebench.executors.process import TrialProcess, compiler_version
-from framebench.executors.rows import Rows
+from framebench.executors.rows import Rows, foreign
 from framebench.images import ImageRow, OwnWheel, fetch_wheels, lock_path, lock_sha256, own_builds
 from harness.manifest import LOCK_VARIABLE
 from harness.record import ImageRef, Record, TrialSpec
@@ -42,12 +44,18 @@ class VenvExecutor:
 
     def refusal(self, wanted: StackOn, count: int = 1) -> Unavailable | None:
         missing = gpu.refusal_of(count) if wanted.device == "gpu" else None
-        return missing or self.rows.refusal(wanted)
+        row = self._row(wanted)
+        return missing or (row if isinstance(row, Unavailable) else None)
+
+    def _row(self, wanted: StackOn) -> ImageRow | Unavailable:
+        """The row whose environment can be made here, or why there is none."""
+        row = self.rows.find(wanted)
+        return row if isinstance(row, Unavailable) else foreign(row, self.machine().architecture) or row
 
     def ready(self, wanted: Iterable[StackOn]) -> dict[StackOn, ImageRef]:
         made: dict[StackOn, ImageRef] = {}
         for one in wanted:
-            row = self.rows.find(one)
+            row = self._row(one)
             if isinstance(row, Unavailable):
                 continue
             lock_hash = lock_sha256(self._root, row)
@@ -58,7 +66,7 @@ class VenvExecutor:
     def prepare(self, wanted: Iterable[StackOn], progress: Progress) -> dict[StackOn, ImageRef | Unavailable]:
         prepared: dict[StackOn, ImageRef | Unavailable] = {}
         for one in wanted:
-            row = self.rows.find(one)
+            row = self._row(one)
             try:
                 prepared[one] = row if isinstance(row, Unavailable) else self.prepare_row(row, progress)
             except UserError as error:
@@ -66,7 +74,13 @@ class VenvExecutor:
         return prepared
 
     def prepare_row(self, row: ImageRow, progress: Progress) -> ImageRef:
-        """Make the row's environment, if it is not there already or its lock has changed."""
+        """Make the row's environment, if it is not there already or its lock has changed.
+
+        ``UserError`` before anything is fetched where its wheels are for another machine.
+        """
+        require_linux("venv")
+        if other := foreign(row, self.machine().architecture):
+            raise UserError(f"{other.reason}; {other.mend}.")
         lock_hash = lock_sha256(self._root, row)
         folder = self._folder(row.name)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -79,15 +93,16 @@ class VenvExecutor:
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
         if spec.image.name is None:
             raise UserError(f"Trial {spec.trial_id} names no image; the venv executor needs one.")
+        root = plain(self._root)
         python = self.interpreter(spec.image.name)
         if not python.exists():
             raise UserError(f"{python} does not exist; run `framebench run` again, it makes the environment.")
         variables = {
-            "PYTHONPATH": str(self._root),
+            "PYTHONPATH": str(root),
             "PYTHONNOUSERSITE": "1",
             LOCK_VARIABLE: str(self._folder(spec.image.name) / LOCK),
         }
-        cache = self._root / "build" / "cache" / spec.image.name
+        cache = root / "build" / "cache" / spec.image.name
         return self._process.run(python, spec, cache, variables, log)
 
     def stop(self) -> None:
@@ -95,7 +110,7 @@ class VenvExecutor:
 
     def interpreter(self, image_name: str) -> Path:
         """The Python of a row's environment, whether it is there or not."""
-        return self._folder(image_name) / "bin" / "python"
+        return plain(self._root) / "build" / "venvs" / image_name / "bin" / "python"
 
     def _folder(self, name: str) -> Path:
         return self._root / "build" / "venvs" / name

@@ -27,6 +27,8 @@ WORDS = {
     flags.EMULATED: _("emulated"),
     flags.OWN_BUILD: _("own build"),
     flags.SHAPE_UNCHECKED: _("timed shape unchecked"),
+    flags.UNEQUAL_CORES: _("cores of two speeds"),
+    flags.ON_BATTERY: _("on battery"),
 }
 
 MEANINGS = {
@@ -77,6 +79,13 @@ MEANINGS = {
     flags.SHAPE_UNCHECKED: _(
         "What double precision says of the timed batch size was never computed: the gate saw its own, smaller batch, "
         "and nothing but the count of steps and the machine's ceiling stood guard over the timed one."
+    ),
+    flags.UNEQUAL_CORES: _(
+        "The cores of this trial are of two kinds, fast and slow ones: how long a step takes depends on which of them "
+        "its threads met."
+    ),
+    flags.ON_BATTERY: _(
+        "The machine ran on its battery, where most hold their clocks back: on mains it would be faster, and steadier."
     ),
     flags.NO_TELEMETRY: _("The sampler that reads the machine's counters could not run."),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -56,11 +57,14 @@ class SiteReport(NamedTuple):
         return "\n".join(lines)
 
 
-def build_site(root: Path, results_dirs: Sequence[Path], out: Path, strict: bool = True) -> SiteReport:
+def build_site(
+    root: Path, results_dirs: Sequence[Path], out: Path, strict: bool = True, site_url: str | None = None
+) -> SiteReport:
     """Render the records below ``results_dirs`` into the folder ``out``, by way of its sibling ``docs``.
 
-    A folder that does not exist holds no records. ``UserError`` when MkDocs finds a fault (``strict``: any
-    warning is one).
+    A folder that does not exist holds no records. Every page works below any address; ``site_url``, where it is known,
+    is for what needs the whole one: the page of a missing page, the sitemap. ``UserError`` when MkDocs finds a fault
+    (``strict``: any warning is one).
     """
     folders = [folder for folder in results_dirs if folder.exists()]
     data = dataset.load(folders, published=root / "results")
@@ -68,7 +72,7 @@ def build_site(root: Path, results_dirs: Sequence[Path], out: Path, strict: bool
     files = render(evidence)
     docs = out.parent / "docs"
     written = write_tree(docs, files)
-    _mkdocs(root, docs, out, strict)
+    _mkdocs(root, docs, out, strict, site_url)
     return SiteReport(
         folder=out,
         results=len(data.results),
@@ -163,7 +167,7 @@ def _by_hand(root: Path) -> dict[str, Path]:
     return files
 
 
-def _mkdocs(root: Path, docs: Path, out: Path, strict: bool) -> None:
+def _mkdocs(root: Path, docs: Path, out: Path, strict: bool, site_url: str | None) -> None:
     """Run MkDocs in this process: the last step, to be replaced by whatever builds an mkdocs.yml."""
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
@@ -173,13 +177,28 @@ def _mkdocs(root: Path, docs: Path, out: Path, strict: bool) -> None:
     logger = logging.getLogger("mkdocs")
     logger.addHandler(complaints)
     try:
-        config = load_config(str(root / "mkdocs.yml"), docs_dir=str(docs), site_dir=str(out), strict=strict)
+        config = load_config(
+            str(root / "mkdocs.yml"),
+            docs_dir=str(docs),
+            site_dir=str(out),
+            strict=strict,
+            site_url=site_url or "",
+        )
         build(config)
     except (Abort, ConfigurationError) as error:
         why = "; ".join(complaints.lines[:5]) or str(error)
         raise UserError(f"MkDocs refused the pages in {docs}: {why}") from error
     finally:
         logger.removeHandler(complaints)
+    if site_url is None:
+        _without_an_address(root, out)
+
+
+def _without_an_address(root: Path, out: Path) -> None:
+    """A server gives the page of a missing page at every depth, so it can load and link nothing by a relative path."""
+    shutil.copyfile(root / "site" / "missing.html", out / "404.html")
+    for sitemap in ("sitemap.xml", "sitemap.xml.gz"):  # an empty one
+        (out / sitemap).unlink(missing_ok=True)
 
 
 class _Complaints(logging.Handler):

@@ -17,6 +17,7 @@ from framebench.campaign.runner import Runner
 from framebench.campaign.suites import Suite
 from framebench.executors import Executor, StackOn, Unavailable
 from framebench.executors.choose import choose
+from framebench.executors.only_linux import require_linux
 from framebench.executors.system import SystemExecutor
 from harness.frameworks import SELF_TEST
 from harness.record import Contender, ImageRef, Record, TrialKind
@@ -80,6 +81,7 @@ class SelfTestCampaigns:
     """Runs the trials of one self-test; every record goes to ``folder`` the moment its trial ends."""
 
     def __init__(self, root: Path, folder: Path, progress: Progress) -> None:
+        require_linux("system")
         self.root, self.folder, self.progress = root, folder, progress
         self.source = this_checkout(root)
         self.suite = suites.load_self_test(root, "planted")

@@ -14,6 +14,7 @@
  * FAKE_FAIL_AFTER=n       only from the n-th call of that name on
  * FAKE_LOST_AFTER=n       from the n-th call of nvmlDeviceGetFieldValues on every device is lost ...
  * FAKE_LOST_CODE=code     ... and answers this (15)
+ * FAKE_DEAD=number        this GPU is lost from the start, the others are not
  * FAKE_RUBBISH=k          every k-th call: 255 % utilization, -5 W, 511 degrees, 0 MHz
  * FAKE_BACKWARDS=1        the energy counter runs backwards
  * FAKE_SLEEP_US, FAKE_SPIN_US   every call about a device blocks, or computes, so long
@@ -152,6 +153,7 @@ int nvmlDeviceGetCount_v2(unsigned *count) { *count = number("FAKE_DEVICES", 1);
 
 int nvmlDeviceGetHandleByIndex_v2(unsigned i, Handle *d) {
     if (i >= number("FAKE_DEVICES", 1)) return INVALID;
+    if (i == number("FAKE_DEAD", MAX_DEVICES)) return LOST;
     *d = &devices[i];
     return lost ? LOST : OK;
 }

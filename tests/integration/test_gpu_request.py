@@ -35,23 +35,58 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def chosen(driver: Path | None, count: int, **variables: str) -> list[object]:
     """What ``choose`` answers in a process that has the fake driver from its start: driver and UUIDs, or a reason."""
+    answer: list[object] = json.loads(asked(driver, CHOOSE, str(count), **variables))
+    return answer
+
+
+def asked(driver: Path | None, program: str, *arguments: str, **variables: str) -> str:
+    """What a program prints that has the fake driver from its start."""
     environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
     environment |= {"LD_LIBRARY_PATH": str(driver)} if driver else {}
     done = subprocess.run(
-        [sys.executable, "-c", CHOOSE, str(count)],
+        [sys.executable, "-c", program, *arguments],
+        cwd=ROOT,
         env=environment | variables,
         capture_output=True,
         check=True,
         text=True,
     )
-    answer: list[object] = json.loads(done.stdout)
-    return answer
+    return done.stdout
 
 
 def test_the_first_gpus_are_asked_for_by_uuid(driver: Path) -> None:
     assert chosen(driver, 1, FAKE_DEVICES="2") == ["580.82.07", [GPU]]
     assert chosen(driver, 2, FAKE_DEVICES="2") == ["580.82.07", [GPU, SECOND_GPU]]
     assert chosen(driver, 3, FAKE_DEVICES="2") == ["the case wants 3 GPUs, this machine has 2", None]
+
+
+@pytest.mark.parametrize("dead", [0, 1])
+def test_a_lost_gpu_is_left_out_and_named_and_the_other_one_is_used(driver: Path, dead: int) -> None:
+    two = {"FAKE_DEVICES": "2", "FAKE_DEAD": str(dead)}
+    healthy = [SECOND_GPU, GPU][dead]
+    assert chosen(driver, 1, **two)[1] == [healthy]
+    assert chosen(driver, 1, CUDA_VISIBLE_DEVICES=healthy, **two)[1] == [healthy]
+    reason, mend = chosen(driver, 2, **two)
+    assert f"this machine has 1; GPU number {dead} does not answer: GPU is lost" in str(reason)
+    assert "--gpu-reset" in str(mend)
+    said = asked(driver, "from harness.environment import gpus; print([gpu.name for gpu in gpus()])", **two)
+    assert said.strip() == f"['Fake GPU {1 - dead}']"
+    doctor = "from framebench.commands.doctor import _gpus\nfor one in _gpus(): print(one.possible, one.text)"
+    lines = asked(driver, doctor, **two).splitlines()
+    assert f"True Fake GPU {1 - dead}" in lines
+    assert any(line.startswith(f"False GPU number {dead}: GPU is lost; it is left out") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("code", "mend"),
+    [(18, "reboot, or unload"), (9, "modprobe nvidia"), (4, "/dev/nvidia"), (999, "nvidia-smi")],
+    ids=["library and kernel of two versions", "not loaded", "no permission", "unknown"],
+)
+def test_each_cause_has_its_own_mend(driver: Path, code: int, mend: str) -> None:
+    reason, said = chosen(driver, 1, FAKE_FAIL=f"nvmlInitWithFlags={code}")
+    assert (
+        "NVML did not start" in str(reason) and mend in str(said) and "install" not in str(said).split(",")[0]
+    )
 
 
 def test_of_a_gpu_that_is_cut_up_an_instance_is_asked_for(driver: Path) -> None:

@@ -14,8 +14,11 @@ from framebench.campaign import suites
 from framebench.campaign.campaign import Campaign
 from framebench.campaign.estimate import Estimator
 from framebench.campaign.plan import Plan, Planned
+from framebench.commands.phrases import outcome_line
+from framebench.dataset import grouping
 from framebench.executors import Failure, Progress, StackOn, Unavailable
 from framebench.executors.machine import Machine
+from framebench.executors.process import KERNEL_KILLED
 from framebench.records import store
 from framebench.records.provenance import Checkout
 from framebench.records.work_tokens import work_hash
@@ -166,6 +169,17 @@ def test_a_failed_gate_is_never_timed(tmp_path: Path) -> None:
     assert progress.skips == ["tensorflow-compiled-graph: not_comparable: gradient conv1"] * 4
 
 
+def test_a_long_reason_is_one_line_for_each_trial_that_it_keeps_from_running(tmp_path: Path) -> None:
+    crash = Outcome(
+        status="crashed", reason="CppCompileError: C++ compile error\n\nCommand:\ng++ a b c\n" * 3
+    )
+    silent = Silent()
+    go(campaign(InstantExecutor(lambda spec: crash if spec.kind == "parity" else None), tmp_path), silent)
+    assert silent.skips and all(skip.endswith("C++ compile error") for skip in silent.skips)
+    ((_, record), *_) = store.load([tmp_path]).records
+    assert "\n" not in outcome_line(record) and "C++ compile error" in outcome_line(record)
+
+
 def test_what_the_process_cannot_report_the_host_writes(tmp_path: Path) -> None:
     def oom(spec: TrialSpec) -> Failure | None:
         killed = Outcome(status="oom", reason="killed at its memory limit", exit_code=137)
@@ -207,6 +221,56 @@ def test_an_interrupted_trial_is_run_again(tmp_path: Path) -> None:
     go(campaign(second, tmp_path))
     assert {(spec.kind, spec.round) for spec in second.ran} == {("timing", 2)}
     assert len(second.ran) == 6
+
+
+SIGKILL = Failure(Outcome(status="crashed", reason="killed by SIGKILL", signal="SIGKILL"), 1)
+DISK = Outcome(status="crashed", reason="OSError: [Errno 28] No space left on device: '/tmp/x'")
+GPU_LOST = Outcome(status="invalid", reason="gpu_lost: GPU is lost")
+
+
+@pytest.mark.parametrize("end", [SIGKILL, DISK, GPU_LOST], ids=["killed", "disk full", "GPU lost"])
+def test_a_gate_that_something_outside_ended_is_run_again_and_lets_nobody_through(
+    tmp_path: Path, end: Outcome | Failure
+) -> None:
+    first = campaign(
+        InstantExecutor(
+            lambda spec: end if spec.kind == "parity" and spec.contender.stack == "torch" else None
+        ),
+        tmp_path,
+    )
+    silent = Silent()
+    go(first, silent)
+    assert {skip.partition(":")[0] for skip in silent.skips} == {"torch-eager"}
+
+    second = campaign(executor := InstantExecutor(), tmp_path)
+    go(second)
+    kinds = [spec.kind for spec in executor.ran]
+    assert kinds.count("parity") == 2 and kinds.count("timing") == 4  # torch, in two cases and two rounds
+    assert plan_of(campaign(InstantExecutor(), tmp_path)).trials() == []
+
+
+def test_the_program_s_own_end_stays(tmp_path: Path) -> None:
+    own = Outcome(status="crashed", reason="killed by SIGSEGV", signal="SIGSEGV")
+    memory = Outcome(status="crashed", reason=f"killed by SIGKILL ({KERNEL_KILLED})", signal="SIGKILL")
+    for end in (own, memory):
+        folder = tmp_path / str(end.signal)
+        go(campaign(InstantExecutor(lambda spec, end=end: Failure(end, 1)), folder))  # type: ignore[misc]
+        assert not [
+            trial for trial in plan_of(campaign(InstantExecutor(), folder)).trials() if trial.round == 0
+        ]
+
+
+def test_a_number_is_what_an_ok_measurement_leaves(tmp_path: Path) -> None:
+    def measured(made: Campaign) -> bool:
+        pairs = [(case, entrant) for case in made.suite.expand(2) for entrant in made.suite.entrants()]
+        return made.ledger.has_number(made.suite.kinds, pairs)
+
+    crash = Outcome(status="crashed", reason="exit code 1", exit_code=1)
+    go(fails := campaign(InstantExecutor(lambda spec: None if spec.kind == "parity" else crash), tmp_path))
+    assert not measured(fails)  # gates alone are no numbers
+    one = campaign(InstantExecutor(), tmp_path / "one")
+    go(one)
+    assert measured(one) and measured(campaign(InstantExecutor(), tmp_path / "one"))
 
 
 def test_a_finished_campaign_has_nothing_left(tmp_path: Path) -> None:
@@ -260,6 +324,22 @@ def test_another_image_or_other_work_is_not_done(
     left = plan_of(again).trials()
     assert {trial.contender.stack for trial in left} == {"torch"}
     assert len(left) == 6
+
+
+def test_a_suite_of_the_same_name_with_other_parameters_is_measured_anew(tmp_path: Path) -> None:
+    go(campaign(InstantExecutor(), tmp_path))
+    again = campaign(executor := InstantExecutor(), tmp_path)
+    blocks = again.suite.protocol.measure_blocks + 7
+    again.suite = msgspec.structs.replace(
+        again.suite, protocol=msgspec.structs.replace(again.suite.protocol, measure_blocks=blocks)
+    )
+    go(again)
+    assert [spec.kind for spec in executor.ran] == ["timing"] * 12  # the gates looked at no clock
+    found = grouping.results([record for _, record in store.load([tmp_path]).records])
+    assert all(
+        len({record.protocol.measure_blocks for record in one.timed}) == 1 for one in found if one.timed
+    )
+    assert len([one for one in found if one.timed]) == 12
 
 
 def quiet_mlp(spec: TrialSpec) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def results(tmp_path: Path) -> Path:
         (["plan", "--suite", "smoke", "--executor", "cloud"], "docker"),
         (["plan", "--suite", "smoke", "--rounds", "21"], "1<=x<=20"),
         (["check", "no/such/folder"], "no/such/folder"),
+        (["site", "--site-url", "framebench.example.org"], "expected an address like https://"),
         (["reproduce"], "RESULT"),
     ],
 )
@@ -119,3 +121,41 @@ def test_make_reproduce_without_a_result_says_what_is_missing() -> None:
     done = subprocess.run(["make", "reproduce"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "RESULT=<id>" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "surroundings",
+    [
+        {"PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"},
+        {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"},
+        {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"},
+    ],
+    ids=["latin-1 terminal", "ascii terminal", "C locale"],
+)
+def test_a_terminal_that_lacks_a_character_shows_another(surroundings: dict[str, str]) -> None:
+    plain = framebench("image", "show", "torch-cpu")
+    assert "…" in plain.stdout
+    done = framebench("image", "show", "torch-cpu", **surroundings)
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout.replace("…", "?").splitlines()
+    assert shown[0] == plain.stdout.replace("…", "?").splitlines()[0] and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["no steps", "no time"])
+def test_a_record_that_cannot_be_true_is_named_and_takes_nothing_down(results: Path, place: int) -> None:
+    timed = next(path for path in sorted(results.rglob("*.json")) if json.loads(path.read_text())["timing"])
+    document = json.loads(timed.read_text())
+    document["timing"]["blocks"][0][place] = 0
+    timed.write_text(json.dumps(document))
+    for command in ("show", "answers"):
+        done = framebench(command, "--results", str(results))
+        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+        assert timed.name in done.stdout + done.stderr, command
+
+
+def test_the_checkout_is_the_one_that_framebench_lies_in(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    elsewhere = {"GIT_DIR": str(tmp_path / ".git"), "GIT_WORK_TREE": str(tmp_path)}  # as in a hook of another
+    done = framebench("doctor", "--results", str(tmp_path), DOCKER_HOST="unix:///nonexistent", **elsewhere)
+    assert done.returncode == 0 and head.stdout.strip() in done.stdout

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,12 @@ from framebench.errors import UserError
 from framebench.executors.choose import choose
 from framebench.executors.machine import this_machine
 from framebench.executors.stopping import StopRequest
+from framebench.executors.venv import VenvExecutor
+from framebench.images import load_matrix
+from framebench.selftest.campaigns import SelfTestCampaigns
 from harness import cores
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -76,3 +83,32 @@ def test_without_linux_processes_cannot_measure_and_one_sentence_says_so(
     with pytest.raises(UserError, match=r"works on Linux only; start a Docker engine") as error:
         choose(tmp_path, wanted, print)
     assert "\n" not in str(error.value) and sys.platform == "linux"
+
+
+class Quiet:
+    """A terminal that nobody looks at."""
+
+    def stage(self, name: str, trials: int) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def advance(self) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
+def test_what_makes_environments_itself_asks_for_the_platform_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, said = load_matrix(ROOT).find("torch-cpu"), list[str]()
+    with monkeypatch.context() as arm:
+        arm.setattr(platform, "machine", lambda: "aarch64")
+        with pytest.raises(
+            UserError, match=r"is for amd64 processors, and the machine that measures has arm64"
+        ):
+            VenvExecutor(tmp_path).prepare_row(row, said.append)
+    monkeypatch.delattr(os, "sched_setaffinity")
+    with pytest.raises(UserError, match="works on Linux only"):
+        VenvExecutor(tmp_path).prepare_row(row, said.append)
+    with pytest.raises(UserError, match="works on Linux only"):
+        SelfTestCampaigns(ROOT, tmp_path, Quiet())
+    assert said == [] and not [*tmp_path.iterdir()]

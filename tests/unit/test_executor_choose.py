@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,9 @@ def test_auto_without_an_engine_is_venv_and_says_why(no_engine: str, tmp_path: P
 
 
 def test_docker_without_an_engine_is_refused_with_the_mend(no_engine: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"start it .*dockerd.* or use `--executor venv`"):
+    with pytest.raises(
+        UserError, match=r"named by DOCKER_HOST.*start it .*dockerd.* or use `--executor venv`"
+    ):
         choose(tmp_path, "docker", print)
 
 
@@ -101,3 +105,56 @@ def test_a_container_gets_all_memory_but_one_gibibyte(total: int, limit: int) ->
 def test_an_image_cannot_be_asked_for_outside_images(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--image torch-cpu: executor system measures in this interpreter"):
         choose(tmp_path, "system", print, ["torch-cpu"])
+
+
+@pytest.fixture
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Writes a context as ``docker context create`` does."""
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+
+    def write(name: str, host: str) -> None:
+        (tmp_path / "config.json").write_text(json.dumps({"currentContext": name}))
+        folder = tmp_path / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest()
+        folder.mkdir(parents=True)
+        meta = {"Name": name, "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": False}}}
+        (folder / "meta.json").write_text(json.dumps(meta))
+
+    return write
+
+
+def test_a_context_whose_socket_is_away_is_the_one_that_is_named(
+    context: Callable[[str, str], None], sockets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context("colima", f"unix://{sockets}/colima.sock")
+    with pytest.raises(UserError) as refused:
+        choose(tmp_path, "docker", print)
+    assert f"{sockets}/colima.sock (named by docker's context colima)" in str(refused.value)
+    monkeypatch.setenv("DOCKER_CONTEXT", "absent")
+    for wanted in ("docker", "auto"):  # the default engine, which may well answer, was not asked for
+        with pytest.raises(UserError, match="Docker has no context absent"):
+            choose(tmp_path, wanted, print)
+
+
+@pytest.mark.parametrize("wanted", ["docker", "auto"])
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("ssh://ann@far.example:2222", r"ssh -nNT -L \S+ -p 2222 ann@far.example`"),
+        ("ssh://far.example", r"ssh -nNT -L \S+ far.example`"),
+        ("tcp://127.0.0.1:9", r"tcp://127.0.0.1:9 \(named by DOCKER_HOST\) cannot be used"),
+    ],
+)
+def test_an_engine_elsewhere_is_never_replaced_by_this_machine(
+    host: str, says: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(UserError, match=says):
+        choose(tmp_path, wanted, print)
+
+
+def test_a_context_by_ssh_is_refused_too(context: Callable[[str, str], None], tmp_path: Path) -> None:
+    context("far", "ssh://ann@far.example")
+    with pytest.raises(UserError, match="reached by ssh"):
+        choose(tmp_path, "auto", print)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from framebench.executors import StackOn, Unavailable
@@ -50,4 +53,31 @@ def test_a_trial_runs_under_this_interpreter_and_sees_what_prepare_saw(
     answer = SystemExecutor(root).run(make_spec(), lines.append)
     assert isinstance(answer, Record), lines
     assert lines == [sys.executable]
+    assert (root / "build" / "cache" / "system").is_dir()
+
+
+@pytest.mark.parametrize("name", ["Ann Müller's bench (1)", "a:b", "plain"])
+def test_a_trial_meets_no_path_that_a_compiler_splits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    root = tmp_path / name
+    (root / "harness").mkdir(parents=True)
+    (root / "temporary files").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(root / "temporary files"))
+    (root / "record.json").write_bytes(encode(make_record(executor="system")))
+    (root / "harness" / "__main__.py").write_text(
+        "import json, os, sys\n"
+        "spec = json.load(sys.stdin)\n"
+        "for path in (spec['cache_dir'], os.environ['TMPDIR'], os.environ['HOME'], os.path.dirname(__file__)):\n"
+        "    print(path, file=sys.stderr)\n"
+        f"print(open({str(root / 'record.json')!r}).read())\n",
+        encoding="utf-8",
+    )
+    for cold in ("warm", "cold"):
+        lines: list[str] = []
+        spec = msgspec.structs.replace(make_spec(), cache_state=cold)
+        assert isinstance(SystemExecutor(root).run(spec, lines.append), Record), lines
+        assert len(lines) == 4
+        for line in lines:
+            assert re.fullmatch(r"[A-Za-z0-9/._+@=-]+", line)
     assert (root / "build" / "cache" / "system").is_dir()

@@ -1,13 +1,17 @@
 """What docker says on failure becomes one sentence with the mend; an image's identity is computed."""
 
 import copy
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from framebench.images import identity
-from framebench.images.make import canonical
+from framebench.errors import UserError
+from framebench.images import identity, load_matrix
+from framebench.images.make import canonical, engine, into_engine
 from framebench.images.make.engine import explain
 
+ROOT = Path(__file__).resolve().parents[2]
 SOCKET = "dial unix /var/run/docker.sock: connect: permission denied"
 DETAILS = {
     "Id": "sha256:whatever the engine calls it",
@@ -41,6 +45,21 @@ DETAILS = {
 )
 def test_failures_of_docker_are_explained(said: str, sentence: str) -> None:
     assert sentence in explain("build", said)
+
+
+def test_an_engine_with_another_processor_fetches_and_builds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = subprocess.CompletedProcess([], 0, stdout="arm64\n", stderr="")
+    monkeypatch.setattr(engine, "docker", lambda *arguments, check=True: answer)
+    monkeypatch.setattr(engine, "client", lambda: "docker")
+    row = load_matrix(ROOT).find("torch-cpu")
+    said: list[str] = []
+    with pytest.raises(
+        UserError, match=r"is for amd64 processors, and the engine's machine has arm64: build it on"
+    ):
+        into_engine.build(ROOT, row, said.append, source=tmp_path)
+    assert said == [] and not [*tmp_path.iterdir()]
 
 
 def test_identity_is_the_digest_of_the_canonical_config() -> None:

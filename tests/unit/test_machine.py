@@ -112,6 +112,16 @@ def test_a_gpu_cannot_be_asked_for_where_it_is_not_this_machine_s(monkeypatch: p
     assert docker.refusal(StackOn("torch")) is None
 
 
+def test_an_engine_with_another_processor_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Engine, "version", lambda self: {"Arch": "arm64"})
+    docker = executor(monkeypatch, Engine(Architecture="aarch64"))
+    monkeypatch.setattr(docker, "_has", lambda device: {})
+    monkeypatch.setattr(docker, "remove_leftovers", lambda: None)
+    refused = docker.refusal(StackOn("torch"))
+    assert refused is not None and "is for amd64 processors" in refused.reason
+    assert docker.prepare([StackOn("torch")], print) == {StackOn("torch"): refused}
+
+
 def test_equal_hardware_has_an_equal_id_and_other_hardware_another() -> None:
     one = Machine("AMD EPYC 7763 64-Core Processor", 2, 2, 24 << 30, "x86_64")
     assert one.host_id == one._replace(cores_allowed=1).host_id

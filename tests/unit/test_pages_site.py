@@ -143,6 +143,24 @@ def test_every_link_leads_somewhere(site: Path) -> None:
     assert not dead, dead[:10]
 
 
+def test_below_any_path_nothing_leaves_the_site(site: Path) -> None:
+    for name, one in pages(site).items():
+        for link in [*one.links, *one.resources]:
+            target = urlsplit(urljoin(f"http://here/below/{name}", link))
+            assert target.netloc != "here" or target.path.startswith("/below/"), f"{name}: {link}"
+    missing = Page((site / "404.html").read_text())
+    assert not missing.resources and not missing.links and not (site / "sitemap.xml").exists()
+
+
+def test_where_the_address_is_known_what_needs_it_has_it(tmp_path: Path) -> None:
+    out = tmp_path / "build" / "site"
+    build_site(ROOT, [], out, site_url="https://example.org/framebench/")
+    missing = Page((out / "404.html").read_text())
+    here = [link for link in missing.resources if link.startswith("/")]
+    assert here and all(link.startswith("/framebench/") for link in here)
+    assert "<loc>https://example.org/framebench/method/</loc>" in (out / "sitemap.xml").read_text()
+
+
 def test_nothing_is_loaded_from_outside(site: Path) -> None:
     for name, one in pages(site).items():
         assert not [address for address in one.resources if "//" in address], name

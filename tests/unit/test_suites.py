@@ -75,3 +75,18 @@ def test_an_unknown_suite_names_the_nearest() -> None:
 def test_a_glob_that_matches_nothing_names_the_nearest() -> None:
     with pytest.raises(UserError, match="torch-eager"):
         suites.select(["torch-eager", "keras-jax-eager-loop"], ["torch-eagre"], "contender")
+
+
+def test_a_suite_may_lie_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.toml").write_text((ROOT / "suites" / "smoke.toml").read_text())
+    monkeypatch.chdir(tmp_path)
+    assert (
+        suites.load(ROOT, "mine.toml")
+        == suites.load(ROOT, str(tmp_path / "mine.toml"))
+        == suites.load(ROOT, "smoke")
+    )
+    with pytest.raises(UserError, match=r"^nowhere.toml does not exist: give the path"):
+        suites.load(ROOT, "nowhere.toml")
+    (tmp_path / "mine.toml").write_text("rounds = 1")
+    with pytest.raises(UserError, match=r"^mine.toml: .*name"):
+        suites.load(ROOT, "mine.toml")

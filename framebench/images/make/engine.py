@@ -50,6 +50,17 @@ def require_engine() -> None:
     docker("version", "--format", "{{.Server.Version}}")
 
 
+def refuse_other_processor(image: str, arch: str) -> None:
+    """``UserError`` where an image is to be made for another processor than the engine's: its base's programs have to
+    run there."""
+    here = docker("version", "--format", "{{.Server.Arch}}").stdout.strip()
+    if here != arch:
+        raise UserError(
+            f"Image {image} is for {arch} processors, and the engine's machine has {here}: build it on a machine with"
+            f' {arch}, or add and lock a row with arch = "{here}" in containers/images.toml.'
+        )
+
+
 def explain(what: str, said: str) -> str:
     """One sentence for a failed docker command, with the mend where the cause is known."""
     if "permission denied" in said and "docker.sock" in said:

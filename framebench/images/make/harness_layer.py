@@ -9,6 +9,7 @@ from pathlib import Path
 
 from framebench.errors import UserError
 from framebench.images.make.canonical import Entry
+from framebench.records import git_refusals
 
 PLACE = "opt/framebench"  # where harness/ lies in an image; PYTHONPATH points at it
 
@@ -25,6 +26,8 @@ def files_below(root: Path, folder: str) -> dict[str, bytes]:
     """
     if (root / ".git").exists():
         command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder]
+        if why := git_refusals.refusal(root):
+            raise UserError(f"{why}.")
         done = subprocess.run(command, cwd=root, capture_output=True)
         if done.returncode:
             raise UserError(f"git cannot list {root}/{folder}: {done.stderr.decode().strip()}")

@@ -19,6 +19,7 @@ from framebench.images.make.assembly import LABEL, Assembled, assemble, inputs_s
 from framebench.images.make.builder import BuilderName
 from framebench.images.make.local import LocalImage, local_image, made_from, note_local
 from framebench.images.matrix import ImageRow
+from framebench.records import git_refusals
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
@@ -53,6 +54,7 @@ def build(
     source = source or root
     if own and (current := local_image(root, row)):
         return current
+    engine.refuse_other_processor(row.name, row.arch)  # before anything is fetched
     with one_at_a_time(root, progress):
         assembled = assemble(root, source, row, progress, builder)
         inputs = inputs_sha256(source, row, assembled.harness_tree_sha256)
@@ -77,12 +79,12 @@ def rebuild_at(root: Path, commit: str, name: str, progress: Progress) -> Rebuil
         archive = folder / "archive.tar"
         parts = ["containers", "harness", "framebench"]
         command = ["git", "archive", "--output", str(archive), commit, *parts]
+        if why := git_refusals.refusal(root):
+            raise UserError(f"{name} cannot be made as of commit {commit}: {why}.")
         done = subprocess.run(command, cwd=root, text=True, capture_output=True)
         if done.returncode:
-            raise UserError(
-                f"git has no {', '.join(parts)} of commit {commit}: {done.stderr.strip()};"
-                " fetch the whole history (`git fetch --unshallow`) and run again."
-            )
+            why = git_refusals.missing_commit(root, commit, done.stderr)
+            raise UserError(f"{name} cannot be made again: {why}.")
         subprocess.run(["tar", "-xf", str(archive), "-C", str(folder)], check=True)
         archive.unlink()
         progress(f"rebuilding {name} as of commit {commit[:12]}")
