@@ -102,6 +102,7 @@ LIES = {
         set_at("timing.blocks", lambda old: [[one[0] * 100, *one[1:]] for one in old]),
         "timing.blocks",
         of_version_3,
+        
     ),
     "steps of one block": Lie(
         set_at("timing.blocks.1", lambda old: [old[0] + 1, *old[1:]]), "timing.blocks", of_version_3
@@ -178,7 +179,7 @@ LIES = {
     "a version of the framework": Lie(set_at("software.framework", "9.9.9"), "software.framework", timed),
     "a version of NumPy": Lie(set_at("software.numpy", "9.9.9"), "software.numpy", timed),
     "a campaign of another host": Lie(set_at("campaign_id", "5d61400ff1d0"), "campaign_id", of_version_3),
-    "a lower latency": Lie(set_at("timing.latency.p50_ns", 1), "timing.latency.p50_ns", has("latency")),
+    "a lower latency": Lie(set_at("timing.latency.p50_ns", 1), "timing.latency", has("latency")),
     "percentiles out of order": Lie(set_at("timing.latency.p90_ns", 1), "timing.latency", has("latency")),
     "no overhead of a call": Lie(
         set_at("timing.call_overhead_share", 0.0),

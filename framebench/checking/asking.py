@@ -13,6 +13,7 @@ from framebench.checking import (
     moments,
     plausible,
     rules,
+    sidecars,
     stopwatch,
     sums,
     surroundings,
@@ -35,6 +36,7 @@ QUESTIONS = (
     works,
     rules,
     verdicts,
+    sidecars,
     plausible,
 )
 
