@@ -102,7 +102,6 @@ LIES = {
         set_at("timing.blocks", lambda old: [[one[0] * 100, *one[1:]] for one in old]),
         "timing.blocks",
         of_version_3,
-        
     ),
     "steps of one block": Lie(
         set_at("timing.blocks.1", lambda old: [old[0] + 1, *old[1:]]), "timing.blocks", of_version_3

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 
 import msgspec
 
 from framebench.checking.history import History
 from framebench.records.identity import gate_key
+from framebench.records.step_time import step_ns
 from framebench.records.trial_ids import milliseconds
 from harness.record import Record
 
@@ -120,13 +120,6 @@ def odd_ones(groups: Iterable[list[Record]], fact: Fact) -> Odd:
         common = counted.most_common(1)[0][0]
         odd |= {one.trial_id: (fact(one), common) for one in group if fact(one) != common}
     return odd
-
-
-def step_ns(record: Record) -> float | None:
-    """Median time of a step, ns; null where nothing was timed."""
-    if record.timing is None or not record.timing.blocks:
-        return None
-    return median(block.wall_ns / block.steps for block in record.timing.blocks)
 
 
 def same_measurement(record: Record) -> Hashable:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from framebench.checking.doubt import Doubt, warn
-from framebench.checking.known import Known, same_measurement, step_ns
+from framebench.checking.known import Known, same_measurement
+from framebench.records.step_time import step_ns
 from harness.record import Record
 
 OTHERS = 2  # below that nobody can say what is usual

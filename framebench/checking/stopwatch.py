@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from framebench.checking.doubt import Doubt, refuse, warn
-from framebench.checking.known import Known, step_ns
+from framebench.checking.known import Known
+from framebench.records.step_time import step_ns
 from harness.record import Block, Record, Timing
 
 TICK_NS = 10_000_000  # CPU time may be counted in ticks, one for each core
 SLACK_NS = 100_000_000  # starting and ending
 LEAST_SHARE = 0.5  # of the phase of the blocks, what they fill: garbage is collected between them
+USUAL_SHARE, USUAL_SLACK_NS = 0.97, 20_000_000
 CPU_MORE = 1.1  # CPU time of the window over that of its blocks
 # How far steps of one trial seldom differ. It is no more than a warning: on a shared machine of two cores, threads that
 # spin made one honest step of a single small product 1,900 times as slow as another.
@@ -39,8 +41,11 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
             yield refuse("phases", f"a timed trial without the phase {name}")
     if walls > wall.get("blocks", walls):
         yield refuse("timing.blocks", f"{_s(walls)} of blocks in a phase of {_s(wall['blocks'])}")
+    fill = f"{_s(walls)} of blocks in a phase of {_s(wall.get('blocks', 0))}"
     if walls < LEAST_SHARE * wall.get("blocks", 0) - SLACK_NS:
-        yield refuse("timing.blocks", f"{_s(walls)} of blocks fill a phase of {_s(wall['blocks'])}")
+        yield refuse("timing.blocks", fill)
+    elif walls < USUAL_SHARE * wall.get("blocks", 0) - USUAL_SLACK_NS:
+        yield warn("timing.blocks", fill, LOOK)
     if abs(timing.warmup.wall_ns - wall.get("warm_up", timing.warmup.wall_ns)) > SLACK_NS:
         yield refuse(
             "timing.warmup.wall_ns", f"{_s(timing.warmup.wall_ns)}, its phase took {_s(wall['warm_up'])}"
