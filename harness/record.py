@@ -36,11 +36,12 @@ Status = Literal[
 SteadyClass = Literal["steady", "slowdown", "no-steady-state"]
 
 # Ranges: a record that cannot be true does not decode.
-LARGEST = 2**63 - 1  # what a table's column of whole numbers holds
+LARGEST = 2**53  # whole numbers up to it are exact in every reader of JSON; in nanoseconds 104 days
 Whole = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
 Count = Annotated[int, Meta(ge=0, le=LARGEST)]
 Positive = Annotated[int, Meta(ge=1, le=LARGEST)]
 Ns = Annotated[int, Meta(ge=0, le=LARGEST)]  # nanoseconds
+Flops = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 WallNs = Annotated[int, Meta(ge=1, le=LARGEST)]  # of something that took time
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 NonNegative = Annotated[float, Meta(ge=0.0)]
@@ -313,8 +314,8 @@ class Timing(_Strict, frozen=True, kw_only=True):
     steady_class: SteadyClass
     units_per_step: Positive
     unit: Literal["samples", "images", "tokens", "calls"]
-    flops_per_step: Count
-    flops_causal_per_step: Count | None = None
+    flops_per_step: Flops
+    flops_causal_per_step: Flops | None = None
     barrier_ns: Ns
     call_overhead_ns: Ns | None
     call_overhead_share: NonNegative | None

@@ -54,6 +54,7 @@ class History:
         self.blob = cache(self._blob)
         self.suites = cache(self._suites)
         self.images = cache(self._images)
+        self.base_sha256 = cache(self._base_sha256)
         self.harness_tree = cache(self._harness_tree)
         self._answers: dict[tuple[str, Question], Answer] = {}
 
@@ -98,7 +99,7 @@ class History:
         rows = self._toml(commit, "containers/images.toml").get("image", [])
         return {row["name"]: row for row in rows}
 
-    def base_sha256(self, commit: str, base: str) -> str:
+    def _base_sha256(self, commit: str, base: str) -> str:
         """As ``images.base_sha256``, of a known commit."""
         contents: list[bytes] = []
         name: str | None = base

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,8 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         yield refuse("round", f"{record.round}, a {record.kind} trial belongs to round 0")
     if (record.kind == "cold-start") != (record.cache_state == "cold"):
         yield refuse("cache_state", f"{record.cache_state} in a {record.kind} trial")
+    if not re.fullmatch("[0-9a-z]{12}", record.campaign_id):
+        yield refuse("campaign_id", f"{record.campaign_id[:40]!r} is no id that framebench makes")
     try:
         frameworks.refuse_unknown(record.contender)
     except (frameworks.Unsupported, KeyError) as unknown:

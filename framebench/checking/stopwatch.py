@@ -22,6 +22,19 @@ CPU_MORE = 1.1  # CPU time of the window over that of its blocks
 # spin made one honest step of a single small product 1,900 times as slow as another.
 UNLIKE = 5.0
 TICKS_SHARE = 0.5  # of the sampler's ticks, what it manages on a very busy machine
+TIMED_PHASES = (
+    "import",
+    "configure",
+    "build",
+    "first_step",
+    "second_step",
+    "warm_up",
+    "block_size",
+    "blocks",
+)
+OUTSIDE_NS = (
+    10_000_000_000  # of a trial, what is in no phase: up to 5 s in 542, half of one that compiled anew
+)
 LOOK = "look at the trial's telemetry, and measure again where nothing explains it"
 
 
@@ -36,9 +49,8 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         return
     walls, cpus = sum(one.wall_ns for one in timing.blocks), sum(one.cpu_ns for one in timing.blocks)
     wall = {phase.name: phase.wall_ns for phase in record.phases}
-    for name in ("blocks", "warm_up"):
-        if name not in wall:
-            yield refuse("phases", f"a timed trial without the phase {name}")
+    if missing := [name for name in TIMED_PHASES if name not in wall]:
+        yield refuse("phases", f"a timed trial without {', '.join(missing)}")
     if walls > wall.get("blocks", walls):
         yield refuse("timing.blocks", f"{_s(walls)} of blocks in a phase of {_s(wall['blocks'])}")
     fill = f"{_s(walls)} of blocks in a phase of {_s(wall.get('blocks', 0))}"
@@ -67,6 +79,14 @@ def _phases(record: Record) -> Iterator[Doubt]:
     total = sum(phase.wall_ns for phase in record.phases)
     if total > record.duration_ns:
         yield refuse("phases", f"{_s(total)} of phases in a trial of {_s(record.duration_ns)}")
+    names = [phase.name for phase in record.phases]
+    if len(set(names)) < len(names):
+        yield refuse("phases", "one is there twice")
+    timed = [name for name in names if name in TIMED_PHASES]
+    if timed != sorted(timed, key=TIMED_PHASES.index):
+        yield refuse("phases", "they are not in the order of a trial")
+    if record.outcome.status == "ok" and record.duration_ns - total > max(OUTSIDE_NS, total):
+        yield warn("phases", f"{_s(total)} of phases in a trial of {_s(record.duration_ns)}", LOOK)
     cores = max(record.case.cores, (record.hardware.cores_online or 0) if record.hardware else 0)
     for phase in record.phases:
         if phase.cpu_ns > cores * (phase.wall_ns + TICK_NS):

@@ -24,6 +24,8 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         yield refuse("image.config_digest", f"there is no image where the executor is {provenance.executor}")
     if provenance.executor in ("docker", "venv") and (image.name is None or image.lock_sha256 is None):
         yield refuse("image", f"a trial by {provenance.executor} has the image's name and its lock")
+    if provenance.executor == "docker" and provenance.protocol_hash and image.base_sha256 is None:
+        yield refuse("image.base_sha256", "a trial in a container knows the base of its image")
     if image.name is not None and not image.name.startswith(f"{record.contender.stack}-"):
         yield refuse("image.name", f"{image.name} is no image of {record.contender.stack}")
     if record.trial_id in known.other_digest:

@@ -56,6 +56,8 @@ def _as_committed(record: Record, known: Known) -> Iterator[Doubt]:
         )
         return
     told = known.history.answer(commit, question(record))
+    if record.workload_config_sha256 is None and record.kind != "ceiling" and record.outcome.status == "ok":
+        yield refuse("workload_config_sha256", "a trial that ended well knows its configuration")
     wanted = [
         ("provenance.work_hash", provenance.work_hash, told.work_hash),
         ("workload_config_sha256", record.workload_config_sha256, told.config_sha256),

@@ -71,5 +71,7 @@ def _decode(path: Path, decode: Any) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         detail = str(error).rstrip(".")
         raise Fault(f"not a whole JSON document ({detail}); restore the file or delete it") from error
+    except RecursionError:
+        raise Fault("lists in lists without end; restore the file or delete it") from None
     except OSError as error:
         raise Fault(f"cannot be read ({error.strerror}); check its permissions") from error

@@ -185,7 +185,7 @@ def series(record_path: Path) -> dict[str, Any]:
     """What the sidecar of a stored record holds; empty where it is not at hand or not readable."""
     try:
         held = msgspec.json.decode(gzip.decompress(sidecar_path(record_path).read_bytes()))
-    except (OSError, EOFError, zlib.error, msgspec.DecodeError):
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError, RecursionError):
         return {}
     return held if isinstance(held, dict) else {}
 
