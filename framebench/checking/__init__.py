@@ -4,8 +4,8 @@ One module for each kind of question: ``moments``, ``stopwatch``, ``sums``, ``co
 ``works``, ``rules``, ``verdicts``, ``sidecars``, ``plausible``. Each has ``doubts(record, known)``.
 """
 
-from framebench.checking.asking import Checked, check
 from framebench.checking.doubt import Finding
 from framebench.checking.history import History
+from framebench.checking.inquiry import Checked, check
 
 __all__ = ["Checked", "Finding", "History", "check"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from framebench.errors import one_line
+
 MEND = "records are never edited; restore the file, or delete it and measure again"
 
 
@@ -31,9 +33,9 @@ class Finding(NamedTuple):
 
 def refuse(field: str, words: str, mend: str = MEND) -> Doubt:
     """The record contradicts itself, its commit, or others."""
-    return Doubt(field, f"{words}; {mend}" if mend else words, True)
+    return Doubt(one_line(field), f"{one_line(words)}; {mend}" if mend else words, True)
 
 
 def warn(field: str, words: str, mend: str) -> Doubt:
     """Unlikely, or not to be known here."""
-    return Doubt(field, f"{words}; {mend}", False)
+    return Doubt(one_line(field), f"{one_line(words)}; {mend}", False)

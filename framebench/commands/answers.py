@@ -15,7 +15,9 @@ from framebench.pages.words import rate_unit
 def run(results: Path, console: Console) -> None:
     """One paragraph per kind of work."""
     say = Sayer(console)
-    for answer in dataset.load([results] if results.exists() else []).answers:
+    data = dataset.load([results] if results.exists() else [])
+    say.skipped(data.broken)
+    for answer in data.answers:
         say(f"{title(answer.question)}: {plain(answer)}")
         for result in answer.best:
             rate = (
