@@ -156,6 +156,12 @@ LIES = {
     "another seed": Lie(set_at("seed", 7777), "seed", timed),
     "another round": Lie(set_at("round", 99), "seed", timed),
     "a canary that failed": Lie(set_at("canaries.0.passed", False), "canaries", timed),
+    "a canary that ought to have failed": Lie(
+        set_at("canaries.1.observed", "3.871 ms, 0.9 times"), "canaries", timed
+    ),
+    "another precision of a product": Lie(
+        set_at("canaries.0.observed", "2.1e-03, as bf16 gives"), "canaries", timed
+    ),
     "no canaries": Lie(drop("canaries"), "canaries", timed),
     "a gate that failed": Lie(set_at("parity.passed", False), "parity.passed", gate),
     "a comparison outside its tolerance": Lie(

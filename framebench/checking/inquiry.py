@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,9 +42,10 @@ QUESTIONS = (
 
 
 class Checked(NamedTuple):
-    """How many records were asked, and what speaks against files, sorted by path."""
+    """What speaks against files, sorted by path; ``unseen`` records were measured in images that nobody who wrote
+    ``containers/published.json`` or ``containers/rebuilds.json`` has seen: only a rebuild can tell what is in those."""
 
-    records: int
+    unseen: int
     findings: list[Finding]
 
     @property
@@ -56,10 +57,11 @@ class Checked(NamedTuple):
         return [finding for finding in self.findings if not finding.doubt.refused]
 
 
-def check(paths: Iterable[Path], results: Path, history: History) -> Checked:
+def check(paths: Iterable[Path], results: Path, history: History, digests: Set[str] = frozenset()) -> Checked:
     """Ask everything about the records below ``paths``, beside those that are published in ``results``.
 
-    What cannot be read is a finding like the others and stops nothing. ``UserError`` if a path does not exist.
+    ``digests`` are those of images that are known. What cannot be read is a finding like the others and stops
+    nothing. ``UserError`` if a path does not exist.
     """
     paths = list(paths)
     loaded = store.load(paths, published=results)
@@ -78,7 +80,8 @@ def check(paths: Iterable[Path], results: Path, history: History) -> Checked:
     for path, record in asked:
         for module in QUESTIONS:
             found += [Finding(path, doubt) for doubt in module.doubts(record, known)]
-    return Checked(len(asked), sorted(found, key=lambda one: (one.path, not one.doubt.refused)))
+    unseen = sum(one.image.config_digest not in {None, *digests} for _, one in asked)
+    return Checked(unseen, sorted(found, key=lambda one: (one.path, not one.doubt.refused)))
 
 
 def _let_commits_answer(asked: Iterable[tuple[Path, Record]], history: History) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from framebench.checking.doubt import Doubt, refuse, warn
 from framebench.checking.known import Known
 from framebench.records.identity import gate_key
-from harness.record import GatePart, ParityDiff, Record
+from harness.record import Canary, GatePart, ParityDiff, Record
 
+ROUNDED = 0.95
 CANARIES = {"precision", "sync", "threads"}
 
 
@@ -61,9 +63,39 @@ def _canaries(record: Record) -> Iterator[Doubt]:
     for canary in record.canaries:
         if canary.passed is False:
             yield refuse("canaries", f"{canary.name} failed ({canary.observed}), and the trial ended ok")
+        if canary.passed and not _seen(canary):
+            yield refuse(
+                "canaries", f"{canary.name} passed, expected {canary.expected}, observed {canary.observed}"
+            )
     missing = CANARIES - {canary.name for canary in record.canaries}
     if record.kind in ("timing", "ceiling") and missing:
         yield refuse("canaries", f"{', '.join(sorted(missing))} did not look before the clock")
+
+
+def _seen(canary: Canary) -> bool:
+    """Whether what was observed is what was expected, as far as both are numbers; they are rounded to two digits."""
+    try:
+        return _within(canary)
+    except ValueError:  # no number after all
+        return False
+
+
+def _within(canary: Canary) -> bool:
+    if canary.name == "precision":
+        bounds = re.search(r"(?:from (\S+) to|<=) (\S+)$", canary.expected)
+        error = re.match(r"[0-9.e+-]+", canary.observed)
+        if bounds is None or error is None:
+            return True
+        return float(bounds[1] or 0.0) * ROUNDED <= float(error[0]) <= float(bounds[2]) / ROUNDED
+    if canary.name == "sync":
+        least = re.search(r">= ([0-9.]+) ms and >= ([0-9.]+) times", canary.expected)
+        took = re.match(r"([0-9.]+) ms, ([0-9.]+) times", canary.observed)
+        if least is None or took is None:
+            return True
+        return all(
+            float(one) >= ROUNDED * float(low) for one, low in zip(took.groups(), least.groups(), strict=True)
+        )
+    return True
 
 
 def _gate(record: Record) -> Iterator[Doubt]:

@@ -11,6 +11,7 @@ from framebench import checking
 from framebench.checking import Finding, History
 from framebench.commands.saying import Sayer
 from framebench.errors import UserError
+from framebench.images import known_digests
 
 
 def run(root: Path, paths: Sequence[Path], console: Console) -> int:
@@ -19,11 +20,18 @@ def run(root: Path, paths: Sequence[Path], console: Console) -> int:
     for path in paths:
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; give a record or a folder of records")
-    checked = checking.check(list(paths) or [root / "results"], root / "results", History(root))
+    checked = checking.check(
+        list(paths) or [root / "results"], root / "results", History(root), known_digests(root)
+    )
     for finding in checked.refused:
         say(str(finding))
     for line in _grouped(checked.warnings):
         say(line)
+    if checked.unseen:
+        say(
+            f"note: {checked.unseen} records were measured in images that neither containers/published.json nor "
+            "containers/rebuilds.json has; whether their commits make those, only `framebench reproduce` tells"
+        )
     if checked.refused:
         return 1
     say("all records are sound" if not checked.warnings else "no record is refused")

@@ -105,7 +105,7 @@ def test_check_of_a_made_up_record_is_one_sentence_for_each_doubt(results: Path)
     done = framebench("check", str(results))
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert all(line.startswith((str(results), "warning: ")) and "; " in line for line in lines)
+    assert all(line.startswith((str(results), "warning: ", "note: ")) and "; " in line for line in lines)
     assert "Traceback" not in done.stdout + done.stderr
 
 
