@@ -296,8 +296,8 @@ class ObserverEffect(_Strict, frozen=True, kw_only=True):
     """Blocks with the sampler at work and without it, side by side in one trial, ``first`` drawn by lot."""
 
     first: Literal["on", "off"]
-    on: list[Block]
-    off: list[Block]
+    on: Annotated[list[Block], Meta(min_length=1)]
+    off: Annotated[list[Block], Meta(min_length=1)]
 
 
 class Timing(_Strict, frozen=True, kw_only=True):

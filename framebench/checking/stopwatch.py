@@ -82,6 +82,8 @@ def _phases(record: Record) -> Iterator[Doubt]:
     names = [phase.name for phase in record.phases]
     if len(set(names)) < len(names):
         yield refuse("phases", "one is there twice")
+    if record.outcome.status == "ok" and not {"import", "configure"} <= set(names):
+        yield refuse("phases", "a trial that ended well imported and configured its framework")
     timed = [name for name in names if name in TIMED_PHASES]
     if timed != sorted(timed, key=TIMED_PHASES.index):
         yield refuse("phases", "they are not in the order of a trial")
@@ -115,7 +117,7 @@ def _alike(record: Record, timing: Timing) -> Iterator[Doubt]:
     step = step_ns(record)
     assert step is not None
     others = {"timing.warmup": timing.warmup.wall_ns / timing.warmup.blocks / timing.warmup.steps_per_block}
-    if timing.observer is not None and timing.observer.on and timing.observer.off:
+    if timing.observer is not None:
         both = [*timing.observer.on, *timing.observer.off]
         others["timing.observer"] = median(block.wall_ns / block.steps for block in both)
     for field, other in others.items():
