@@ -85,8 +85,8 @@ class Known:
 
     @cached_property
     def other_machine(self) -> Odd:
-        """Trials whose machine is not that of the others of their host."""
-        groups = self.group(lambda one: one.provenance.host_id if one.hardware else None)
+        """Trials whose machine is not that of the others of their campaign."""
+        groups = self.group(lambda one: one.campaign_id if one.hardware else None)
         return odd_ones((group for key, group in groups.items() if key is not None), hardware_of)
 
     def _ids(self, key: Fact) -> dict[Hashable, list[str]]:
@@ -174,11 +174,11 @@ def same_image(record: Record) -> Hashable:
 
 
 def hardware_of(record: Record) -> Hashable:
-    """What stays the same of a host from day to day."""
+    """What stays the same of a machine, or of another of its type: they share an id on purpose."""
     hardware = record.hardware
     if hardware is None:
         return None
-    gpus = ", ".join(sorted(gpu.uuid_sha256[:8] for gpu in hardware.gpus))
+    gpus = ", ".join(sorted(gpu.name or "unknown" for gpu in hardware.gpus))
     return f"{hardware.cpu_model}, {hardware.architecture}, {hardware.virtualisation}, {gpus or 'no GPU'}"
 
 

@@ -19,7 +19,7 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         yield refuse("campaign_id", f"{record.campaign_id} is {_words(common)}, this trial {_words(said)}")
     if record.trial_id in known.other_machine:
         said, common = known.other_machine[record.trial_id]
-        yield refuse("hardware", f"says {said}, other trials of {record.provenance.host_id} say {common}")
+        yield refuse("hardware", f"says {said}, other trials of the campaign say {common}")
     if hardware is None:
         if record.outcome.status == "ok":
             yield refuse("hardware", "a trial that ended well knows its machine")
@@ -54,13 +54,13 @@ def _settings(record: Record) -> Iterator[Doubt]:
     ran, _ = roofline.precision_ran(settings.precision, case.device)
     if ran is not None and ran != case.precision:
         yield refuse("settings.precision", f"computed in {ran}, the case declares {case.precision}")
-    if settings.threads.get("affinity", case.cores) != case.cores:
+    if settings.threads.get("affinity") not in (None, case.cores):
         yield refuse(
             "settings.threads.affinity", f"{settings.threads['affinity']} cores, the case has {case.cores}"
         )
     if case.device == "cpu" and settings.gpus_visible:
         yield refuse("settings.gpus_visible", f"{settings.gpus_visible} in a case for the CPU")
-    if settings.compile.get("mode", record.contender.mode) != record.contender.mode:
+    if settings.compile.get("mode") not in (None, record.contender.mode):
         yield refuse(
             "settings.compile.mode", f"{settings.compile['mode']}, the contender is {record.contender.mode}"
         )

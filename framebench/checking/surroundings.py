@@ -85,7 +85,9 @@ def _parts(record: Record, known: Known, commit: str, row: dict[str, Any]) -> It
 
 
 def _versions(record: Record, locked: dict[str, str], python: str) -> Iterator[Doubt]:
-    """What was read at run time is what the lock holds; TensorFlow's wheel for CPUs has another name."""
+    """What was read at run time is what the lock holds, but for a wheel's local part (``+cpu``), which not every build
+    tells. TensorFlow's wheel for CPUs has another name; CUDA, or a runtime that is a part of another package, has none.
+    """
     software = record.software
     if software is None:
         return
@@ -94,12 +96,16 @@ def _versions(record: Record, locked: dict[str, str], python: str) -> Iterator[D
     if software.numpy != locked.get("numpy", software.numpy):
         yield refuse("software.numpy", f"{software.numpy}, the lock has {locked['numpy']}")
     for name, version in software.packages.items():
-        pinned = locked.get(name, locked.get(f"{name}-cpu"))
-        if pinned is None:
-            yield refuse(f"software.packages.{name}", "the lock has no such package")
-        elif pinned != version:
+        pinned = locked.get(name, locked.get(f"{name}-cpu", version))
+        if _public(pinned) != _public(version):
             yield refuse(f"software.packages.{name}", f"{version}, the lock has {pinned}")
-    versions = set(locked.values())
+    versions = {_public(version) for version in locked.values()}
     for field, told in (("framework", software.framework), ("backend", software.backend)):
-        if told is not None and told.split()[-1:] and told.split()[-1] not in versions:
+        last = (told or "").rpartition(" ")[2]
+        if last[:1].isdigit() and _public(last) not in versions:
             yield refuse(f"software.{field}", f"{told}, and nothing in the lock has that version")
+
+
+def _public(version: str) -> str:
+    """A version without its local part."""
+    return version.partition("+")[0]
