@@ -459,7 +459,7 @@ def site(results: Path, serve: int | None, site_url: str | None) -> None:
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
 def check(paths: tuple[Path, ...]) -> None:
-    """Validate records; exit 0 if all are sound, 1 and one line per fault if not."""
+    """Ask whether records are what they say; one line per doubt, exit 1 if a record is refused."""
     from framebench.commands import check as command
 
     sys.exit(command.run(ROOT, paths, console))

@@ -36,10 +36,13 @@ Status = Literal[
 SteadyClass = Literal["steady", "slowdown", "no-steady-state"]
 
 # Ranges: a record that cannot be true does not decode.
-Count = Annotated[int, Meta(ge=0)]
-Positive = Annotated[int, Meta(ge=1)]
-Ns = Annotated[int, Meta(ge=0)]  # nanoseconds
-WallNs = Annotated[int, Meta(ge=1)]  # of something that took time
+LARGEST = 2**53  # whole numbers up to it are exact in every reader of JSON; in nanoseconds 104 days
+Whole = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
+Count = Annotated[int, Meta(ge=0, le=LARGEST)]
+Positive = Annotated[int, Meta(ge=1, le=LARGEST)]
+Ns = Annotated[int, Meta(ge=0, le=LARGEST)]  # nanoseconds
+Flops = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+WallNs = Annotated[int, Meta(ge=1, le=LARGEST)]  # of something that took time
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 NonNegative = Annotated[float, Meta(ge=0.0)]
 AboveZero = Annotated[float, Meta(gt=0.0)]
@@ -206,7 +209,7 @@ class Outcome(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     status: Status
     reason: str | None = None
     mend: str | None = None
-    exit_code: int | None = None
+    exit_code: Whole | None = None
     signal: str | None = None
     stderr_tail: list[str] = []
 
@@ -295,8 +298,8 @@ class ObserverEffect(_Strict, frozen=True, kw_only=True):
     """Blocks with the sampler at work and without it, side by side in one trial, ``first`` drawn by lot."""
 
     first: Literal["on", "off"]
-    on: list[Block]
-    off: list[Block]
+    on: Annotated[list[Block], Meta(min_length=1)]
+    off: Annotated[list[Block], Meta(min_length=1)]
 
 
 class Timing(_Strict, frozen=True, kw_only=True):
@@ -313,8 +316,8 @@ class Timing(_Strict, frozen=True, kw_only=True):
     steady_class: SteadyClass
     units_per_step: Positive
     unit: Literal["samples", "images", "tokens", "calls"]
-    flops_per_step: Count
-    flops_causal_per_step: Count | None = None
+    flops_per_step: Flops
+    flops_causal_per_step: Flops | None = None
     barrier_ns: Ns
     call_overhead_ns: Ns | None
     call_overhead_share: NonNegative | None
@@ -369,8 +372,8 @@ class Metric(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     support: Literal["ok", "not supported", "no permission", "function not found", "failed"] = "ok"
     reason: str | None = None
     unit: str = ""
-    samples: int = 0
-    dropped: int = 0
+    samples: Count = 0
+    dropped: Count = 0
     mean: float | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -393,8 +396,8 @@ class Energy(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     above_idle_j: float | None = None
     j_per_sample: float | None = None
     counter_j: float | None = None
-    counter_ns: int | None = None
-    slack_ns: int | None = None
+    counter_ns: Count | None = None
+    slack_ns: Whole | None = None
     idle_before_w: float | None = None
     idle_after_w: float | None = None
 
@@ -425,7 +428,7 @@ class GpuTelemetry(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     limited_share: dict[str, float] = {}
     held_back_ns: dict[str, int] = {}
     refused: list[Refusal] = []
-    processes: int | None = None
+    processes: Count | None = None
     rest_utilization: float | None = None
     lost: str | None = None
 
@@ -439,15 +442,15 @@ class Telemetry(_Strict, frozen=True, kw_only=True):
     """
 
     hz: float
-    ticks: int
-    missed_ticks: int
-    window_ns: int
+    ticks: Count
+    missed_ticks: Count
+    window_ns: Ns
     metrics: dict[str, Metric]
     reason: str | None = None
-    dropped_ticks: int = 0
+    dropped_ticks: Count = 0
     gpus: list[GpuTelemetry] = []
     gpu_reason: str | None = None
-    sampler_cpu_ns: int | None = None
+    sampler_cpu_ns: Count | None = None
 
 
 class Calibration(_Strict, frozen=True, kw_only=True):

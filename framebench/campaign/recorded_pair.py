@@ -11,9 +11,9 @@ import numpy as np
 
 from framebench.campaign import suites
 from framebench.dataset.grouping import results
-from framebench.dataset.trial_figures import step_ns
 from framebench.errors import UserError
 from framebench.records.identity import result_id
+from framebench.records.step_time import step_ns
 from harness.record import Record
 
 

@@ -16,8 +16,7 @@ def run(results: Path, console: Console) -> None:
     """One paragraph per kind of work."""
     say = Sayer(console)
     data = dataset.load([results] if results.exists() else [])
-    for fault in data.broken:
-        say(f"warning: skipped {fault}")
+    say.skipped(data.broken)
     for answer in data.answers:
         say(f"{title(answer.question)}: {plain(answer)}")
         for result in answer.best:

@@ -1,4 +1,4 @@
-"""``framebench check``: are records sound?"""
+"""``framebench check``: are records what they say?"""
 
 from __future__ import annotations
 
@@ -7,20 +7,43 @@ from pathlib import Path
 
 from rich.console import Console
 
+from framebench import checking
+from framebench.checking import Finding, History
 from framebench.commands.saying import Sayer
 from framebench.errors import UserError
-from framebench.records import store
+from framebench.images import known_digests
 
 
 def run(root: Path, paths: Sequence[Path], console: Console) -> int:
-    """Exit code 0 if all are sound; 1 and one line per fault if not."""
+    """Exit code 0 if none is refused; 1 if one is, with a line for each doubt. A warning is for a human."""
     say = Sayer(console)
     for path in paths:
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; give a record or a folder of records")
-    faults = store.check(list(paths) or [root / "results"], published=root / "results")
-    for fault in faults:
-        say(fault)
-    if not faults:
-        say("all records are sound")
-    return 1 if faults else 0
+    checked = checking.check(
+        list(paths) or [root / "results"], root / "results", History(root), known_digests(root)
+    )
+    for finding in checked.refused:
+        say(str(finding))
+    for line in _grouped(checked.warnings):
+        say(line)
+    if checked.unseen:
+        say(
+            f"note: {checked.unseen} records were measured in images that neither containers/published.json nor "
+            "containers/rebuilds.json has; whether their commits make those, only `framebench reproduce` tells"
+        )
+    if checked.refused:
+        return 1
+    say("all records are sound" if not checked.warnings else "no record is refused")
+    return 0
+
+
+def _grouped(warnings: Sequence[Finding]) -> list[str]:
+    """A line for each warning; where files share one, the first of them and how many more."""
+    files: dict[str, list[Path]] = {}
+    for path, doubt in warnings:
+        files.setdefault(str(doubt), []).append(path)
+    return [
+        f"warning: {paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {words}"
+        for words, paths in files.items()
+    ]

@@ -9,14 +9,14 @@ from rich.console import Console
 
 from framebench import dataset
 from framebench.commands.phrases import interval
+from framebench.commands.saying import Sayer
 from framebench.pages.flags import unranked_word
 
 
 def run(folders: Sequence[Path], a: str, b: str, console: Console) -> None:
     """The ratio of two results of one case, with its interval and verdict."""
     data = dataset.load(folders)
-    for fault in data.broken:
-        console.print(f"warning: skipped {fault}", markup=False)
+    Sayer(console).skipped(data.broken)
     one, other = data.find(a)[0], data.find(b)[0]
     comparison, verdict = dataset.compare_two(data.results, one, other)
     ratio = dataset.ratio(comparison)

@@ -191,6 +191,9 @@ def _trust(results: Path) -> Iterator[Finding]:
             f"({noise.pairs} A/A pairs, {noise.rounds} rounds)",
         )
     yield from _selftests(data.selftests.get(here, []) if data else [])
+    if data and data.broken:
+        more = f" and {len(data.broken) - 1} more" if len(data.broken) > 1 else ""
+        yield Finding(False, f"a file that cannot be used: {data.broken[0]}{more} (`framebench check`)")
 
 
 def _selftests(selftests: Iterable[SelfTest]) -> Iterator[Finding]:

@@ -30,8 +30,7 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
     """Reproduce one result; exit code 0 for a verdict of any kind, 1 when no trial could be timed."""
     say = Sayer(console)
     loaded = store.load([results])
-    for fault in loaded.broken:
-        say(f"warning: skipped {fault}")
+    say.skipped(loaded.broken)
     wanted_id = store.find(loaded.records, wanted).result_id
     records = [record for _, record in loaded.records]
     pair = find_pair(root, records, wanted_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
@@ -14,6 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+
+from framebench.records.store import Broken
 
 
 class DownloadBar:
@@ -36,6 +38,11 @@ class Sayer:
 
     def __call__(self, line: str) -> None:
         self._console.print(line, markup=False, emoji=False)
+
+    def skipped(self, faults: Iterable[Broken]) -> None:
+        """A warning for each file that could not be used; the others are."""
+        for fault in faults:
+            self(f"warning: skipped {fault}")
 
     def bar(self, label: str, total: int, done: int) -> AbstractContextManager[DownloadBar] | None:
         """A bar that goes when the download is there; null where there is no terminal."""

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from framebench import dataset
 from framebench.commands.phrases import interval
+from framebench.commands.saying import Sayer
 from framebench.dataset import Dataset, Result
 from framebench.pages.flags import unranked_word, word
 from framebench.pages.words import rate_unit
@@ -16,8 +17,7 @@ from framebench.pages.words import rate_unit
 def run(results: Path, wanted: str | None, console: Console) -> None:
     """All results, or one of them whole."""
     data = dataset.load([results])
-    for fault in data.broken:
-        console.print(f"warning: skipped {fault}", markup=False)
+    Sayer(console).skipped(data.broken)
     if wanted is None:
         _list(data, console)
         return

@@ -13,8 +13,9 @@ from framebench.dataset.result import (
     FirstSteps,
     Result,
 )
-from framebench.dataset.trial_figures import cpu_step_ns, step_ns, wait_share
+from framebench.dataset.trial_figures import cpu_step_ns, wait_share
 from framebench.dataset.two_results import compare_two
+from framebench.records.step_time import step_ns
 
 __all__ = [
     "SET_ASIDE",

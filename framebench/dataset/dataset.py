@@ -109,7 +109,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE, published: Path | None
         ceilings=ceilings(records),
         observers=_observers(records),
         reproductions=dict(reproductions),
-        broken=[*loaded.broken, *loaded.leftovers],
+        broken=loaded.faults,
         selftests=dict(selftests),
     )
 

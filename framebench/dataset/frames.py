@@ -13,8 +13,9 @@ from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.device_share import Utilization
 from framebench.dataset.file_formats import estimate_columns, table
 from framebench.dataset.result import Result
-from framebench.dataset.trial_figures import cpu_step_ns, flags_of, phase_ns, step_ns, wait_share
+from framebench.dataset.trial_figures import cpu_step_ns, flags_of, phase_ns, wait_share
 from framebench.records.identity import result_id
+from framebench.records.step_time import step_ns
 from framebench.statistics.interval import Estimate
 from harness.record import Case, Contender, ImageRef, Record
 

@@ -9,13 +9,6 @@ from harness.flags import NOISE_UNKNOWN
 from harness.record import Record
 
 
-def step_ns(record: Record) -> float | None:
-    """Median over blocks of the wall time of one step, in ns; null unless the trial was timed well."""
-    if record.timing is None or not record.timing.blocks:
-        return None
-    return median([block.wall_ns / block.steps for block in record.timing.blocks])
-
-
 def cpu_step_ns(record: Record) -> float | None:
     """Median over blocks of the CPU time of one step, in ns."""
     if record.timing is None or not record.timing.blocks:

@@ -5,7 +5,7 @@ the matrix, the locks and the published addresses are what all four read. ``buil
 interface: later versions of framebench make a commit's images by calling them in that commit's tree.
 """
 
-from framebench.images.audit.two_builds import check
+from framebench.images.audit.two_builds import check, known_digests
 from framebench.images.fetch.debs import BaseUnavailable
 from framebench.images.fetch.own_wheels import OwnWheel, read_wheels, refuse_unfit, with_own
 from framebench.images.fetch.wheels import fetch_wheels, missing_wheels
@@ -42,6 +42,7 @@ __all__ = [
     "harness_tree_sha256",
     "identity",
     "is_locked",
+    "known_digests",
     "load_matrix",
     "local_image",
     "local_images",

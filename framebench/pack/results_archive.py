@@ -73,17 +73,15 @@ def unpack(archive: Path, results: Path) -> Unpacked:
     with tempfile.TemporaryDirectory(prefix="framebench-unpack-") as name:
         folder = Path(name)
         _extract(archive, folder)
-        faults = store.check([folder], published=folder)
-        if faults:
+        loaded = store.load([folder], published=folder)
+        if faults := list(map(str, loaded.faults)):
             more = f", and {len(faults) - 1} more faults" if len(faults) > 1 else ""
             raise UserError(
                 f"{archive}: {faults[0].removeprefix(f'{folder}/')}{more}; nothing was stored,"
                 " ask for an archive as the pack wrote it."
             )
         placed = {path.name: path for path in results.rglob("*.json")}
-        fresh = [
-            path for path, _ in store.load([folder]).records if not _is_there(path, folder, results, placed)
-        ]
+        fresh = [path for path, _ in loaded.records if not _is_there(path, folder, results, placed)]
         for path in fresh:
             for one in (sidecar_path(path), path):
                 if one.exists():

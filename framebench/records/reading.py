@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from framebench.errors import UserError
+from framebench.errors import UserError, one_line
 from framebench.records.placing import parts, relative_path, sidecar_path
 from framebench.records.reproduction_document import Reproduction, decode_reproduction
 from framebench.records.selftest_document import SelfTest, decode_selftest
@@ -67,9 +67,11 @@ def _decode(path: Path, decode: Any) -> Any:
     except msgspec.ValidationError as error:
         newer = "_version is" in str(error)
         mend = "update framebench" if newer else "records are never edited; restore the file or delete it"
-        raise Fault(f"{error}; {mend}") from error
+        raise Fault(f"{one_line(str(error))}; {mend}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        detail = str(error).rstrip(".")
+        detail = one_line(str(error).rstrip("."))
         raise Fault(f"not a whole JSON document ({detail}); restore the file or delete it") from error
+    except RecursionError:
+        raise Fault("lists in lists without end; restore the file or delete it") from None
     except OSError as error:
         raise Fault(f"cannot be read ({error.strerror}); check its permissions") from error

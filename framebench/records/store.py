@@ -38,7 +38,6 @@ __all__ = [
     "Broken",
     "Found",
     "Loaded",
-    "check",
     "find",
     "json_schema",
     "load",
@@ -74,6 +73,11 @@ class Loaded:
     reproduction_trials: list[tuple[Path, Record]] = field(default_factory=list)
     leftovers: list[Broken] = field(default_factory=list)
     selftests: list[SelfTest] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[Broken]:
+        """Every file that cannot be used, sorted by path."""
+        return sorted([*self.broken, *self.leftovers])
 
 
 def write(record: Record, results: Path) -> Path:
@@ -165,19 +169,6 @@ def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
     return loaded
 
 
-def check(paths: Iterable[Path], published: Path | None = None) -> list[str]:
-    """One line per fault in the files below ``paths``; empty when all is well. ``published`` as in ``load``."""
-    loaded = load(paths, published)
-    too_large = [
-        Broken(
-            path, f"{path.stat().st_size} bytes, a record has at most {MAX_RECORD_BYTES} without its sidecar"
-        )
-        for path, _ in (*loaded.records, *loaded.reproduction_trials)
-        if path.stat().st_size > MAX_RECORD_BYTES
-    ]
-    return [str(fault) for fault in sorted([*loaded.broken, *loaded.leftovers, *too_large])]
-
-
 def json_schema() -> dict[str, Any]:
     """JSON Schemas (2020-12) of the documents: ``record``, ``trial-spec``, ``reproduction``, ``selftest``."""
     documents = {
@@ -194,7 +185,7 @@ def series(record_path: Path) -> dict[str, Any]:
     """What the sidecar of a stored record holds; empty where it is not at hand or not readable."""
     try:
         held = msgspec.json.decode(gzip.decompress(sidecar_path(record_path).read_bytes()))
-    except (OSError, EOFError, zlib.error, msgspec.DecodeError):
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError, RecursionError):
         return {}
     return held if isinstance(held, dict) else {}
 

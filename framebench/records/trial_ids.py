@@ -23,3 +23,13 @@ def new_trial_id() -> str:
             number = _last_id + 1 + secrets.randbits(32)
         _last_id = number
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def milliseconds(trial_id: str) -> int | None:
+    """When the id was made, in milliseconds since 1970; null where it is no id of ours."""
+    if len(trial_id) != 26 or trial_id[0] > "7" or not set(trial_id) <= set(_ALPHABET):
+        return None
+    number = 0
+    for character in trial_id[:10]:
+        number = number * 32 + _ALPHABET.index(character)
+    return number

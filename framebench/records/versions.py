@@ -29,8 +29,13 @@ def decode_record(data: bytes) -> Record:
             f"record_version is {version}, this framebench reads 1 to {RECORD_VERSION} - at `$.record_version`"
         )
     document = msgspec.json.decode(data)
-    for step in _RECORD_STEPS[version - 1 :]:
-        document = step(document)
+    try:
+        for step in _RECORD_STEPS[version - 1 :]:
+            document = step(document)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise msgspec.ValidationError(
+            f"what it holds is not what version {version} holds ({type(error).__name__}: {error}) - at `$`"
+        ) from None
     return msgspec.convert(document, type=Record)
 
 

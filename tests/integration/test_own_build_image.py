@@ -107,7 +107,7 @@ def test_a_trial_runs_in_it_and_its_record_says_so(
     assert isinstance(record, Record) and record.outcome.status == "ok", record  # the lock in it fits, too
     assert record.image == image
     assert record.software is not None and record.software.packages[PACKAGE].endswith(LOCAL)
-    assert store.check([store.write(record, tmp_path)], published=tmp_path) != []
+    assert store.load([store.write(record, tmp_path)], published=tmp_path).faults != []
 
 
 def test_the_plain_image_is_another_and_keeps_its_name(image: ImageRef) -> None:

@@ -146,4 +146,4 @@ def test_jobs_that_are_requeued_drained_and_submitted_again_lose_nothing(slurm: 
     whole = trials(home / "results")
     assert set(whole.values()) == {1} and len(whole) == 4 * 2 * 3, logs(home)
     assert kept <= whole
-    assert store.check([home / "results"]) == []
+    assert store.load([home / "results"]).faults == []

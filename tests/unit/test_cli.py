@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -91,14 +92,23 @@ def test_debug_shows_the_traceback() -> None:
     assert "Traceback" in done.stderr
 
 
-def test_check_is_silent_about_sound_records_and_names_a_truncated_one(results: Path) -> None:
-    assert framebench("check", str(results)).returncode == 0
-    broken = next(results.rglob("*.json"))
+def test_check_believes_what_was_measured_and_names_a_truncated_file(tmp_path: Path) -> None:
+    folder = next(path for path in sorted((ROOT / "results").rglob("*--*")) if path.is_dir())
+    copied = shutil.copytree(folder, tmp_path / folder.relative_to(ROOT / "results"))
+    assert framebench("check", str(tmp_path)).returncode == 0
+    broken = next(copied.glob("*.json"))
     broken.write_bytes(broken.read_bytes()[:500])
+    done = framebench("check", str(tmp_path))
+    assert done.returncode == 1
+    assert str(broken) in done.stdout.strip().splitlines()[0]
+
+
+def test_check_of_a_made_up_record_is_one_sentence_for_each_doubt(results: Path) -> None:
     done = framebench("check", str(results))
     assert done.returncode == 1
-    assert str(broken) in done.stdout
-    assert len(done.stdout.strip().splitlines()) == 1
+    lines = done.stdout.splitlines()
+    assert all(line.startswith((str(results), "warning: ", "note: ")) and "; " in line for line in lines)
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_compare_says_ratio_interval_and_verdict(results: Path) -> None:

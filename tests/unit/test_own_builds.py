@@ -250,7 +250,7 @@ def test_the_published_results_leave_it_out_and_say_so(folders: tuple[Path, Path
     data = dataset.load([published], published=published)
     assert len(data.records) == records and len(data.broken) == 6  # a gate and five rounds
     assert all("somebody's own build, which is never published" in one.reason for one in data.broken)
-    assert len(store.check([published], published)) == 6 and store.check([own], published) == []
+    assert len(store.load([published], published).faults) == 6 and store.load([own], published).faults == []
 
 
 def test_no_image_of_it_can_be_pushed_or_exported(root: Path, mine: Path) -> None:

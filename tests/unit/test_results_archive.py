@@ -49,7 +49,7 @@ def test_records_and_sidecars_come_back_as_they_were(measured: Path, results: Pa
     assert write_archive(measured, archive) == 2
     assert unpack(archive, results) == Unpacked(stored=2, there_already=0)
     assert contents(results) == contents(measured)
-    assert store.check([results]) == []
+    assert store.load([results]).faults == []
     assert unpack(archive, results) == Unpacked(stored=0, there_already=2)
 
 

@@ -181,7 +181,7 @@ def test_the_document_is_stored_read_and_said(tmp_path: Path) -> None:
     path = store.write_selftest(document, tmp_path)
     loaded = store.load([tmp_path])
     assert loaded.selftests == [document] and not loaded.broken
-    assert not store.check([tmp_path])
+    assert not store.load([tmp_path]).faults
     lines = report(document)
     assert "during 7 of 1850 trials" in lines[-1]
     assert lines[0].startswith("pass ")

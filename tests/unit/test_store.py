@@ -69,7 +69,7 @@ def test_a_record_comes_back_equal_from_the_folder_its_content_names(tmp_path: P
         f"{record.trial_id}.json"
     )
     assert store.load([tmp_path]) == store.Loaded(records=[(path, record)])
-    assert store.check([tmp_path]) == []
+    assert store.load([tmp_path]).faults == []
 
 
 def test_container_venv_and_system_results_never_share_a_folder(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_broken_file_is_named_and_does_not_stop_the_others(tmp_path: Path, dam
     loaded = store.load([tmp_path])
     assert [path for path, _ in loaded.records] == [good]
     assert [broken.path for broken in loaded.broken] == [bad]
-    lines = store.check([tmp_path])
+    lines = [str(fault) for fault in store.load([tmp_path]).faults]
     assert len(lines) == 1 and "\n" not in lines[0] and lines[0].startswith(f"{bad}: ")
     with pytest.raises(AssertionError, match=named):
         raise AssertionError(lines[0])
@@ -175,7 +175,7 @@ def test_a_copied_record_is_a_fault_even_in_the_right_kind_of_folder(tmp_path: P
     store.write(make_record(), tmp_path / "a")
     store.write(make_record(), tmp_path / "b")
     assert len(store.load([tmp_path]).records) == 1
-    assert "is also in" in store.check([tmp_path])[0]
+    assert "is also in" in str(store.load([tmp_path]).faults[0])
 
 
 def test_what_an_interrupted_write_left_is_ignored_and_reported(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_what_an_interrupted_write_left_is_ignored_and_reported(tmp_path: Path) 
     loaded = store.load([tmp_path])
     assert loaded.records == [] and loaded.broken == []
     assert [left.path.name[-4:] for left in loaded.leftovers] == [".tmp", "n.gz"]
-    assert len(store.check([tmp_path])) == 2
+    assert len(store.load([tmp_path]).faults) == 2
 
 
 def test_a_full_disk_leaves_nothing_behind_and_is_one_sentence(
@@ -218,7 +218,7 @@ def test_a_reproduction_is_never_taken_for_a_record(tmp_path: Path) -> None:
     assert len(loaded.records) == 1 and loaded.broken == []
     assert loaded.reproductions == [(path, reproduction())]
     edit(path, lambda document: document.update(verdict="surely"))
-    assert r"$.verdict" in store.check([tmp_path])[0]
+    assert r"$.verdict" in str(store.load([tmp_path]).faults[0])
 
 
 def test_trials_of_a_reproduction_are_checked_but_no_part_of_the_result(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_trials_of_a_reproduction_are_checked_but_no_part_of_the_result(tmp_path
     assert [record.trial_id for _, record in loaded.records] == [trial_id(1)]
     assert loaded.reproduction_trials == [(path, again)]
     edit(path, lambda document: document.update(round="one"))
-    assert r"$.round" in store.check([tmp_path])[0]
+    assert r"$.round" in str(store.load([tmp_path]).faults[0])
 
 
 def test_trial_ids_are_unique_and_in_the_order_of_time() -> None:

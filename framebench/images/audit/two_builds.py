@@ -25,6 +25,7 @@ from framebench.images.make.assembly import Assembled, Part, assemble, base_lock
 from framebench.images.make.builder import BuilderName, choose_builder
 from framebench.images.make.harness_layer import harness_files
 from framebench.images.matrix import ImageRow
+from framebench.images.published import load_published
 from framebench.images.ship.annotations import manifest_annotations
 
 
@@ -110,6 +111,12 @@ def load_rebuilds(root: Path) -> dict[str, Rebuild]:
         raise UserError(
             f"{path}: {error}; `framebench build --check` writes it anew once it is deleted."
         ) from None
+
+
+def known_digests(root: Path) -> set[str]:
+    """Config digests of the images that were pushed, or built twice and found equal."""
+    rebuilt = {one.config_digest for one in load_rebuilds(root).values() if one.identical}
+    return {*load_published(root), *rebuilt}
 
 
 def compare_builds(

@@ -1,0 +1,11 @@
+"""Are records what they say? Nothing in them is believed that can be calculated, looked up or held against others.
+
+One module for each kind of question: ``moments``, ``stopwatch``, ``sums``, ``copies``, ``surroundings``, ``machines``,
+``works``, ``rules``, ``verdicts``, ``sidecars``, ``plausible``. Each has ``doubts(record, known)``.
+"""
+
+from framebench.checking.doubt import Finding
+from framebench.checking.history import History
+from framebench.checking.inquiry import Checked, check
+
+__all__ = ["Checked", "Finding", "History", "check"]

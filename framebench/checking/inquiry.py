@@ -1,0 +1,97 @@
+"""Every question of every module, put to records; what cannot be read stops nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Set
+from pathlib import Path
+from typing import NamedTuple
+
+from framebench.checking import (
+    copies,
+    machines,
+    moments,
+    plausible,
+    rules,
+    sidecars,
+    stopwatch,
+    sums,
+    surroundings,
+    verdicts,
+    works,
+)
+from framebench.checking.doubt import Finding, refuse
+from framebench.checking.history import History, Question
+from framebench.checking.known import Known
+from framebench.records import store
+from harness.record import Record
+
+QUESTIONS = (
+    moments,
+    stopwatch,
+    sums,
+    copies,
+    surroundings,
+    machines,
+    works,
+    rules,
+    verdicts,
+    sidecars,
+    plausible,
+)
+
+
+class Checked(NamedTuple):
+    """What speaks against files, sorted by path; ``unseen`` records were measured in images that nobody who wrote
+    ``containers/published.json`` or ``containers/rebuilds.json`` has seen: only a rebuild can tell what is in those."""
+
+    unseen: int
+    findings: list[Finding]
+
+    @property
+    def refused(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.doubt.refused]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        return [finding for finding in self.findings if not finding.doubt.refused]
+
+
+def check(paths: Iterable[Path], results: Path, history: History, digests: Set[str] = frozenset()) -> Checked:
+    """Ask everything about the records below ``paths``, beside those that are published in ``results``.
+
+    ``digests`` are those of images that are known. What cannot be read is a finding like the others and stops
+    nothing. ``UserError`` if a path does not exist.
+    """
+    paths = list(paths)
+    loaded = store.load(paths, published=results)
+    found = [Finding(one.path, refuse("file", one.reason, "")) for one in loaded.faults]
+    asked = [*loaded.records, *loaded.reproduction_trials]
+    beside = store.load([results]) if results.is_dir() else store.Loaded()
+    everything = [*beside.records, *beside.reproduction_trials, *asked]
+    known = Known(
+        history=history,
+        records={record.trial_id: record for _, record in everything},
+        paths={record.trial_id: path for path, record in everything},
+        published=results,
+        again={record.trial_id for _, record in [*beside.reproduction_trials, *loaded.reproduction_trials]},
+    )
+    _let_commits_answer(asked, history)
+    for path, record in asked:
+        for module in QUESTIONS:
+            found += [Finding(path, doubt) for doubt in module.doubts(record, known)]
+    unseen = sum(one.image.config_digest not in {None, *digests} for _, one in asked)
+    return Checked(unseen, sorted(found, key=lambda one: (one.path, not one.doubt.refused)))
+
+
+def _let_commits_answer(asked: Iterable[tuple[Path, Record]], history: History) -> None:
+    """Each commit is asked once, about all the works that records of it did."""
+    of_commit: dict[str, dict[Question, None]] = defaultdict(dict)
+    for _, record in asked:
+        commit, question = record.provenance.git_commit, works.question(record)
+        if commit is None or record.provenance.dirty is not False or not history.known(commit):
+            continue
+        if not history.asked(commit, question):
+            of_commit[commit][question] = None
+    for commit, questions in of_commit.items():
+        history.ask(commit, list(questions))

@@ -1,0 +1,188 @@
+"""What a record is held against: the other records, the history, and the time."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+
+from framebench.checking.history import History
+from framebench.records.identity import gate_key
+from framebench.records.step_time import step_ns
+from framebench.records.trial_ids import milliseconds
+from harness.record import Record
+
+Fact = Callable[[Record], Hashable]
+Odd = dict[str, tuple[Hashable, Hashable]]
+
+
+@dataclass
+class Known:
+    """``records``: the checked ones and those that the repository has, by trial id. ``published``: the folder of what
+    is published; ``paths`` where each of them lies; ``again`` are trials of reproductions."""
+
+    history: History
+    records: dict[str, Record]
+    paths: dict[str, Path]
+    published: Path
+    again: set[str] = field(default_factory=set)
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def is_published(self, record: Record) -> bool:
+        return self.paths[record.trial_id].resolve().is_relative_to(self.published.resolve())
+
+    @cached_property
+    def rewritten(self) -> set[Path]:
+        return self.history.rewritten(self.published)
+
+    def group(self, key: Fact) -> dict[Hashable, list[Record]]:
+        """The records by a fact of theirs, each group in the order of their ids."""
+        groups: dict[Hashable, list[Record]] = defaultdict(list)
+        for _, record in sorted(self.records.items()):
+            groups[key(record)].append(record)
+        return groups
+
+    @cached_property
+    def following(self) -> dict[str, Record]:
+        """By trial id: what the same campaign did next on the same machine."""
+        groups = self.group(lambda record: (record.provenance.host_id, record.campaign_id)).values()
+        return {one.trial_id: after for group in groups for one, after in pairwise(group)}
+
+    @cached_property
+    def alike(self) -> dict[Hashable, list[str]]:
+        """Trials by the times that they took."""
+        return self._ids(measured)
+
+    @cached_property
+    def same_trial(self) -> dict[Hashable, list[str]]:
+        """Trials by which of their campaign's they are."""
+        return self._ids(planned)
+
+    @cached_property
+    def gates(self) -> dict[Hashable, list[Record]]:
+        """Trials of the gate, by what they have in common with the times behind them."""
+        groups = self.group(lambda one: gate_key(one) if one.kind == "parity" else None)
+        return {key: group for key, group in groups.items() if key is not None}
+
+    @cached_property
+    def other_digest(self) -> Odd:
+        """Trials whose image is said to be another than that of trials in the same one."""
+        groups = self.group(lambda one: same_image(one) if one.image.config_digest else None)
+        return odd_ones(
+            (group for key, group in groups.items() if key is not None), lambda one: one.image.config_digest
+        )
+
+    @cached_property
+    def other_campaign(self) -> Odd:
+        """Trials that cannot be of the campaign that they name."""
+        return odd_ones(self.group(lambda one: one.campaign_id).values(), one_campaign)
+
+    @cached_property
+    def other_machine(self) -> Odd:
+        """Trials whose machine is not that of the others of their campaign."""
+        groups = self.group(lambda one: one.campaign_id if one.hardware else None)
+        return odd_ones((group for key, group in groups.items() if key is not None), hardware_of)
+
+    def _ids(self, key: Fact) -> dict[Hashable, list[str]]:
+        return {fact: [one.trial_id for one in group] for fact, group in self.group(key).items()}
+
+    @cached_property
+    def ceilings(self) -> dict[tuple[str, str], float]:
+        """FLOP/s of the best product by host and precision, of those whose trial ended well."""
+        best: dict[tuple[str, str], float] = {}
+        for record in self.records.values():
+            if record.ceiling is not None and record.outcome.status == "ok":
+                for precision, rate in record.ceiling.matmul_flops_per_s.items():
+                    place = record.provenance.host_id, precision
+                    best[place] = max(rate, best.get(place, 0.0))
+        return best
+
+    @cached_property
+    def steps(self) -> dict[Hashable, dict[str, float]]:
+        """By what is compared on one kind of machine: the time of a step of each of its trials."""
+        return {
+            key: {record.trial_id: step for record in group if (step := step_ns(record)) is not None}
+            for key, group in self.group(same_measurement).items()
+        }
+
+
+def odd_ones(groups: Iterable[list[Record]], fact: Fact) -> Odd:
+    """By trial id: what a record says and what most of its group say, or its first where as many say either."""
+    odd: Odd = {}
+    for group in groups:
+        counted = Counter(fact(record) for record in group)
+        common = counted.most_common(1)[0][0]
+        odd |= {one.trial_id: (fact(one), common) for one in group if fact(one) != common}
+    return odd
+
+
+def same_measurement(record: Record) -> Hashable:
+    """What ought to take about the same time: a contender or its twin in a case, on one kind of machine."""
+    slug = record.contender.slug.removesuffix("-twin")
+    return record.provenance.host_id, record.case.path, slug, bool(record.image.own_builds)
+
+
+def started(record: Record) -> datetime | None:
+    """When it began; null where there is no such day or minute."""
+    try:
+        return datetime.fromisoformat(record.started_utc.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+
+
+def identified(record: Record) -> datetime | None:
+    """When its id was made; null where the id is none."""
+    told = milliseconds(record.trial_id)
+    try:
+        return None if told is None else datetime.fromtimestamp(told / 1000, UTC)
+    except (ValueError, OverflowError):  # after the year 9999
+        return None
+
+
+def measured(record: Record) -> bytes:
+    """The times of a trial; its id where it took none, as one that its host wrote."""
+    if not record.phases and record.timing is None:
+        return record.trial_id.encode()
+    blocks = record.timing.blocks if record.timing else []
+    return msgspec.json.encode([blocks or record.phases])
+
+
+def planned(record: Record) -> tuple[str, ...]:
+    """Which of a campaign's trials it is; an attempt that failed may be made again."""
+    mine = "" if record.outcome.status == "ok" else record.trial_id
+    return (
+        record.campaign_id,
+        record.kind,
+        record.case.path,
+        record.contender.slug,
+        str(record.round),
+        record.provenance.work_hash,
+        mine,
+    )
+
+
+def same_image(record: Record) -> Hashable:
+    """Equal where two images are the same bit for bit."""
+    image = record.image
+    return image.name, image.lock_sha256, image.base_sha256, record.provenance.harness_tree_sha256
+
+
+def hardware_of(record: Record) -> Hashable:
+    """What stays the same of a machine, or of another of its type: they share an id on purpose."""
+    hardware = record.hardware
+    if hardware is None:
+        return None
+    gpus = ", ".join(sorted(gpu.name or "unknown" for gpu in hardware.gpus))
+    return f"{hardware.cpu_model}, {hardware.architecture}, {hardware.virtualisation}, {gpus or 'no GPU'}"
+
+
+def one_campaign(record: Record) -> Hashable:
+    """What a campaign's id is made of, as far as trials tell: it is the same in all of them."""
+    provenance = record.provenance
+    return provenance.host_id, provenance.executor, provenance.harness_tree_sha256, record.protocol.name

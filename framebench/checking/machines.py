@@ -1,0 +1,70 @@
+"""On what: the machine behind the host's id, the same over a campaign, and what was set on it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+
+from framebench.checking.doubt import Doubt, refuse
+from framebench.checking.known import Known
+from framebench.executors.machine import Machine
+from harness import roofline
+from harness.record import Record
+
+
+def doubts(record: Record, known: Known) -> Iterator[Doubt]:
+    """An id is made of hardware, so the hardware tells whether it is its own."""
+    hardware, case = record.hardware, record.case
+    if record.trial_id in known.other_campaign:
+        said, common = known.other_campaign[record.trial_id]
+        yield refuse("campaign_id", f"{record.campaign_id} is {_words(common)}, this trial {_words(said)}")
+    if record.trial_id in known.other_machine:
+        said, common = known.other_machine[record.trial_id]
+        yield refuse("hardware", f"says {said}, other trials of the campaign say {common}")
+    if hardware is None:
+        if record.outcome.status == "ok":
+            yield refuse("hardware", "a trial that ended well knows its machine")
+        return
+    if hardware.cpu_model and hardware.cores_online and hardware.ram_bytes:
+        made = Machine(
+            hardware.cpu_model,
+            hardware.cores_online,
+            hardware.cores_allowed,
+            hardware.ram_bytes,
+            hardware.architecture,
+        ).host_id
+        if made != record.provenance.host_id:
+            yield refuse("provenance.host_id", f"{record.provenance.host_id}, this hardware is called {made}")
+    if hardware.cores_online is not None and hardware.cores_allowed > hardware.cores_online:
+        yield refuse(
+            "hardware.cores_allowed",
+            f"{hardware.cores_allowed} cores of {hardware.cores_online} that are there",
+        )
+    if hardware.cores_allowed < case.cores and record.outcome.status == "ok":
+        yield refuse("hardware.cores_allowed", f"{hardware.cores_allowed}, the case used {case.cores}")
+    if case.device == "gpu" and not hardware.gpus and record.outcome.status == "ok":
+        yield refuse("hardware.gpus", "a case on a GPU, and no GPU")
+    yield from _settings(record)
+
+
+def _settings(record: Record) -> Iterator[Doubt]:
+    """What was read back is what the case and the contender declare."""
+    settings, case = record.settings, record.case
+    if settings is None or record.outcome.status != "ok":
+        return
+    ran, _ = roofline.precision_ran(settings.precision, case.device)
+    if ran is not None and ran != case.precision:
+        yield refuse("settings.precision", f"computed in {ran}, the case declares {case.precision}")
+    if settings.threads.get("affinity") not in (None, case.cores):
+        yield refuse(
+            "settings.threads.affinity", f"{settings.threads['affinity']} cores, the case has {case.cores}"
+        )
+    if case.device == "cpu" and settings.gpus_visible:
+        yield refuse("settings.gpus_visible", f"{settings.gpus_visible} in a case for the CPU")
+    if settings.compile.get("mode") not in (None, record.contender.mode):
+        yield refuse(
+            "settings.compile.mode", f"{settings.compile['mode']}, the contender is {record.contender.mode}"
+        )
+
+
+def _words(facts: Hashable) -> str:
+    return ", ".join(map(str, facts)) if isinstance(facts, tuple) else str(facts)

@@ -1,0 +1,46 @@
+"""Lies in real records: each is named, and the records that nobody touched are believed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from framebench import checking
+from framebench.checking import Checked, History
+from tests.planted_lies import LIES, plant
+
+ROOT = Path(__file__).parents[2]
+HISTORY = History(ROOT)
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Path], Checked]]:
+    """Every lie planted in a record of its own, and one look at all of them."""
+    results = tmp_path_factory.mktemp("lies") / "results"
+    shutil.copytree(ROOT / "results", results)
+    planted = plant(results)
+    yield planted, checking.check([results], results, HISTORY)
+
+
+def test_the_committed_records_are_believed() -> None:
+    assert checking.check([ROOT / "results"], ROOT / "results", HISTORY).refused == []
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_lie_is_named_with_its_field_and_the_mend(
+    name: str, checked: tuple[dict[str, Path], Checked]
+) -> None:
+    lie, (planted, found) = LIES[name], checked
+    said = [one for one in found.findings if one.path == planted[name]]
+    assert said, "nobody noticed"
+    assert any(str(one.doubt).startswith(lie.field) for one in said), [str(one.doubt) for one in said]
+    assert any(one.doubt.refused for one in said) == lie.refused
+    assert all("; " in str(one) and "\n" not in str(one) for one in said)
+
+
+def test_nobody_else_is_suspected(checked: tuple[dict[str, Path], Checked]) -> None:
+    planted, found = checked
+    assert {one.path for one in found.refused} <= set(planted.values())

@@ -1,0 +1,29 @@
+"""Records changed at random: nothing that reads them falls over, and another time of a step is noticed."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.fuzz_records import ROOT, Tally, fuzz
+from framebench.checking import History
+
+
+@pytest.fixture(scope="module")
+def tally() -> Tally:
+    return fuzz(600, seed=20261129, history=History(ROOT))
+
+
+def test_no_mutant_ends_in_a_traceback(tally: Tally) -> None:
+    assert tally.tracebacks == []
+    assert tally.fates.total() == 600
+
+
+def test_most_other_times_of_a_step_are_noticed(tally: Tally) -> None:
+    """Not each: a block may be a little longer or shorter, and no file tells."""
+    assert tally.moved["noticed"] > 3 * tally.moved["unnoticed"]
+
+
+def test_the_last_line_counts_every_mutant(tally: Tally) -> None:
+    fates = ("refused", "warned", "unchanged in meaning", "unnoticed", "traceback")
+    assert sum(tally.fates[fate] for fate in fates) == 600
+    assert tally.line().startswith("600 mutants: ") and tally.line().endswith("tracebacks 0")
