@@ -168,6 +168,13 @@ def test_stalls_do_not_make_blocks_endless() -> None:
         assert 100 <= found.steps <= 2500
 
 
+def test_two_stalls_in_a_row_do_not_make_one_step_a_block() -> None:
+    """Steps of 0.1 ms on a host so busy that two of every three wait for 200 ms."""
+    for shift in range(3):
+        busy = Machine(lambda i, shift=shift: 0.1 * MS + (0 if (i + shift) % 3 == 0 else 200 * MS))
+        assert size(busy, warm_steps=1).steps > 1
+
+
 def test_slow_barrier_makes_blocks_longer() -> None:
     found = size(Machine(lambda i: 2 * MS, barrier_ns=4 * MS), warm_steps=10)
     assert found.barrier_ns == 4 * MS
