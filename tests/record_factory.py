@@ -44,6 +44,7 @@ from harness.record import (
     Telemetry,
     Timing,
     TrialKind,
+    TrialSpec,
     WarmUp,
 )
 
@@ -441,6 +442,14 @@ def make_failed(status: str, reason: str, **changes: Any) -> Record:
     }
     outcome = msgspec.convert({"status": status, "reason": reason, "mend": "read the reason"}, Outcome)
     return make_record(**(empty | {"written_by": written_by, "outcome": outcome} | changes))
+
+
+def answering(spec: TrialSpec) -> Record:
+    """The record of a trial that was told this spec."""
+    told = {
+        name: getattr(spec, name) for name in TrialSpec.__struct_fields__ if name in Record.__struct_fields__
+    }
+    return msgspec.structs.replace(make_record(), **told)
 
 
 def make_trials(

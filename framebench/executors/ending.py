@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -102,7 +103,26 @@ def judge(spec: TrialSpec, ending: Ending) -> Record | Failure:
         return _failure(ending, "crashed", f"standard output is not a valid record: {error}")
     if record.trial_id != spec.trial_id:
         return _failure(ending, "crashed", f"the record is of another trial, {record.trial_id}")
+    for field, told in _told(spec).items():
+        if (said := _at(record, field)) != told:
+            return _failure(
+                ending, "crashed", f"the record says {field} is {said}, and the trial was told {told}"
+            )
     return record
+
+
+def _told(spec: TrialSpec) -> dict[str, object]:
+    """What a trial repeats of its spec, whichever version it reads, and can only lie about."""
+    fields = (
+        *("kind", "campaign_id", "round", "seed", "case.path", "contender.slug"),
+        *("image.name", "image.config_digest", "image.lock_sha256"),
+        *("provenance.executor", "provenance.host_id", "provenance.git_commit", "provenance.work_hash"),
+    )
+    return {field: _at(spec, field) for field in fields}
+
+
+def _at(document: Record | TrialSpec, field: str) -> object:
+    return attrgetter(field)(document)
 
 
 def signal_name(number: int) -> str:

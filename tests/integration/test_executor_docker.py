@@ -41,7 +41,8 @@ IMAGE = f"framebench-test-executor:{os.getpid()}"
 HARNESS = """
 import json, os, signal, sys, time
 spec = json.load(sys.stdin)
-record = spec["campaign_id"]
+told = ("kind", "campaign_id", "round", "seed", "case", "contender", "image", "provenance")
+record = json.dumps(json.loads(spec["campaign_id"]) | {name: spec[name] for name in told}, separators=(",", ":"))
 exec(spec["contender"]["variant"])
 """
 Run = Callable[..., Record | Failure]

@@ -20,7 +20,7 @@ import pytest
 from framebench.executors import Failure
 from framebench.executors.process import SUPERVISOR, TrialProcess
 from harness.record import Contender, Outcome, Record, TrialSpec, encode
-from tests.record_factory import make_record
+from tests.record_factory import answering, make_record
 
 Run = Callable[..., Record | Failure]
 
@@ -55,7 +55,7 @@ def run(trials: TrialProcess, tmp_path: Path) -> Run:
 
     def run_as_harness(script: str, spec: TrialSpec | None = None, log: Callable[[str], None] = print):
         record = tmp_path / "record.json"
-        record.write_bytes(encode(make_record(executor="system")))
+        record.write_bytes(encode(answering(spec or make_spec())))
         package = tmp_path / "harness"
         package.mkdir(exist_ok=True)
         head = f"import os, signal, sys, time\nrecord = open({str(record)!r}).read()\n"
@@ -95,6 +95,23 @@ def test_a_valid_record_comes_back_and_stderr_is_logged_line_by_line(run: Run) -
     answer = run("print('one\\ntwo', file=sys.stderr); print(record)", log=lines.append)
     assert isinstance(answer, Record)
     assert lines == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("lie", "field"),
+    [
+        ("document['image']['config_digest'] = 'sha256:' + 64 * '0'", "image.config_digest"),
+        ("document['provenance']['host_id'] = 'amd-epyc-64c-512g-000000'", "provenance.host_id"),
+        ("document['contender']['variant'] = 'faster'", "contender.slug"),
+        ("document['case']['batch'] = 7", "case.path"),
+        ("document['round'] = 9", "round"),
+    ],
+)
+def test_a_record_that_contradicts_what_the_trial_was_told_is_a_crash(run: Run, lie: str, field: str) -> None:
+    answer = run(f"import json; document = json.loads(record); {lie}; print(json.dumps(document))")
+    outcome = failed(answer)
+    assert outcome.status == "crashed"
+    assert f"the record says {field} is " in (outcome.reason or "")
 
 
 def test_stderr_is_logged_while_the_trial_runs(run: Run, trials: TrialProcess) -> None:

@@ -13,7 +13,7 @@ import pytest
 from framebench.executors import StackOn, Unavailable
 from framebench.executors.system import SystemExecutor
 from harness.record import Record, encode
-from tests.record_factory import make_record
+from tests.record_factory import answering
 from tests.unit.test_executor_process import make_spec
 
 
@@ -44,7 +44,7 @@ def test_a_trial_runs_under_this_interpreter_and_sees_what_prepare_saw(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "elsewhere"))
     root = tmp_path / "clone"
     (root / "harness").mkdir(parents=True)
-    (tmp_path / "record.json").write_bytes(encode(make_record(executor="system")))
+    (tmp_path / "record.json").write_bytes(encode(answering(make_spec())))
     (root / "harness" / "__main__.py").write_text(
         "import sys, bedrock\nprint(sys.executable, file=sys.stderr)\n"
         f"print(open({str(tmp_path / 'record.json')!r}).read())\n"
@@ -64,7 +64,7 @@ def test_a_trial_meets_no_path_that_a_compiler_splits(
     (root / "harness").mkdir(parents=True)
     (root / "temporary files").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(root / "temporary files"))
-    (root / "record.json").write_bytes(encode(make_record(executor="system")))
+    (root / "record.json").write_bytes(encode(answering(make_spec())))
     (root / "harness" / "__main__.py").write_text(
         "import json, os, sys\n"
         "spec = json.load(sys.stdin)\n"

@@ -17,7 +17,7 @@ from framebench.executors import venv as module
 from framebench.executors.venv import READY, VenvExecutor, find_interpreter
 from framebench.images import ImageRow, lock_path, lock_sha256
 from harness.record import Record, encode
-from tests.record_factory import make_record
+from tests.record_factory import answering
 from tests.unit.test_executor_process import make_spec
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -69,7 +69,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(module, "fetch_wheels", lambda root, row, progress: wheels)
     package = tmp_path / "harness"
     package.mkdir()
-    (tmp_path / "record.json").write_bytes(encode(make_record(executor="venv")))
     (package / "__main__.py").write_text(
         "import sys, pebble\nprint(pebble.shape, sys.prefix, file=sys.stderr)\n"
         f"print(open({str(tmp_path / 'record.json')!r}).read())\n"
@@ -87,6 +86,7 @@ def test_an_environment_is_made_once_runs_a_trial_and_is_remade_when_the_lock_ch
 
     lines: list[str] = []
     spec = msgspec.structs.replace(make_spec(), image=image)
+    (root / "record.json").write_bytes(encode(answering(spec)))
     assert isinstance(executor.run(spec, lines.append), Record), lines
     assert lines == [f"round {folder}"]
     assert (root / "build" / "cache" / ROW.name).is_dir()
