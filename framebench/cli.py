@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
+from framebench.commands.terminal import Terminal, visible
 from framebench.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-console = Console(soft_wrap=True, highlight=False, emoji=False)
+console = Terminal(soft_wrap=True, highlight=False, emoji=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -582,12 +582,12 @@ def main(commands: click.Group = cli) -> None:
     except UserError as error:
         if debug:
             raise
-        click.echo(f"framebench: {error}", err=True)
+        click.echo(f"framebench: {visible(str(error))}", err=True)
         sys.exit(2)
     except OSError as error:
         if debug:
             raise
-        click.echo(f"framebench: {_os_sentence(error)} (--debug shows where)", err=True)
+        click.echo(f"framebench: {visible(_os_sentence(error))} (--debug shows where)", err=True)
         sys.exit(2)
 
 

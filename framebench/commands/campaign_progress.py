@@ -16,6 +16,7 @@ from rich.progress import (
 
 from framebench.campaign.plan import Plan, Planned
 from framebench.commands.phrases import describe, minutes, outcome_line
+from framebench.commands.terminal import visible
 from harness.record import Case, Record
 
 
@@ -27,11 +28,11 @@ class CampaignProgress:
         self._live = console.is_terminal
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[eta]}"),
+            TextColumn("{task.fields[eta]}", markup=False),  # a line of a trial's log
             console=console,
             disable=not self._live,
         )
@@ -63,7 +64,7 @@ class CampaignProgress:
 
     def log(self, line: str) -> None:
         """A line of a trial's stderr: shown beside the running trial only."""
-        self._bars.update(self._one, eta=line.strip()[:60])
+        self._bars.update(self._one, eta=visible(line.strip())[:60])
 
     def finished(self, trial: Planned, record: Record, left_s: float) -> None:
         """A trial ended and is on disk."""
