@@ -17,8 +17,6 @@ HOLDER = """
 import sys
 from pathlib import Path
 from framebench.executors.alone import alone
-from framebench.records import store
-from tests.unit.test_hang_up import RUN
 with alone(Path("/some/clone"), print, Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -95,10 +93,14 @@ def test_two_campaigns_at_once_measure_each_trial_once(tmp_path: Path) -> None:
     suite.write_text(text.replace("rounds = 10", "rounds = 2"))
     script = RUN.format(ignored=False, place=str(tmp_path / "lock"), suite=str(suite), results=str(results))
     command = [sys.executable, "-c", script]
-    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    with alone(tmp_path, print, tmp_path / "lock"):  # so that both are there before either may begin
+        both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        for process in both:
+            assert process.stdout is not None
+            before = iter(process.stdout.readline, "")
+            assert any(f"measuring already: process {os.getpid()}" in line for line in before)
     said = [process.communicate(timeout=240)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert sum("this machine is measuring already: process" in text for text in said) == 1
     assert sum("everything in this plan is done already" in text for text in said) == 1
     records = [record for _, record in store.load([results]).records]
     trials = [(record.contender.slug, record.round) for record in records]
