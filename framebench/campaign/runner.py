@@ -40,8 +40,7 @@ class Runner:
         started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
         answer = self.executor.run(spec, log)
         record = host_record(spec, answer, started_utc) if isinstance(answer, Failure) else answer
-        if job := this_job(os.environ):
-            record = replace(record, cluster_job=job)
+        record = replace(record, cluster_job=this_job(os.environ))  # whatever the trial itself says of one
         store.write(record, self.folder)
         self._ended(trial, record)
         return record

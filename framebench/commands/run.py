@@ -38,17 +38,20 @@ def _run(request: Request, resolved: Resolved, say: Say, console: Console) -> in
     bench = open_campaign(request, resolved, images, say)
     for line in plan_lines(bench):
         say(line)
+    stopped = None
     if not bench.plan.trials():
         say("everything in this plan is done already (--force runs it again)")
     else:
         summary = _measure(bench, console)
+        stopped = summary.stopped
         for line in _report(bench, summary):
             say(line)
     if bench.campaign.stop_after_trial:
         return 130
     if bench.has_number(resolved.cases):
         return 0
-    say("no number came out; `framebench run --retry-failed` runs again what did not end well")
+    mend = "the same command carries on" if stopped else "--retry-failed runs again what did not end well"
+    say(f"no number came out; {mend}")
     return 1
 
 

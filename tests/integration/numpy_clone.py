@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+SUITE = """
+name = "{name}"
+title = "NumPy, which needs no framework"
+rounds = 3
+verdicts = false
+timeout_s = 60
+baseline = "numpy-eager"
+kinds = ["timing"]
+contenders = ["numpy-eager", "numpy-eager-plus5"]
+
+[protocol]
+name = "{name}"
+warmup_block_ms = 5.0
+warmup_window = 5
+warmup_tolerance = 0.02
+warmup_agreements = 1
+warmup_min_s = 0.05
+warmup_max_blocks = 40
+warmup_max_s = 0.3
+block_ms = 10.0
+block_max_ms = 20.0
+measure_blocks = 10
+measure_s = 0.1
+measure_max_s = 2.0
+
+[[case]]
+workload = "planted"
+preset = "selftest"
+tasks = ["infer"]
+batch = {batches}
+device = {devices}
+"""
 
 
 def copy_tree(folder: Path) -> None:
@@ -17,6 +51,14 @@ def copy_tree(folder: Path) -> None:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "requirements.lock", ".gitignore"):
         shutil.copy(ROOT / name, folder)
+
+
+def add_suite(
+    folder: Path, name: str, *, batches: Sequence[int] = (1,), devices: Sequence[str] = ("cpu",)
+) -> None:
+    """A suite of that name with a case for each batch and device, and trials of about a second."""
+    text = SUITE.format(name=name, batches=json.dumps(batches), devices=json.dumps(devices))
+    (folder / "suites" / f"{name}.toml").write_text(text)
 
 
 def commit(folder: Path) -> str:

@@ -18,43 +18,11 @@ import pytest
 
 from framebench.records import store
 from tests import fake_nvml
-from tests.integration.numpy_clone import commit, copy_tree, framebench
+from tests.integration.numpy_clone import add_suite, commit, copy_tree, framebench
 from tests.requirement import require
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 MEGABYTES = 60
-SUITE = """
-name = "bare"
-title = "NumPy, which needs no framework"
-rounds = 3
-verdicts = false
-timeout_s = 60
-baseline = "numpy-eager"
-kinds = ["timing"]
-contenders = ["numpy-eager", "numpy-eager-plus5"]
-
-[protocol]
-name = "bare"
-warmup_block_ms = 5.0
-warmup_window = 5
-warmup_tolerance = 0.02
-warmup_agreements = 1
-warmup_min_s = 0.05
-warmup_max_blocks = 40
-warmup_max_s = 0.3
-block_ms = 10.0
-block_max_ms = 20.0
-measure_blocks = 10
-measure_s = 0.1
-measure_max_s = 2.0
-
-[[case]]
-workload = "planted"
-preset = "selftest"
-tasks = ["infer"]
-batch = 1
-device = ["cpu", "gpu"]
-"""
 
 
 class Machine(NamedTuple):
@@ -102,7 +70,7 @@ class Machine(NamedTuple):
 def clone(folder: Path) -> str:
     """A clone whose suite NumPy alone can run; the commit."""
     copy_tree(folder)
-    (folder / "suites" / "bare.toml").write_text(SUITE)
+    add_suite(folder, "bare", devices=["cpu", "gpu"])
     with (folder / "harness" / "canaries.py").open("a") as canaries:
         canaries.write('\n\nSIZES["gpu"] = SIZES["cpu"]  # a CPU plays the GPU\n')
     return commit(folder)
@@ -166,9 +134,9 @@ def test_a_campaign_that_is_killed_and_ended_carries_on_and_comes_home(
     assert f"{len(records)} records stored" in done.stdout
     checked = framebench(machine.home, "check", str(home))
     assert checked.returncode == 0
-    [warning, last] = checked.stdout.splitlines()
-    assert "no trial of the gate belongs to this time" in warning  # this suite has none
-    assert last == "no record is refused"
+    *warnings, last = checked.stdout.splitlines()  # a busy machine's times may be doubted, too
+    assert any("no trial of the gate belongs to this time" in one for one in warnings)  # this suite has none
+    assert last == "no record is refused", warnings
     again = framebench(machine.home, "unpack", str(machine.archive), "--results", str(home))
     assert f"0 records stored in {home}; {len(records)} were there already" in again.stdout
 

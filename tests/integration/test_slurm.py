@@ -11,41 +11,9 @@ import pytest
 
 from framebench.records import store
 from harness.record import Record
-from tests.integration.numpy_clone import commit, copy_tree, framebench
+from tests.integration.numpy_clone import add_suite, commit, copy_tree, framebench
 from tests.integration.slurm_cluster import Cluster, cluster, missing
 from tests.requirement import require
-
-SUITE = """
-name = "cluster"
-title = "NumPy, which needs no framework"
-rounds = 3
-verdicts = false
-timeout_s = 60
-baseline = "numpy-eager"
-kinds = ["timing"]
-contenders = ["numpy-eager", "numpy-eager-plus5"]
-
-[protocol]
-name = "cluster"
-warmup_block_ms = 5.0
-warmup_window = 5
-warmup_tolerance = 0.02
-warmup_agreements = 1
-warmup_min_s = 0.05
-warmup_max_blocks = 40
-warmup_max_s = 0.3
-block_ms = 10.0
-block_max_ms = 20.0
-measure_blocks = 10
-measure_s = 0.1
-measure_max_s = 2.0
-
-[[case]]
-workload = "planted"
-preset = "selftest"
-tasks = ["infer"]
-batch = [1, 2, 3, 4]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +27,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def home(tmp_path: Path) -> Path:
     """A clone in a folder that all nodes share."""
     copy_tree(tmp_path / "clone")
-    (tmp_path / "clone" / "suites" / "cluster.toml").write_text(SUITE)
+    add_suite(tmp_path / "clone", "cluster", batches=[1, 2, 3, 4])
     commit(tmp_path / "clone")
     return tmp_path / "clone"
 
