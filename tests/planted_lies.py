@@ -103,6 +103,11 @@ LIES = {
         "timing.blocks",
         of_version_3,
     ),
+    "twice the steps": Lie(
+        set_at("timing.blocks", lambda old: [[one[0] * 2, *one[1:]] for one in old]),
+        "timing.blocks",
+        lambda record: of_version_3(record) and bool(record["timing"].get("observer")),
+    ),
     "steps of one block": Lie(
         set_at("timing.blocks.1", lambda old: [old[0] + 1, *old[1:]]), "timing.blocks", of_version_3
     ),

@@ -62,11 +62,11 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         yield refuse(
             "timing.warmup.wall_ns", f"{_s(timing.warmup.wall_ns)}, its phase took {_s(wall['warm_up'])}"
         )
-    if len({block.steps for block in timing.blocks}) > 1:
+    seen = [*timing.observer.on, *timing.observer.off] if timing.observer else []
+    if len({block.steps for block in (*timing.blocks, *seen)}) > 1:  # the observer's are of the same size
         yield refuse("timing.blocks", "blocks of different numbers of steps: a trial has one")
     yield from _cores("timing.blocks", timing.blocks, record.case.cores)
-    if timing.observer is not None:
-        seen = [*timing.observer.on, *timing.observer.off]
+    if seen:
         yield from _cores("timing.observer", seen, record.case.cores)
         if sum(block.wall_ns for block in seen) > wall.get("observer", float("inf")):
             yield refuse("timing.observer", "its blocks are longer than their phase")
