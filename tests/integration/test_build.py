@@ -75,7 +75,9 @@ def test_found_by_identity_and_by_nothing_else(image: LocalImage) -> None:
 
 
 def test_an_unknown_commit_is_a_sentence(image: LocalImage) -> None:
-    with pytest.raises(UserError, match="commit 0123456 is not in this clone .*`git fetch REPOSITORY 0123456`"):
+    with pytest.raises(
+        UserError, match=r"commit 0123456 is not in this clone .*`git fetch REPOSITORY 0123456`"
+    ):
         images.rebuild_at(ROOT, "0123456", image.name, print)
 
 
