@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from framebench.errors import UserError
+from framebench.errors import UserError, quoted
 from harness.record import Record
 
 REPRODUCTIONS = "reproductions"
 SELFTESTS = "selftests"
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")  # no file system here has names beyond 255 bytes
 
 
 def relative_path(record: Record) -> Path:
@@ -44,8 +44,8 @@ def parts(record: Record) -> list[tuple[str, str]]:
     for name, part in parts:
         if not _NAME.fullmatch(part) or part in (REPRODUCTIONS, SELFTESTS):
             raise UserError(
-                f"record {record.trial_id}: {name} is {part!r}, which cannot name a folder;"
-                " use letters, digits, '.', '_' and '-'"
+                f"record {quoted(record.trial_id)}: {name} is {quoted(part)}, which cannot name a folder;"
+                " use at most 200 letters, digits, '.', '_' and '-'"
             )
     return parts
 

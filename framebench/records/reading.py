@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from framebench.errors import UserError, one_line
+from framebench.errors import UserError, one_line, quoted
 from framebench.records.placing import parts, relative_path, sidecar_path
 from framebench.records.reproduction_document import Reproduction, decode_reproduction
 from framebench.records.selftest_document import SelfTest, decode_selftest
@@ -32,7 +32,9 @@ def read(path: Path) -> Record:
     actual = ("", "", "", "", *path.absolute().parts[:-1], path.stem)[-5:]
     for (name, part), folder in zip(expected, actual, strict=True):
         if part != folder:
-            raise Fault(f"{name} says {part!r}, the path says {folder!r}; move it to {relative_path(record)}")
+            raise Fault(
+                f"{name} says {quoted(part)}, the path says {quoted(folder)}; move it to {relative_path(record)}"
+            )
     if record.sidecar is not None:
         sidecar = sidecar_path(path)
         if not sidecar.exists():
@@ -58,7 +60,7 @@ def _check_place(path: Path, **names: str) -> None:
     """The two names in the document are the folder and the file that it lies in."""
     for (name, value), part in zip(names.items(), (path.parent.name, path.stem), strict=True):
         if value != part:
-            raise Fault(f"{name} says {value!r}, the path says {part!r}; move it")
+            raise Fault(f"{name} says {quoted(value)}, the path says {quoted(part)}; move it")
 
 
 def _decode(path: Path, decode: Any) -> Any:

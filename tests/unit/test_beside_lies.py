@@ -56,6 +56,7 @@ def test_the_terminal_names_each_file_that_it_skips(results: Path) -> None:
         assert len(data.broken) > 50
         missing = [str(fault) for fault in data.broken if f"warning: skipped {fault}" not in text]
         assert missing == []
+    assert all(len(fault.reason) < 2_000 for fault in data.broken)
 
 
 def test_the_doctor_says_that_there_are_such_files(results: Path) -> None:

@@ -154,6 +154,11 @@ def test_a_sidecar_that_does_not_match_its_hash_is_refused_before_anything_is_wr
         (lambda path: edit(path, lambda d: d["case"].update(batch=32)), "case says .*-b32-.* path says"),
         (lambda path: edit(path, lambda d: d["provenance"].update(host_id="h")), "provenance.host_id says"),
         (lambda path: edit(path, lambda d: d["provenance"].update(host_id="../x")), "cannot name a folder"),
+        (
+            lambda path: edit(path, lambda d: d["provenance"].update(host_id="[" * 20_000)),
+            r"host_id is '\[{100} …', which cannot name a folder",
+        ),
+        (lambda path: edit(path, lambda d: d["provenance"].update(host_id="h" * 201)), "at most 200 letters"),
         (lambda path: path.with_suffix(".sidecar.json.gz").unlink(), "sidecar: .* is missing"),
         (lambda path: path.with_suffix(".sidecar.json.gz").write_bytes(b"x"), "sidecar.sha256"),
     ],
