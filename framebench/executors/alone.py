@@ -27,8 +27,10 @@ def alone(root: Path, say: Progress, place: Path | None = None) -> Iterator[None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 4096, 0).decode(errors="replace").strip() or "another framebench"
-            say(f"this machine is measuring already: {holder}; waiting until that has ended (Ctrl-C stops)")
+            say(
+                f"this machine is measuring already: {_written(descriptor)};"
+                " waiting until that has ended (Ctrl-C stops)"
+            )
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         with contextlib.suppress(OSError):  # somebody else's file that we may not write to: it still locks
             os.ftruncate(descriptor, 0)
@@ -36,6 +38,23 @@ def alone(root: Path, say: Progress, place: Path | None = None) -> Iterator[None
         yield
     finally:
         os.close(descriptor)
+
+
+def holder(place: Path | None = None) -> str | None:
+    """Who measures on this machine; null where nobody does."""
+    descriptor = _opened(place or PLACE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _written(descriptor)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _written(descriptor: int) -> str:
+    return os.pread(descriptor, 4096, 0).decode(errors="replace").strip() or "another framebench"
 
 
 def _opened(place: Path) -> int:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from framebench.executors import alone as alone_module
 from framebench.executors.alone import alone
 from framebench.records import store
 from tests.unit.test_hang_up import RUN
@@ -48,6 +49,15 @@ def test_a_second_one_waits_and_says_for_whom(tmp_path: Path) -> None:
     with alone(tmp_path, say, place):
         assert first.wait() == 0
     assert len(said) == 1 and f"process {first.pid}" in said[0] and "/some/clone" in said[0]
+
+
+def test_who_holds_it_is_told_without_waiting(tmp_path: Path) -> None:
+    place = tmp_path / "lock"
+    assert alone_module.holder(place) is None
+    first = holder(place)
+    assert f"process {first.pid}" in (alone_module.holder(place) or "")
+    first.communicate()
+    assert alone_module.holder(place) is None
 
 
 def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
