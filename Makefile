@@ -11,7 +11,7 @@ FOREIGN := USER TARGET PREFIX ROOT CONSTRAINT BUILD_CONSTRAINT REQUIREMENT EDITA
 INSTALL := env $(FOREIGN:%=-u PIP_%) $(BIN)/python -I -m pip install --no-user -q --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv bench-all images site serve reproduce selftest doctor test lint bench ci-full lock clean
+.PHONY: help .venv bench-all images site serve reproduce selftest doctor test lint bench ci-full soak lock clean
 
 help: ## print this help
 	@echo "framebench: PyTorch, TensorFlow or Keras - which one, for your work, and by how much?"
@@ -61,6 +61,11 @@ bench: $(BIN)/.ready ## the project's own benchmarks (ratios, side by side in on
 
 ci-full: $(BIN)/.ready-dev ## what takes too long for .ci/run: every image, every contender
 	.ci/full
+
+soak: $(BIN)/.ready-dev ## faults, a hundred kills and 100,000 changed records: what is lost, what is noticed (hours)
+	$(BIN)/python -m benchmarks.faults --executor system --kills 100
+	$(BIN)/python -m benchmarks.faults --executor docker --kills 20
+	$(BIN)/python -m benchmarks.fuzz_records --mutants 100000
 
 lock: $(BIN)/.ready-dev ## resolve the host's lock files anew (images: framebench lock)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --no-header --no-annotate --extra build -o requirements.lock pyproject.toml

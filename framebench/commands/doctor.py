@@ -20,7 +20,7 @@ from framebench.executors.process import compiler_version
 from framebench.executors.venv import VenvExecutor, find_interpreter
 from framebench.images import load_matrix
 from framebench.images.make import engine
-from framebench.records import git_refusals, provenance
+from framebench.records import git_refusals, provenance, store
 from framebench.records.selftest_document import SelfTest
 from harness.record import Hardware
 
@@ -190,6 +190,11 @@ def _trust(results: Path) -> Iterator[Finding]:
             f"differences above {math.expm1(noise.limit):.1%} can be told from none "
             f"({noise.pairs} A/A pairs, {noise.rounds} rounds)",
         )
+    if results.exists():
+        try:
+            store.require_writable(results)
+        except UserError as error:
+            yield Finding(False, str(error))
     yield from _selftests(data.selftests.get(here, []) if data else [])
     if data and data.broken:
         more = f" and {len(data.broken) - 1} more" if len(data.broken) > 1 else ""

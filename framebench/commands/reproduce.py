@@ -52,6 +52,7 @@ def run(root: Path, results: Path, wanted: str, rounds: int, console: Console) -
             f"this result used {contender.case.cores} cores, this machine allows {allowed}: "
             "reproduce it on a machine with as many"
         )
+    store.require_writable(results)
     with alone(root, say):
         return _reproduce(root, results, wanted_id, rounds, records, pair, executor, say)
 

@@ -18,6 +18,7 @@ from framebench.commands.saying import Sayer
 from framebench.commands.stop_signals import stopping
 from framebench.executors import StackOn
 from framebench.executors.alone import alone
+from framebench.records import store
 from harness.record import ImageRef
 
 
@@ -29,6 +30,7 @@ def run(request: Request, console: Console) -> int:
         say(line)
     if not resolved.cases:  # of a shard beyond the last case
         return 0
+    store.require_writable(request.results)
     with alone(request.root, say):
         return _run(request, resolved, say, console)
 

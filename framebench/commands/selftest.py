@@ -31,6 +31,7 @@ def run(root: Path, results: Path, form: Literal["quick", "full"], console: Cons
     folder = root / "build" / "selftest" / selftest_id
     campaigns = SelfTestCampaigns(root, folder, progress)
     started = time.monotonic()
+    store.require_writable(results)
     with alone(root, progress.say):
         trials = campaigns.run(FULL if form == "full" else QUICK)
     document = conclude(campaigns, trials, selftest_id, form, time.monotonic() - started)

@@ -28,7 +28,14 @@ from framebench.records.reading import Fault, read, read_reproduction, read_self
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.selftest_document import SelfTest
 from framebench.records.trial_ids import new_trial_id
-from framebench.records.writing import MAX_RECORD_BYTES, disk_error, record_bytes, sidecar_bytes, write_file
+from framebench.records.writing import (
+    MAX_RECORD_BYTES,
+    disk_error,
+    record_bytes,
+    require_writable,
+    sidecar_bytes,
+    write_file,
+)
 from harness.record import Record, TrialSpec
 
 __all__ = [
@@ -43,6 +50,7 @@ __all__ = [
     "load",
     "new_trial_id",
     "relative_path",
+    "require_writable",
     "write",
     "write_reproduction",
     "write_selftest",

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -67,6 +68,18 @@ def write_file(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def require_writable(folder: Path) -> None:
+    """``UserError`` where no record could be written below this folder, which is made; asked before anything is
+    measured."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(MAX_RECORD_BYTES))
+            file.flush()
+    except OSError as error:
+        raise disk_error(folder, error) from error
 
 
 def disk_error(path: Path, error: OSError) -> UserError:

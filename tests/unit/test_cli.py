@@ -13,6 +13,7 @@ import pytest
 
 from framebench.records import store
 from tests import record_factory
+from tests.unit.test_hang_up import SLOW
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,6 +85,15 @@ def test_without_an_engine_auto_takes_environments_and_says_so(results: Path) ->
     )
     assert done.returncode == 0
     assert "executor: venv" in done.stdout and "No Docker engine answers" in done.stdout
+
+
+def test_a_folder_that_takes_no_record_is_said_before_a_trial_runs(tmp_path: Path) -> None:
+    suite = tmp_path / "slow.toml"
+    suite.write_text(SLOW)
+    answer = framebench(
+        "run", "--executor", "system", "--suite", str(suite), "--results", "/proc/self/results"
+    )
+    assert answer.returncode == 2 and "/proc/self/results: cannot be written" in answer.stderr
 
 
 def test_debug_shows_the_traceback() -> None:

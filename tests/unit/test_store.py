@@ -194,6 +194,15 @@ def test_what_an_interrupted_write_left_is_ignored_and_reported(tmp_path: Path) 
     assert len(store.load([tmp_path]).faults) == 2
 
 
+def test_a_folder_that_takes_no_record_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file" / "results", Path("/proc/self")):
+        with pytest.raises(UserError, match=f"{folder}: cannot be written"):
+            store.require_writable(folder)
+    store.require_writable(tmp_path / "new" / "results")
+    assert list((tmp_path / "new" / "results").iterdir()) == []
+
+
 def test_a_full_disk_leaves_nothing_behind_and_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,339 @@
+"""``python -m benchmarks.faults [--kills N] [--executor system|docker]``: what a fault costs a campaign.
+
+Real campaigns of a clone of this tree: trials that misbehave beside sound ones, and a campaign that is killed at
+random moments, has no room to write, may not write, or meets a second one. Each line says what the record says and
+what was lost: trials that the plan has and the store lacks after the same command was given once more, finished
+records that were changed, trials that are there twice, files that cannot be read, and what kept running. What a kill
+leaves of a record that it was writing is counted, and lost nothing: `framebench check` names it. The exit code is 0
+only if nothing was lost. Without Docker (``system``) the trials are NumPy's; with it, PyTorch's in its image.
+
+Not here, because it would need a machine of its own: a clock that is stepped, and an engine that is restarted. Lost
+GPUs and lost engines are tested with a fake driver and a relay (``tests/``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from benchmarks.misbehaving.deeds import DEEDS, ONLY_CONTAINED
+from framebench.executors.connection import connect
+from framebench.executors.docker import ROOT_LABEL
+from framebench.records import store
+from harness.record import Record
+from tests.integration.numpy_clone import ROOT, commit, copy_tree
+
+CONTENDERS = {"system": ["numpy-eager"], "docker": ["torch-eager"]}
+SUITE = """
+name = "{name}"
+title = "What a fault costs"
+rounds = {rounds}
+verdicts = false
+timeout_s = {timeout}
+baseline = "{contender}"
+kinds = ["timing"]
+contenders = ["{contender}"]
+
+[protocol]
+name = "{name}"
+warmup_block_ms = 5.0
+warmup_window = 5
+warmup_tolerance = 0.02
+warmup_agreements = 1
+warmup_min_s = 0.05
+warmup_max_blocks = 40
+warmup_max_s = 0.3
+block_ms = 10.0
+block_max_ms = 20.0
+measure_blocks = 10
+measure_s = 0.1
+measure_max_s = 2.0
+"""
+CASE = """
+[[case]]
+workload = "misbehaving"
+preset = "{preset}"
+tasks = ["infer"]
+batch = {batches}
+"""
+
+
+class Line(NamedTuple):
+    """A line of the table; ``lost`` is in words, empty where nothing was."""
+
+    fault: str
+    says: str
+    lost: list[str]
+
+
+class Bed:
+    """A clone of the tree with the misbehaving workload, and the campaigns in it."""
+
+    def __init__(self, folder: Path, executor: str) -> None:
+        self.folder, self.executor, self.campaigns = folder, executor, 0
+        copy_tree(folder)
+        shutil.copytree(
+            ROOT / "benchmarks" / "misbehaving",
+            folder / "harness" / "workloads" / "misbehaving",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+        if executor == "docker":  # wheels and layers that are there already
+            (folder / "build").symlink_to(ROOT / "build")
+        commit(folder)
+
+    def suite(self, presets: Sequence[str], batches: Sequence[int], rounds: int, timeout: int = 60) -> Path:
+        """A suite with a case per preset, ``sound`` in each batch and the others in one."""
+        self.campaigns += 1
+        (contender,) = CONTENDERS[self.executor]
+        name = f"faults-{self.campaigns}"
+        text = SUITE.format(name=name, rounds=rounds, timeout=timeout, contender=contender)
+        for preset in presets:
+            text += CASE.format(preset=preset, batches=list(batches) if preset == "sound" else [1])
+        path = self.folder / f"{name}.toml"
+        path.write_text(text)
+        return path
+
+    def command(self, suite: Path, results: Path) -> list[str]:
+        """``framebench run`` of the clone."""
+        options = ["--suite", str(suite), "--results", str(results), "--executor", self.executor]
+        return [sys.executable, "-P", "-m", "framebench.cli", "run", *options, "--budget", "none"]
+
+    def start(self, command: Sequence[str], **options: object) -> subprocess.Popen[str]:
+        """It, started, with everything that it says in one pipe."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(self.folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,  # type: ignore[call-overload]
+        )
+
+    def run(self, command: Sequence[str]) -> tuple[int, str]:
+        """Exit code and everything that it said."""
+        process = self.start(command)
+        said, _ = process.communicate()
+        return process.returncode, said
+
+    def still_running(self) -> list[str]:
+        """Trials of this clone that no campaign waits for."""
+        if self.executor == "docker":
+            label = {"label": f"{ROOT_LABEL}"}
+            names = [one.name for one in connect().containers.list(filters=label)]
+            return [f"container {name} still runs" for name in names]
+        here = []
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            if process.info["cwd"] == str(self.folder) and (process.info["cmdline"] or [])[-1:] == [
+                "harness"
+            ]:
+                here.append(f"process {process.pid} still runs")
+        return here
+
+
+def lost(results: Path, wanted: int, before: dict[Path, bytes] | None = None) -> list[str]:
+    """What is missing, torn, changed or there twice among ``wanted`` trials."""
+    loaded = store.load([results])
+    trials = Counter((one.case.path, one.contender.slug, one.kind, one.round) for _, one in loaded.records)
+    faults = [str(fault) for fault in loaded.broken]
+    faults += [f"{trial} is there {count} times" for trial, count in trials.items() if count > 1]
+    faults += [f"{path} was changed" for path, data in (before or {}).items() if path.read_bytes() != data]
+    if len(trials) != wanted:
+        faults.append(f"{wanted - len(trials)} of {wanted} trials are missing")
+    return faults
+
+
+def finished(results: Path) -> dict[Path, bytes]:
+    """Every record that is there, and its bytes."""
+    return {path: path.read_bytes() for path in results.rglob("*.json")}
+
+
+def words(record: Record) -> str:
+    """How a trial ended, as its record has it."""
+    return f"{record.outcome.status}: {record.outcome.reason or ''}"[:150].rstrip(": ")
+
+
+def of_trials(bed: Bed, results: Path, timeout: int) -> Iterator[Line]:
+    """One campaign with every deed in it, sound trials among them."""
+    deeds = [name for name in DEEDS if bed.executor == "docker" or name not in ONLY_CONTAINED]
+    batches, rounds = (1, 2, 4), 2
+    suite = bed.suite(deeds, batches, rounds, timeout)
+    with smaller_containers(bed):
+        code, said = bed.run(bed.command(suite, results))
+    records = [record for _, record in store.load([results]).records]
+    wanted = rounds * (len(deeds) - 1 + len(batches))
+    missing = lost(results, wanted) + bed.still_running()
+    if code != 0:
+        missing.append(f"exit code {code}: {said[-300:]}")
+    for deed in deeds:
+        of_it = [record for record in records if record.case.preset == deed]
+        ended = {record.outcome.status for record in of_it}
+        wrong = (
+            []
+            if (ended == {"ok"}) == (deed == "sound")
+            else [f"it ended {', '.join(ended) or 'without a record'}"]
+        )
+        yield Line(f"trial: {deed}", words(of_it[0]) if of_it else "nothing", wrong)
+    yield Line("the campaign around them", f"exit code {code}, {len(records)} records of {wanted}", missing)
+
+
+@contextmanager
+def smaller_containers(bed: Bed) -> Iterator[None]:
+    """Every container of ours gets a gibibyte of memory, and the machine does not have to be filled."""
+    over = threading.Event()
+
+    def shrink() -> None:
+        client, known = connect(), set()
+        while not over.wait(0.05):
+            for container in client.containers.list(filters={"label": ROOT_LABEL}):
+                if container.id not in known:
+                    known.add(container.id)
+                    container.update(mem_limit=1 << 30, memswap_limit=1 << 30)
+
+    thread = threading.Thread(target=shrink)
+    if bed.executor == "docker":
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if bed.executor == "docker":
+            thread.join()
+
+
+def of_kills(bed: Bed, folder: Path, kills: int, chance: random.Random) -> Line:
+    """SIGKILL of the campaign, at a random moment, until it was given so often; each campaign is then finished."""
+    done = campaigns = leftovers = 0
+    missing: list[str] = []
+    batches, rounds = (1, 2, 4, 8), 3
+    seconds = 0.0  # of a whole campaign, which the first one tells
+    while done < kills or campaigns == 0:
+        campaigns += 1
+        suite, results = bed.suite(["sound"], batches, rounds), folder / f"kills-{campaigns}"
+        command = bed.command(suite, results)
+        before: dict[Path, bytes] = {}
+        while campaigns > 1 and done < kills:
+            process = bed.start(command, start_new_session=True)
+            assert process.stdout is not None
+            with process.stdout:
+                threading.Thread(target=process.stdout.read, daemon=True).start()
+                try:
+                    process.wait(chance.uniform(0, seconds))
+                    break
+                except subprocess.TimeoutExpired:
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
+            done += 1
+            missing += [f"{path} was changed" for path, data in before.items() if path.read_bytes() != data]
+            missing += (
+                [f"kill {done}: {fault}" for fault in store.load([results]).broken]
+                if results.exists()
+                else []
+            )
+            before = finished(results)
+        started = time.monotonic()
+        code, said = bed.run(command)
+        seconds = seconds or time.monotonic() - started
+        missing += lost(results, rounds * len(batches), before)
+        leftovers += len(store.load([results]).leftovers)
+        if code != 0:
+            missing.append(f"exit code {code}: {said[-300:]}")
+        if missing:
+            break
+    missing += bed.still_running()
+    return Line(
+        f"{done} kills of the campaign", f"{campaigns} campaigns, {leftovers} half-written files", missing
+    )
+
+
+def of_two_at_once(bed: Bed, results: Path) -> Line:
+    """The same campaign twice at the same time."""
+    suite = bed.suite(["sound"], (1, 2), 2)
+    both = [bed.start(bed.command(suite, results)) for _ in range(2)]
+    said = [process.communicate()[0] for process in both]
+    codes = [process.returncode for process in both]
+    waited = sum("is measuring already" in text for text in said)
+    missing = lost(results, 4) + ([] if codes == [0, 0] else [f"exit codes {codes}: {said}"])
+    return Line("two campaigns at once", f"{waited} waited for the other", missing)
+
+
+def of_the_disk(bed: Bed, folder: Path, name: str, mount: str) -> Line:
+    """A folder of results that is full, or may only be read; afterwards the same command on a good one."""
+    suite, results, kept = (
+        bed.suite(["sound"], (1, 2, 4, 8), 3),
+        folder / f"mount-{name}",
+        folder / f"kept-{name}",
+    )
+    results.mkdir()
+    here, there, run = (
+        shlex.quote(str(results)),
+        shlex.quote(str(kept)),
+        shlex.join(bed.command(suite, results)),
+    )
+    script = f"{mount} {here} || exit 3; {run}; code=$?; cp -r {here} {there}; exit $code"
+    code, said = bed.run(["unshare", "--mount", "--map-root-user", "sh", "-c", script])
+    if not kept.exists():
+        return Line(name, f"not tried: {said.strip()[-100:]}", [])
+    missing = [] if code == 2 else [f"exit code {code}: {said[-300:]}"]
+    missing += ["a traceback"] if "Traceback" in said else []
+    before = finished(kept)
+    again, more = bed.run(bed.command(suite, kept))
+    missing += lost(kept, 12, before) + (
+        [] if again == 0 else [f"exit code {again} afterwards: {more[-300:]}"]
+    )
+    sentence = next((line for line in reversed(said.splitlines()) if line.strip()), "nothing").rpartition(
+        "/"
+    )[2]
+    return Line(name, f"{len(before)} of 12 records, then: {sentence[:150]}", missing)
+
+
+def main() -> int:
+    """Print the table; 1 if anything was lost."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=20, help="of the campaign, at random moments")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--timeout", type=int, default=20, help="seconds after which a trial is stopped")
+    parser.add_argument("--executor", choices=sorted(CONTENDERS), default="system")
+    options = parser.parse_args()
+    lines: list[Line] = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        bed = Bed(folder / "clone", options.executor)
+
+        def show(line: Line) -> None:
+            lines.append(line)
+            print(f"{line.fault:32} {line.says}", flush=True)
+            for fault in line.lost:
+                print(f"{'':32} LOST: {fault}", flush=True)
+
+        for line in of_trials(bed, folder / "trials", options.timeout):
+            show(line)
+        show(of_two_at_once(bed, folder / "two"))
+        show(of_the_disk(bed, folder, "full disk", "mount -t tmpfs -o size=60k none"))
+        show(of_the_disk(bed, folder, "disk that may only be read", "mount -t tmpfs -o ro none"))
+        show(of_kills(bed, folder, options.kills, random.Random(options.seed)))
+    bad = sum(bool(line.lost) for line in lines)
+    print(f"{len(lines)} faults, {options.kills} kills: {bad} lost something")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
