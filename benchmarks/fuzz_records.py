@@ -31,7 +31,7 @@ from framebench.records.store import SELFTESTS
 from framebench.records.versions import decode_record
 
 ROOT = Path(__file__).resolve().parent.parent
-BATCH = 200
+BATCH = 1000  # commits are asked once per batch
 TEXTS = (
     "",
     " ",
