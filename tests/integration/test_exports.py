@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -296,12 +297,14 @@ def told(name: str, workload: str, code: str, task: str = "infer", variant: str 
         f"preset = workloads.get({workload!r}).presets['smoke']\n"
         f"job = make_job(case, contender, preset, {BATCH}, 'fp32')\n"
     )
-    done = subprocess.run([sys.executable, "-c", made + code], capture_output=True, text=True, check=False)
+    own = os.environ | frameworks.environment(name, 1, None)  # which backend of Keras, among others
+    command = [sys.executable, "-c", made + code]
+    done = subprocess.run(command, env=own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
-@pytest.mark.parametrize("name", ["litert-tensorflow", "stablehlo-jax"])
+@pytest.mark.parametrize("name", ["litert-tensorflow", "stablehlo-jax", "stablehlo-keras-jax"])
 def test_weights_loaded_anew_are_in_another_file(name: str) -> None:
     code = (
         "driver = frameworks.build(job, stack)\n"
@@ -370,7 +373,10 @@ def test_generation_hands_its_cache_from_step_to_step_and_starts_anew(
 
 @pytest.mark.parametrize(
     "name",
-    ["onnxruntime-torch", "onnxruntime-tensorflow", "onnxruntime-jax", "stablehlo-jax", "litert-tensorflow"],
+    [
+        *("onnxruntime-torch", "onnxruntime-tensorflow", "onnxruntime-jax"),
+        *("stablehlo-jax", "stablehlo-keras-jax", "litert-tensorflow"),
+    ],
 )
 def test_a_sequence_is_run_at_two_lengths(name: str) -> None:
     assert of_two_lengths(name, "lstm", "infer", "tokens") == ["16 True", "13 True"]

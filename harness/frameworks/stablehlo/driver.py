@@ -1,4 +1,4 @@
-"""How an exported function of JAX is run; ``export_driver.py`` has what all exported models share."""
+"""How an exported function is run; ``export_driver.py`` has what all exported models share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import numpy as np
 from jax import export
 
 from harness.frameworks.export_driver import AT_MOST, OPEN, ExportDriver, Facts
-from harness.frameworks.jax.exporting import arguments, carried, function
 from harness.frameworks.stablehlo import program
 from harness.workloads import Job
 
@@ -23,9 +22,10 @@ from harness.workloads import Job
 class StableHLODriver(ExportDriver):
     """Inputs and outputs are JAX's arrays."""
 
-    runtime, exporter = "XLA", "jax.export"
+    runtime = "XLA"
 
     def __init__(self, job: Job, stack: Any) -> None:
+        self.writer, self.exporter = stack.writer, stack.writer.NAME
         super().__init__(job, stack)
         self._prove()
 
@@ -35,8 +35,8 @@ class StableHLODriver(ExportDriver):
         names = [name for name in OPEN if any(name in shape for shape in shapes)]
         limits = [f"{name} <= {getattr(self.job.preset, AT_MOST[name])}" for name in names if name in AT_MOST]
         symbols = export.symbolic_shape(", ".join(names), constraints=limits)
-        inputs = arguments(self.source, dict(zip(names, symbols, strict=True)))
-        written = bytes(export.export(jax.jit(function(self.source)))(*inputs).serialize())
+        inputs = self.writer.arguments(self.source, dict(zip(names, symbols, strict=True)))
+        written = bytes(export.export(jax.jit(self.writer.function(self.source)))(*inputs).serialize())
         return written, {"file_bytes": len(written)}
 
     def load(self, written: bytes) -> None:
@@ -55,7 +55,7 @@ class StableHLODriver(ExportDriver):
             self._prove()
 
     def begin(self) -> None:
-        self.cache = [jax.numpy.asarray(array) for array in carried(self.source)]
+        self.cache = [jax.numpy.asarray(array) for array in self.writer.carried(self.source)]
 
     def run(self, n: int) -> Any:
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from harness.frameworks.export_stack import ExportStack
-from harness.frameworks.exported import ExportInfo
+from harness.frameworks.exported import ExportInfo, source_of
 from harness.record import Case, Contender, Settings
 
 
@@ -17,7 +18,14 @@ def load(info: ExportInfo) -> StableHLOStack:
 
 
 class StableHLOStack(ExportStack):
-    """What is loaded again is a function of JAX's arrays."""
+    """What is loaded again is a function of JAX's arrays. ``writer`` is the module ``from_<framework>.py`` of the
+    source: its model as a function (``function``), what that takes (``arguments``) and what it is given from step to
+    step (``carried``)."""
+
+    def __init__(self, info: ExportInfo) -> None:
+        super().__init__(info)
+        framework = source_of(info).framework
+        self.writer: Any = importlib.import_module(f"harness.frameworks.stablehlo.from_{framework}")
 
     def configure(self, case: Case, contender: Contender, seed: int) -> Settings:
         """As JAX's, whose compiler and threads these are."""
