@@ -458,8 +458,20 @@ def site(results: Path, serve: int | None, site_url: str | None) -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
-def check(paths: tuple[Path, ...]) -> None:
+@click.option(
+    "--against",
+    "edition",
+    type=click.Path(path_type=Path),
+    metavar="EDITION",
+    help="Ask instead whether the new records below PATH are slower than those of this folder: exit 0 if all pass, 1 "
+    "if one fails, 3 if none fails and not all are decided.",
+)
+def check(paths: tuple[Path, ...], edition: Path | None) -> None:
     """Ask whether records are what they say; one line per doubt, exit 1 if a record is refused."""
+    if edition is not None:
+        from framebench.commands import against
+
+        sys.exit(against.run(paths or (OWN_RESULTS,), edition, console))
     from framebench.commands import check as command
 
     sys.exit(command.run(ROOT, paths, console))
