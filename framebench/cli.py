@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -240,19 +242,27 @@ def run(**options: Any) -> None:
     sys.exit(command.run(_request(options), console))
 
 
+def _parts_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What `slurm` and `ci-matrix` are asked; ``what`` is one for each part."""
+    options = (
+        click.option("--suite", default="cpu", show_default=True, help="A file of suites/."),
+        _rounds,
+        _executor,
+        _case,
+        _contender,
+        _cores,
+        click.option(
+            "--shards",
+            type=click.IntRange(1, 1000),
+            metavar="N",
+            help=f"{what}.  [default: one for each case]",
+        ),
+    )
+    return lambda command: functools.reduce(lambda done, option: option(done), reversed(options), command)
+
+
 @cli.command()
-@click.option("--suite", default="cpu", show_default=True, help="A file of suites/.")
-@_rounds
-@_executor
-@_case
-@_contender
-@_cores
-@click.option(
-    "--shards",
-    type=click.IntRange(1, 1000),
-    metavar="N",
-    help="Tasks of the array.  [default: one for each case]",
-)
+@_parts_options("Tasks of the array")
 @click.option(
     "--at-once",
     type=click.IntRange(1),
@@ -261,11 +271,27 @@ def run(**options: Any) -> None:
     metavar="N",
     help="Tasks that run at a time.",
 )
-def slurm(**options: Any) -> None:
+def slurm(at_once: int, **options: Any) -> None:
     """Print a campaign as a job array of Slurm: framebench slurm > job.sh && sbatch job.sh."""
     from framebench.commands import slurm as command
+    from framebench.commands.parted import PartsRequest
 
-    command.run(ROOT, command.SlurmRequest(**options))
+    command.run(ROOT, PartsRequest(**options), at_once)
+
+
+@cli.command(name="ci-matrix")
+@click.argument("service", type=click.Choice(["github", "gitlab", "buildkite"]))
+@_parts_options("Jobs")
+def ci_matrix(service: Any, **options: Any) -> None:
+    """Print a campaign as jobs of a CI service, each of which measures one part and keeps its records.
+
+    For github the value of `strategy.matrix`, on one line; for gitlab a child pipeline and for buildkite a pipeline to
+    upload, both in JSON, which is YAML.
+    """
+    from framebench.commands import ci_matrix as command
+    from framebench.commands.parted import PartsRequest
+
+    command.run(ROOT, service, PartsRequest(**options))
 
 
 def _request(options: dict[str, Any]) -> Any:
