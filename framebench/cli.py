@@ -211,11 +211,51 @@ _results_compared = click.option(
 @click.option(
     "--shards", type=click.IntRange(1, 1000), metavar="N", help="Say what each of N shards would hold."
 )
-def plan(shards: int | None, **options: Any) -> None:
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Say instead what the whole suite would take on N machines, which need not be there.",
+)
+@click.option(
+    "--gpus", metavar="NAME", help="With --nodes: the GPU of each, such as H100, for the cases on GPUs."
+)
+@click.option(
+    "--price",
+    type=(click.FloatRange(0), click.FloatRange(0)),
+    metavar="LOW HIGH",
+    help="With --nodes: what an hour of one GPU costs, or without --gpus an hour of a node.",
+)
+@click.pass_context
+def plan(
+    context: click.Context,
+    /,
+    shards: int | None,
+    nodes: int | None,
+    gpus: str | None,
+    price: tuple[float, float] | None,
+    **options: Any,
+) -> None:
     """Print what would run, what is done already, and how long it would take."""
+    if nodes is not None:
+        from framebench.commands import plan_nodes
+
+        said = [name for name in options | {"shards": shards} if _said(context, name)]
+        request = plan_nodes.NodesRequest(nodes, gpus, price, **plan_nodes.chosen(options, said))
+        plan_nodes.run(ROOT, request, console)
+        return
+    if gpus is not None or price is not None:
+        raise UserError(
+            f"{'--gpus' if gpus is not None else '--price'} goes with --nodes N: give how many machines"
+        )
     from framebench.commands import plan as command
 
     command.run(_request(options), console, shards)
+
+
+def _said(context: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 @cli.command()
