@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -209,11 +211,51 @@ _results_compared = click.option(
 @click.option(
     "--shards", type=click.IntRange(1, 1000), metavar="N", help="Say what each of N shards would hold."
 )
-def plan(shards: int | None, **options: Any) -> None:
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Say instead what the whole suite would take on N machines, which need not be there.",
+)
+@click.option(
+    "--gpus", metavar="NAME", help="With --nodes: the GPU of each, such as H100, for the cases on GPUs."
+)
+@click.option(
+    "--price",
+    type=(click.FloatRange(0), click.FloatRange(0)),
+    metavar="LOW HIGH",
+    help="With --nodes: what an hour of one GPU costs, or without --gpus an hour of a node.",
+)
+@click.pass_context
+def plan(
+    context: click.Context,
+    /,
+    shards: int | None,
+    nodes: int | None,
+    gpus: str | None,
+    price: tuple[float, float] | None,
+    **options: Any,
+) -> None:
     """Print what would run, what is done already, and how long it would take."""
+    if nodes is not None:
+        from framebench.commands import plan_nodes
+
+        said = [name for name in options | {"shards": shards} if _said(context, name)]
+        request = plan_nodes.NodesRequest(nodes, gpus, price, **plan_nodes.chosen(options, said))
+        plan_nodes.run(ROOT, request, console)
+        return
+    if gpus is not None or price is not None:
+        raise UserError(
+            f"{'--gpus' if gpus is not None else '--price'} goes with --nodes N: give how many machines"
+        )
     from framebench.commands import plan as command
 
     command.run(_request(options), console, shards)
+
+
+def _said(context: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 @cli.command()
@@ -240,19 +282,27 @@ def run(**options: Any) -> None:
     sys.exit(command.run(_request(options), console))
 
 
+def _parts_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What `slurm` and `ci-matrix` are asked; ``what`` is one for each part."""
+    options = (
+        click.option("--suite", default="cpu", show_default=True, help="A file of suites/."),
+        _rounds,
+        _executor,
+        _case,
+        _contender,
+        _cores,
+        click.option(
+            "--shards",
+            type=click.IntRange(1, 1000),
+            metavar="N",
+            help=f"{what}.  [default: one for each case]",
+        ),
+    )
+    return lambda command: functools.reduce(lambda done, option: option(done), reversed(options), command)
+
+
 @cli.command()
-@click.option("--suite", default="cpu", show_default=True, help="A file of suites/.")
-@_rounds
-@_executor
-@_case
-@_contender
-@_cores
-@click.option(
-    "--shards",
-    type=click.IntRange(1, 1000),
-    metavar="N",
-    help="Tasks of the array.  [default: one for each case]",
-)
+@_parts_options("Tasks of the array")
 @click.option(
     "--at-once",
     type=click.IntRange(1),
@@ -261,11 +311,27 @@ def run(**options: Any) -> None:
     metavar="N",
     help="Tasks that run at a time.",
 )
-def slurm(**options: Any) -> None:
+def slurm(at_once: int, **options: Any) -> None:
     """Print a campaign as a job array of Slurm: framebench slurm > job.sh && sbatch job.sh."""
     from framebench.commands import slurm as command
+    from framebench.commands.parted import PartsRequest
 
-    command.run(ROOT, command.SlurmRequest(**options))
+    command.run(ROOT, PartsRequest(**options), at_once)
+
+
+@cli.command(name="ci-matrix")
+@click.argument("service", type=click.Choice(["github", "gitlab", "buildkite"]))
+@_parts_options("Jobs")
+def ci_matrix(service: Any, **options: Any) -> None:
+    """Print a campaign as jobs of a CI service, each of which measures one part and keeps its records.
+
+    For github the value of `strategy.matrix`, on one line; for gitlab a child pipeline and for buildkite a pipeline to
+    upload, both in JSON, which is YAML.
+    """
+    from framebench.commands import ci_matrix as command
+    from framebench.commands.parted import PartsRequest
+
+    command.run(ROOT, service, PartsRequest(**options))
 
 
 def _request(options: dict[str, Any]) -> Any:
@@ -458,8 +524,20 @@ def site(results: Path, serve: int | None, site_url: str | None) -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
-def check(paths: tuple[Path, ...]) -> None:
+@click.option(
+    "--against",
+    "edition",
+    type=click.Path(path_type=Path),
+    metavar="EDITION",
+    help="Ask instead whether the new records below PATH are slower than those of this folder: exit 0 if all pass, 1 "
+    "if one fails, 3 if none fails and not all are decided.",
+)
+def check(paths: tuple[Path, ...], edition: Path | None) -> None:
     """Ask whether records are what they say; one line per doubt, exit 1 if a record is refused."""
+    if edition is not None:
+        from framebench.commands import against
+
+        sys.exit(against.run(paths or (OWN_RESULTS,), edition, console))
     from framebench.commands import check as command
 
     sys.exit(command.run(ROOT, paths, console))

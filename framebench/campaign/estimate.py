@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from statistics import median
 
 import msgspec
@@ -34,10 +35,23 @@ _STEPS = {"parity": 40}
 _FEW_STEPS = 5
 
 
-class Estimator:
-    """Median seconds a trial took, from the most to the least similar trials known."""
+Rate = Callable[[Case], float]
+"""FLOP/s at which the steps of a case are taken to run."""
 
-    def __init__(self, records: Iterable[Record]) -> None:
+
+def assumed_rate(case: Case) -> float:
+    """That of the whole device, where nothing is known of it."""
+    return case.device_count * ASSUMED_PER_GPU if case.device == "gpu" else case.cores * ASSUMED_PER_CORE
+
+
+class Estimator:
+    """Median seconds a trial took, from the most to the least similar trials known; ``rate`` where none is."""
+
+    def __init__(self, records: Iterable[Record], rate: Rate = assumed_rate) -> None:
+        # of each case once: every look at a workload reads its folder
+        self._step = cache(lambda case: step_seconds(case, rate))
+        self._gate = cache(_at_the_gate)
+        self._epoch = cache(_epoch_steps)
         self._seconds: dict[tuple[str, ...], list[float]] = defaultdict(list)
         for record in records:
             self.learn(record)
@@ -48,6 +62,10 @@ class Estimator:
             return
         for key in _keys(record.kind, record.case, record.contender, protocol_hash(record.protocol)):
             self._seconds[key].append(record.duration_ns / 1e9)
+
+    def knows(self, kind: TrialKind, case: Case, contender: Contender, protocol: Protocol) -> bool:
+        """Whether this very trial was measured before."""
+        return bool(self._seconds.get(_keys(kind, case, contender, protocol_hash(protocol))[0]))
 
     def seconds(self, kind: TrialKind, case: Case, contender: Contender, protocol: Protocol) -> float:
         """Expected wall seconds of one trial, its process start included."""
@@ -60,32 +78,31 @@ class Estimator:
             # A memory trial is the same up to the first step. The warm-up rule needs its window twice over, and
             # finding the block size about as long as the blocks.
             start = self.seconds("memory", case, contender, protocol)
-            return start + _on_the_clock(case, protocol)
+            return start + self._on_the_clock(case, protocol)
         return self._assumed(kind, case, protocol)
 
     def _assumed(self, kind: TrialKind, case: Case, protocol: Protocol) -> float:
         """From the FLOPs of a step; the gate's are of a smaller size."""
-        step = step_seconds(_at_the_gate(case) if kind == "parity" else case)
+        step = self._step(self._gate(case) if kind == "parity" else case)
         if kind == "timing":
-            return _STARTUP_S + _FEW_STEPS * step + _on_the_clock(case, protocol)
+            return _STARTUP_S + _FEW_STEPS * step + self._on_the_clock(case, protocol)
         return _STARTUP_S + (0.0 if kind == "ceiling" else _STEPS.get(kind, _FEW_STEPS) * step)
 
-
-def _on_the_clock(case: Case, protocol: Protocol) -> float:
-    """Seconds of warm-up, blocks, latencies and learning."""
-    step = step_seconds(case)
-    least = min(4 * protocol.warmup_min_s, protocol.warmup_min_s + _AGREEING_S)
-    warm = max(least, 2 * protocol.warmup_window * step)
-    blocks = max(protocol.measure_s + _BLOCK_SIZE_S, protocol.measure_blocks * step)
-    watched = 2 * protocol.observer_blocks * max(protocol.block_ms / 1000, step)
-    if case.task != "train":
-        watched += protocol.latency_steps * step
-    return (
-        min(protocol.warmup_max_s, warm)
-        + min(max(protocol.measure_max_s, step), blocks)
-        + watched
-        + protocol.learning_epochs * _epoch_steps(case) * step
-    )
+    def _on_the_clock(self, case: Case, protocol: Protocol) -> float:
+        """Seconds of warm-up, blocks, latencies and learning."""
+        step = self._step(case)
+        least = min(4 * protocol.warmup_min_s, protocol.warmup_min_s + _AGREEING_S)
+        warm = max(least, 2 * protocol.warmup_window * step)
+        blocks = max(protocol.measure_s + _BLOCK_SIZE_S, protocol.measure_blocks * step)
+        watched = 2 * protocol.observer_blocks * max(protocol.block_ms / 1000, step)
+        if case.task != "train":
+            watched += protocol.latency_steps * step
+        return (
+            min(protocol.warmup_max_s, warm)
+            + min(max(protocol.measure_max_s, step), blocks)
+            + watched
+            + protocol.learning_epochs * self._epoch(case) * step
+        )
 
 
 def _at_the_gate(case: Case) -> Case:
@@ -107,15 +124,14 @@ def _epoch_steps(case: Case) -> int:
         return 0
 
 
-def step_seconds(case: Case) -> float:
-    """What a step would take at the assumed rate; 0 where the workload does not say its FLOPs."""
+def step_seconds(case: Case, rate: Rate = assumed_rate) -> float:
+    """What a step would take at such a rate; 0 where the workload does not say its FLOPs."""
     try:
         workload = workloads.get(case.workload)
         flops = workload.flops(workload.presets[case.preset], case.batch, case.task)
     except Exception:  # the plan says that the folder is broken, or which size it lacks
         return 0.0
-    rate = case.device_count * ASSUMED_PER_GPU if case.device == "gpu" else case.cores * ASSUMED_PER_CORE
-    return flops / rate
+    return flops / rate(case)
 
 
 def _keys(kind: str, case: Case, contender: Contender, protocol: str) -> list[tuple[str, ...]]:

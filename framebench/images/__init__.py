@@ -7,7 +7,7 @@ interface: later versions of framebench make a commit's images by calling them i
 
 from framebench.images.audit.two_builds import check, known_digests
 from framebench.images.fetch.debs import BaseUnavailable
-from framebench.images.fetch.own_wheels import OwnWheel, read_wheels, refuse_unfit, with_own
+from framebench.images.fetch.own_wheels import OwnWheel, plain_name, read_wheels, refuse_unfit, with_own
 from framebench.images.fetch.wheels import fetch_wheels, missing_wheels
 from framebench.images.locks import base_sha256, is_locked, lock_path, lock_sha256
 from framebench.images.make.assembly import SPEC_VERSION_LABEL
@@ -50,6 +50,7 @@ __all__ = [
     "lock_sha256",
     "missing_wheels",
     "own_builds",
+    "plain_name",
     "prune",
     "pull",
     "pull_published",

@@ -18,7 +18,16 @@ from framebench.executors import StackOn, Unavailable
 from framebench.executors.choose import choose
 from framebench.executors.rows import Rows
 from framebench.executors.venv import VenvExecutor
-from framebench.images import ImageRow, Matrix, load_matrix, lock_path, lock_sha256, own_builds, with_own
+from framebench.images import (
+    ImageRow,
+    Matrix,
+    load_matrix,
+    lock_path,
+    lock_sha256,
+    own_builds,
+    plain_name,
+    with_own,
+)
 from framebench.images import read_wheels as read
 from framebench.images import refuse_unfit as refuse
 from framebench.images.fetch.wheels import store_wheel
@@ -119,6 +128,7 @@ def test_the_lock_has_one_other_line_and_nothing_else_is_touched(root: Path, min
     before = lock_path(root, ROW).read_text()
     row = with_own(root, ROW, read([mine]))
     assert row is not None
+    assert plain_name(row.name) == ROW.name == plain_name(ROW.name)
     assert lock_path(root, ROW).read_text() == before
     (build,) = own_builds(row)
     assert lock_path(root, row).read_text() == (

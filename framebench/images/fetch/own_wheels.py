@@ -8,6 +8,7 @@ fetched ones.
 from __future__ import annotations
 
 import email
+import re
 import shutil
 import tempfile
 import zipfile
@@ -97,6 +98,11 @@ def with_own(root: Path, row: ImageRow, wheels: Sequence[OwnWheel]) -> OwnRow | 
     write_whole(lock, "".join(wheel.line() for wheel in lines).encode())
     fields = msgspec.structs.asdict(row) | {"name": name, "default": False}  # the alias stays the row's
     return OwnRow(**fields, lock=lock, own_builds=tuple(wheel.build for wheel in mine.values()))
+
+
+def plain_name(image_name: str) -> str:
+    """The name of the row behind an image with own builds; any other name as it is."""
+    return re.sub(rf"-{MARK}(?:-[0-9a-f]{{8}})+", "", image_name)
 
 
 def _read(path: Path) -> OwnWheel:
