@@ -34,7 +34,13 @@ def _stack(
 
 STACKS = (
     _stack("jax", "JAX", (), ("infer", *GENERATION), "JAX's function"),
-    _stack("keras-jax", "Keras on JAX", ("keras",), ("infer",), "the step that `predict` compiles of Keras' model"),
+    _stack(
+        "keras-jax",
+        "Keras on JAX",
+        ("keras",),
+        ("infer",),
+        "the step that `predict` compiles of Keras' model",
+    ),
 )
 
 

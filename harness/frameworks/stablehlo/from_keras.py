@@ -1,4 +1,4 @@
-"""Keras' model on JAX as a function, by the step that ``predict`` compiles; ``Model.export`` does not write StableHLO."""
+"""Keras' model on JAX as a function, by the step that ``predict`` compiles: ``Model.export`` has no StableHLO."""
 
 from __future__ import annotations
 
