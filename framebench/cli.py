@@ -466,6 +466,23 @@ def check(paths: tuple[Path, ...]) -> None:
 
 
 @cli.command()
+@_results
+@click.option(
+    "--campaign",
+    metavar="ID",
+    help="Whose files.  [default: the newest that has files in no manifest]",
+)
+def submit(results: Path, campaign: str | None) -> None:
+    """Hand a campaign in: check it, write the manifest of its files' hashes, print a pull request's text.
+
+    Exit code 0 when the manifest is written, 1 when a file is refused.
+    """
+    from framebench.commands import submit as command
+
+    sys.exit(command.run(ROOT, results, campaign, console))
+
+
+@cli.command()
 @click.argument("result", required=False)
 @_results
 def show(result: str | None, results: Path) -> None:

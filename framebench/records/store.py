@@ -17,14 +17,16 @@ import msgspec
 
 from framebench.errors import UserError
 from framebench.records.lookup import Found, find
+from framebench.records.manifest_document import Manifest
 from framebench.records.placing import (
+    MANIFESTS,
     REPRODUCTIONS,
     SELFTESTS,
     record_of_sidecar,
     relative_path,
     sidecar_path,
 )
-from framebench.records.reading import Fault, read, read_reproduction, read_selftest
+from framebench.records.reading import Fault, read, read_manifest, read_reproduction, read_selftest
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.selftest_document import SelfTest
 from framebench.records.trial_ids import new_trial_id
@@ -32,6 +34,7 @@ from framebench.records.writing import MAX_RECORD_BYTES, disk_error, record_byte
 from harness.record import Record, TrialSpec
 
 __all__ = [
+    "MANIFESTS",
     "MAX_RECORD_BYTES",
     "REPRODUCTIONS",
     "SELFTESTS",
@@ -44,6 +47,7 @@ __all__ = [
     "new_trial_id",
     "relative_path",
     "write",
+    "write_manifest",
     "write_reproduction",
     "write_selftest",
 ]
@@ -73,6 +77,12 @@ class Loaded:
     reproduction_trials: list[tuple[Path, Record]] = field(default_factory=list)
     leftovers: list[Broken] = field(default_factory=list)
     selftests: list[SelfTest] = field(default_factory=list)
+    manifests: list[tuple[Path, Manifest]] = field(default_factory=list)
+
+    @property
+    def every_trial(self) -> list[tuple[Path, Record]]:
+        """Those of results and those of reproductions."""
+        return [*self.records, *self.reproduction_trials]
 
     @property
     def faults(self) -> list[Broken]:
@@ -118,7 +128,13 @@ def write_selftest(selftest: SelfTest, results: Path) -> Path:
     return _write_document(selftest, path)
 
 
-def _write_document(document: Reproduction | SelfTest, path: Path) -> Path:
+def write_manifest(manifest: Manifest, results: Path) -> Path:
+    """Store a manifest atomically below ``results/manifests``; returns its path."""
+    path = results / MANIFESTS / manifest.campaign_id / f"{manifest.manifest_id}.json"
+    return _write_document(manifest, path)
+
+
+def _write_document(document: Manifest | Reproduction | SelfTest, path: Path) -> Path:
     try:
         write_file(path, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
     except OSError as error:
@@ -148,6 +164,9 @@ def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
                 if path.parent.parent.name == SELFTESTS:
                     loaded.selftests.append(read_selftest(path))
                     continue
+                if path.parent.parent.name == MANIFESTS:
+                    loaded.manifests.append((path, read_manifest(path)))
+                    continue
                 record = read(path)
                 if (
                     record.image.own_builds
@@ -170,12 +189,14 @@ def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schemas (2020-12) of the documents: ``record``, ``trial-spec``, ``reproduction``, ``selftest``."""
+    """JSON Schemas (2020-12) of the documents: ``record``, ``trial-spec``, ``reproduction``, ``selftest``,
+    ``manifest``."""
     documents = {
         "record": Record,
         "trial-spec": TrialSpec,
         "reproduction": Reproduction,
         "selftest": SelfTest,
+        "manifest": Manifest,
     }
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {name: dialect | msgspec.json.schema(document) for name, document in documents.items()}

@@ -1,0 +1,67 @@
+"""Handed in: every file that a manifest lists is there and as it was then, and no other file of its campaign is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from pathlib import Path
+
+from framebench.checking.doubt import Doubt, Finding, refuse
+from framebench.checking.known import Known
+from framebench.records.manifest_document import Manifest
+from framebench.records.manifests import place, sha256
+from framebench.records.reproduction_document import Reproduction
+from harness.record import Record
+
+MEND = "restore it, or delete the manifest too and hand in the rest again (`framebench submit`)"
+
+
+def doubts(record: Record, known: Known) -> Iterator[Doubt]:
+    """Whether a record, wherever it lies, is the one that was handed in for its place."""
+    yield from _as_handed_in(known.paths[record.trial_id], {record.campaign_id}, known)
+
+
+def doubts_of_reproduction(path: Path, reproduction: Reproduction, known: Known) -> Iterator[Doubt]:
+    """The same of a reproduction, which is of its trials' campaign."""
+    trials = [known.records[one] for one in reproduction.trial_ids if one in known.records]
+    yield from _as_handed_in(path, {one.campaign_id for one in trials}, known)
+
+
+def findings(path: Path, manifest: Manifest, known: Known) -> Iterator[Finding]:
+    """What speaks against a manifest, held against the folder of results that it lies in."""
+    if path.absolute() in known.rewritten:
+        yield Finding(path, refuse("file", "it was changed after it had been committed"))
+    results = path.parents[2]
+    for name, digest in manifest.files.items():
+        file = results / name
+        campaign = known.campaign_of.get(file.absolute(), manifest.campaign_id)
+        if not file.exists():
+            yield Finding(path, refuse("files", f"{name} is missing", MEND))
+        elif file.resolve() != results.resolve() / name or not file.is_file():
+            yield Finding(path, refuse("files", f"{name} is no plain file of these results", MEND))
+        elif campaign != manifest.campaign_id:
+            yield Finding(path, refuse("files", f"{name} is of campaign {campaign}", MEND))
+        else:
+            yield from (Finding(file, doubt) for doubt in _changed(file, {digest}))
+
+
+def _as_handed_in(path: Path, campaigns: Set[str], known: Known) -> Iterator[Doubt]:
+    said = known.listed.get(place(path))
+    if said is not None:
+        yield from _changed(path, said)
+    elif late := campaigns & known.handed_in:
+        yield refuse(
+            "manifest",
+            f"campaign {min(late)} was handed in without this file",
+            f"hand it in too (`framebench submit --campaign {min(late)}`), or delete it",
+        )
+
+
+def _changed(path: Path, said: Set[str]) -> Iterator[Doubt]:
+    try:
+        found = sha256(path)
+    except OSError as error:
+        yield refuse("file", f"cannot be read ({error.strerror})", "check its permissions")
+        return
+    if said != {found}:
+        listed = " and ".join(f"{one[:12]}…" for one in sorted(said))
+        yield refuse("manifest", f"its SHA-256 is {found[:12]}…, and was {listed} when it was handed in")

@@ -1,0 +1,65 @@
+"""``framebench submit``: check a campaign, list its files with their hashes, and sum it up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from framebench import checking
+from framebench.checking import History
+from framebench.commands.saying import Sayer
+from framebench.commands.submission_summary import summary
+from framebench.errors import UserError, quoted
+from framebench.images import known_digests
+from framebench.records import provenance, store
+from framebench.records.manifests import campaigns, compose, listed, place
+
+
+def run(root: Path, results: Path, campaign: str | None, console: Console) -> int:
+    """Exit code 0 when the manifest is written; 1, and nothing is, when a file is refused."""
+    say = Sayer(console)
+    loaded = store.load([results], published=results)
+    handed_in = [manifest for _, manifest in loaded.manifests]
+    there = listed(handed_in)
+    of_campaign = campaigns(loaded)
+    left = {
+        one: fresh
+        for one, paths in of_campaign.items()
+        if (fresh := [p for p in paths if place(p) not in there])
+    }
+    chosen = _chosen(results, campaign, list(of_campaign), list(left))
+    manifest = compose(chosen, left[chosen], provenance.commit(root))
+    earlier = [path for path, one in loaded.manifests if one.campaign_id == chosen]
+    checked = checking.check(
+        [*of_campaign[chosen], *earlier], results, History(root), known_digests(root), [manifest]
+    )
+    refused = [f"{fault}" for fault in loaded.faults] + [str(finding) for finding in checked.refused]
+    for line in refused:
+        say(line)
+    if refused:
+        say("nothing was handed in: mend what is said above first")
+        return 1
+    path = store.write_manifest(manifest, results)
+    trials = [(one, record) for one, record in loaded.every_trial if place(one) in manifest.files]
+    say(summary(path, manifest, trials, checked.warnings))
+    return 0
+
+
+def _chosen(results: Path, campaign: str | None, every: list[str], left: list[str]) -> str:
+    """The campaign to hand in: the newest that has files in no manifest, unless one is named."""
+    if not every:
+        raise UserError(f"{results} holds no records; measure first (`framebench run`)")
+    if campaign is not None and campaign not in every:
+        raise UserError(
+            f"--campaign {quoted(campaign)}: {results} has no record of it; it has {', '.join(map(quoted, every[:5]))}"
+        )
+    if campaign is not None and campaign not in left:
+        raise UserError(
+            f"--campaign {campaign}: all its files are in a manifest already; measure more of it first"
+        )
+    if not left:
+        raise UserError(
+            f"{results}: every file of every campaign is in a manifest already; measure something new"
+        )
+    return campaign or left[0]
