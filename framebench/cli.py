@@ -472,14 +472,20 @@ def check(paths: tuple[Path, ...]) -> None:
     metavar="ID",
     help="Whose files.  [default: the newest that has files in no manifest]",
 )
-def submit(results: Path, campaign: str | None) -> None:
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Sign the manifest with this SSH key: a private one, or the public half of one in an agent.",
+)
+def submit(results: Path, campaign: str | None, key: Path | None) -> None:
     """Hand a campaign in: check it, write the manifest of its files' hashes, print a pull request's text.
 
     Exit code 0 when the manifest is written, 1 when a file is refused.
     """
     from framebench.commands import submit as command
 
-    sys.exit(command.run(ROOT, results, campaign, console))
+    sys.exit(command.run(ROOT, results, campaign, key, console))
 
 
 @cli.command()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from pathlib import Path
 
-from framebench.checking.doubt import Doubt, Finding, refuse
+from framebench.checking.doubt import Doubt, Finding, refuse, warn
 from framebench.checking.known import Known
 from framebench.records.manifest_document import Manifest
 from framebench.records.manifests import place, sha256
+from framebench.records.placing import ALLOWED_SIGNERS, signature_path
 from framebench.records.reproduction_document import Reproduction
+from framebench.records.signature import INSTALL, judge
 from harness.record import Record
 
 MEND = "restore it, or delete the manifest too and hand in the rest again (`framebench submit`)"
@@ -28,8 +30,10 @@ def doubts_of_reproduction(path: Path, reproduction: Reproduction, known: Known)
 
 def findings(path: Path, manifest: Manifest, known: Known) -> Iterator[Finding]:
     """What speaks against a manifest, held against the folder of results that it lies in."""
-    if path.absolute() in known.rewritten:
-        yield Finding(path, refuse("file", "it was changed after it had been committed"))
+    for one in (path, signature_path(path)):
+        if one.absolute() in known.rewritten:
+            yield Finding(one, refuse("file", "it was changed after it had been committed"))
+    yield from (Finding(signature_path(path), doubt) for doubt in _signed(path, known))
     results = path.parents[2]
     for name, digest in manifest.files.items():
         file = results / name
@@ -42,6 +46,27 @@ def findings(path: Path, manifest: Manifest, known: Known) -> Iterator[Finding]:
             yield Finding(path, refuse("files", f"{name} is of campaign {campaign}", MEND))
         else:
             yield from (Finding(file, doubt) for doubt in _changed(file, {digest}))
+
+
+def _signed(path: Path, known: Known) -> Iterator[Doubt]:
+    """Whether the signature, where there is one, is right, and whose; a manifest may be unsigned."""
+    signature = judge(path, known.published / ALLOWED_SIGNERS)
+    if signature is None or signature.state == "known":
+        return
+    if signature.state == "wrong":
+        yield refuse(
+            "signature",
+            f"it is none of {path.name}",
+            "restore both; or delete both and hand the campaign in again (`framebench submit --key FILE`)",
+        )
+    elif signature.state == "unknown":
+        yield warn(
+            "signature",
+            f"it is by the key {signature.key}, which {ALLOWED_SIGNERS} does not name",
+            "add a line there if you know whose it is",
+        )
+    else:
+        yield warn("signature", "it was not checked, because there is no ssh-keygen on the path", INSTALL)
 
 
 def _as_handed_in(path: Path, campaigns: Set[str], known: Known) -> Iterator[Doubt]:

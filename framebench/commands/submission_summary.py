@@ -8,6 +8,7 @@ from pathlib import Path
 
 from framebench.checking import Finding
 from framebench.records.manifest_document import Manifest
+from framebench.records.signature import Signature
 from harness.record import Record
 
 MOST_ROWS = 200
@@ -19,6 +20,7 @@ def summary(
     manifest: Manifest,
     trials: Sequence[tuple[Path, Record]],
     warnings: Sequence[Finding],
+    signature: Signature | None,
 ) -> str:
     """Machine, commits, contenders with their outcomes and flags, and what has to be explained."""
     records = [record for _, record in trials]
@@ -29,7 +31,7 @@ def summary(
     lines += [f"- machine: {one}" for one in sorted({_machine(record) for record in records})]
     commits = sorted({_commit(record) for record in records})
     lines += [f"- measured at {one}" for one in commits]
-    lines.append(f"- manifest: {_code(path.name)}, {len(manifest.files)} files")
+    lines.append(f"- manifest: {_code(path.name)}, {len(manifest.files)} files, {_signed(signature)}")
     lines += ["", "| case | contender | where | trials | outcomes | flags |", "|---|---|---|---|---|---|"]
     rows: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
@@ -48,6 +50,13 @@ def summary(
     ]
     lines += ["", *(f"- {count} × {_code(one)}" for one, count in words.most_common(50))] if words else []
     return "\n".join(lines)
+
+
+def _signed(signature: Signature | None) -> str:
+    if signature is None:
+        return "unsigned"
+    whose = f"signed by {_code(signature.signer)}" if signature.signer else "signed"
+    return f"{whose}, key {_code(signature.key or 'unknown')}"
 
 
 def _machine(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""``framebench submit``: check a campaign, list its files with their hashes, and sum it up."""
+"""``framebench submit``: check a campaign, list its files with their hashes, sign the list, and sum it up."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from framebench.errors import UserError, quoted
 from framebench.images import known_digests
 from framebench.records import provenance, store
 from framebench.records.manifests import campaigns, compose, listed, place
+from framebench.records.placing import ALLOWED_SIGNERS
+from framebench.records.signature import judge, sign
 
 
-def run(root: Path, results: Path, campaign: str | None, console: Console) -> int:
+def run(root: Path, results: Path, campaign: str | None, key: Path | None, console: Console) -> int:
     """Exit code 0 when the manifest is written; 1, and nothing is, when a file is refused."""
     say = Sayer(console)
     loaded = store.load([results], published=results)
-    handed_in = [manifest for _, manifest in loaded.manifests]
-    there = listed(handed_in)
+    there = listed(manifest for _, manifest in loaded.manifests)
     of_campaign = campaigns(loaded)
     left = {
         one: fresh
@@ -34,15 +35,16 @@ def run(root: Path, results: Path, campaign: str | None, console: Console) -> in
     checked = checking.check(
         [*of_campaign[chosen], *earlier], results, History(root), known_digests(root), [manifest]
     )
-    refused = [f"{fault}" for fault in loaded.faults] + [str(finding) for finding in checked.refused]
+    refused = [str(one) for one in (*loaded.faults, *checked.refused)]
     for line in refused:
         say(line)
     if refused:
         say("nothing was handed in: mend what is said above first")
         return 1
-    path = store.write_manifest(manifest, results)
+    signature = None if key is None else sign(store.document_bytes(manifest), key)
+    path = store.write_manifest(manifest, signature, results)
     trials = [(one, record) for one, record in loaded.every_trial if place(one) in manifest.files]
-    say(summary(path, manifest, trials, checked.warnings))
+    say(summary(path, manifest, trials, checked.warnings, judge(path, results / ALLOWED_SIGNERS)))
     return 0
 
 
@@ -56,7 +58,8 @@ def _chosen(results: Path, campaign: str | None, every: list[str], left: list[st
         )
     if campaign is not None and campaign not in left:
         raise UserError(
-            f"--campaign {campaign}: all its files are in a manifest already; measure more of it first"
+            f"--campaign {campaign}: all its files are in a manifest already; to sign it after all, delete that one "
+            "before anybody has it, and submit again"
         )
     if not left:
         raise UserError(

@@ -6,7 +6,8 @@ that results made in a container never share a folder with others. The sidecar (
 its record. Reproductions lie in ``reproductions/<result-id>/<reproduction-id>.json``, their trials in
 ``reproductions/<result-id>/trials/`` below the same five names. What self-tests found lies in
 ``selftests/<host>/<selftest-id>.json``. The manifest of files that were handed in together is
-``manifests/<campaign>/<manifest-id>.json``.
+``manifests/<campaign>/<manifest-id>.json``, with its signature, if there is one, beside it; ``allowed_signers`` says
+whose keys are known.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from harness.record import Record
 REPRODUCTIONS = "reproductions"
 SELFTESTS = "selftests"
 MANIFESTS = "manifests"
+ALLOWED_SIGNERS = "allowed_signers"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")  # no file system here has names beyond 255 bytes
 
 
@@ -58,3 +60,11 @@ def sidecar_path(record_path: Path) -> Path:
 
 def record_of_sidecar(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".sidecar.json.gz") + ".json")
+
+
+def signature_path(manifest_path: Path) -> Path:
+    return manifest_path.with_name(f"{manifest_path.name}.sig")
+
+
+def manifest_of_signature(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".sig"))

@@ -22,9 +22,11 @@ from framebench.records.placing import (
     MANIFESTS,
     REPRODUCTIONS,
     SELFTESTS,
+    manifest_of_signature,
     record_of_sidecar,
     relative_path,
     sidecar_path,
+    signature_path,
 )
 from framebench.records.reading import Fault, read, read_manifest, read_reproduction, read_selftest
 from framebench.records.reproduction_document import Reproduction
@@ -128,15 +130,26 @@ def write_selftest(selftest: SelfTest, results: Path) -> Path:
     return _write_document(selftest, path)
 
 
-def write_manifest(manifest: Manifest, results: Path) -> Path:
-    """Store a manifest atomically below ``results/manifests``; returns its path."""
+def write_manifest(manifest: Manifest, signature: bytes | None, results: Path) -> Path:
+    """Store a manifest and its signature atomically below ``results/manifests``; returns the manifest's path."""
     path = results / MANIFESTS / manifest.campaign_id / f"{manifest.manifest_id}.json"
+    if signature is not None:
+        _write_bytes(signature, signature_path(path))
     return _write_document(manifest, path)
 
 
+def document_bytes(document: Manifest | Reproduction | SelfTest) -> bytes:
+    """What is written of a document; a manifest's are what is signed."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+
+
 def _write_document(document: Manifest | Reproduction | SelfTest, path: Path) -> Path:
+    return _write_bytes(document_bytes(document), path)
+
+
+def _write_bytes(data: bytes, path: Path) -> Path:
     try:
-        write_file(path, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+        write_file(path, data)
     except OSError as error:
         raise disk_error(path, error) from error
     return path
@@ -156,6 +169,9 @@ def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
         elif path.name.endswith(".sidecar.json.gz"):
             if not record_of_sidecar(path).exists():
                 loaded.leftovers.append(Broken(path, "a sidecar without its record; delete it"))
+        elif path.name.endswith(".json.sig"):
+            if not manifest_of_signature(path).exists():
+                loaded.leftovers.append(Broken(path, "a signature without its manifest; delete it"))
         elif path.suffix == ".json":
             try:
                 if path.parent.parent.name == REPRODUCTIONS:

@@ -66,7 +66,7 @@ def hand_in(campaign: str = ONE) -> Path:
     loaded = store.load([results])
     there = {name for _, manifest in loaded.manifests for name in manifest.files}
     fresh = [path for path in campaigns(loaded)[campaign] if place(path) not in there]
-    return store.write_manifest(compose(campaign, fresh, None), results)
+    return store.write_manifest(compose(campaign, fresh, None), None, results)
 
 
 def doubted(*paths: Path) -> list[str]:
@@ -172,13 +172,13 @@ def test_two_manifests_that_contradict_each_other_are_both_no_witness() -> None:
     lie = msgspec.structs.replace(
         manifest, manifest_id="other", files=dict.fromkeys(manifest.files, "0" * 64)
     )
-    store.write_manifest(lie, Path("results"))
+    store.write_manifest(lie, None, Path("results"))
     assert len({line.split(": ")[0] for line in doubted()}) >= len(manifest.files)
 
 
 def test_a_manifest_of_anothers_files_is_refused() -> None:
     (_, manifest) = store.load([Path("results")]).manifests[0]
-    store.write_manifest(msgspec.structs.replace(manifest, campaign_id=OTHER), Path("results"))
+    store.write_manifest(msgspec.structs.replace(manifest, campaign_id=OTHER), None, Path("results"))
     assert any(f"is of campaign {ONE}" in line for line in doubted())
 
 

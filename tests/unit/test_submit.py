@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from framebench.commands import submit
 from framebench.errors import UserError
 from framebench.records import store
 from framebench.records.manifests import campaigns, place, sha256
+from framebench.records.signature import judge
+from tests.requirement import require
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,9 +42,9 @@ def results(tmp_path: Path, campaign: str) -> Path:
     return folder
 
 
-def said(results: Path, campaign: str | None = None) -> tuple[int, str]:
+def said(results: Path, campaign: str | None = None, key: Path | None = None) -> tuple[int, str]:
     written = io.StringIO()
-    code = submit.run(ROOT, results, campaign, Console(file=written, width=10_000))
+    code = submit.run(ROOT, results, campaign, key, Console(file=written, width=10_000))
     return code, written.getvalue()
 
 
@@ -104,6 +107,32 @@ def test_a_changed_file_of_an_earlier_manifest_stops_the_next_one(results: Path,
     code, text = said(results, campaign)
     assert code == 1 and f"{mine[0]}: manifest: its SHA-256 is" in text
     assert len(store.load([results]).manifests) == 1
+
+
+def test_with_a_key_the_manifest_is_signed_and_the_summary_says_by_whom(
+    results: Path, campaign: str, tmp_path: Path
+) -> None:
+    require("ssh-keygen", shutil.which("ssh-keygen") is not None, "there is no ssh-keygen")
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    public = key.with_suffix(".pub").read_text().split()[:2]
+    (results / "allowed_signers").write_text(" ".join(["grace", *public]) + "\n")
+    code, text = said(results, campaign, key)
+    ((path, _),) = store.load([results]).manifests
+    assert code == 0 and "signed by `grace`, key `SHA256:" in text
+    signature = judge(path, results / "allowed_signers")
+    assert signature and (signature.state, signature.signer) == ("known", "grace")
+    assert store.load([results]).faults == []
+
+
+def test_what_is_no_key_is_a_sentence_and_nothing_is_written(
+    results: Path, campaign: str, tmp_path: Path
+) -> None:
+    require("ssh-keygen", shutil.which("ssh-keygen") is not None, "there is no ssh-keygen")
+    (tmp_path / "key").write_text("no key\n")
+    with pytest.raises(UserError, match="ssh-keygen does not sign with it"):
+        said(results, campaign, tmp_path / "key")
+    assert not (results / "manifests").exists()
 
 
 def test_the_newest_campaign_is_handed_in_unless_one_is_named(results: Path) -> None:
