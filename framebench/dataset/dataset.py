@@ -19,8 +19,11 @@ from framebench.dataset.grouping import results
 from framebench.dataset.observer_effect import observer_ratio
 from framebench.dataset.overall_ratios import Overall, overall
 from framebench.dataset.result import Result
+from framebench.dataset.signers import Signers, signers
 from framebench.errors import UserError
 from framebench.records import store
+from framebench.records.manifest_document import Manifest
+from framebench.records.placing import ALLOWED_SIGNERS
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.selftest_document import SelfTest
 from framebench.statistics.interval import Estimate
@@ -34,7 +37,8 @@ class Dataset:
 
     ``paths`` maps trial ids to files, ``reproductions`` result ids to reproductions, oldest first;
     ``broken`` are files that could not be used, which a page must show. ``selftests``: by host, oldest
-    first. ``observers``: by host, the time of a step with the sampler over without it, where trials measured it.
+    first. ``manifests`` say what was handed in. ``published``: the folder whose ``allowed_signers`` are believed,
+    null for none. ``observers``: by host, the time of a step with the sampler over without it, where it was measured.
     """
 
     records: list[Record]
@@ -48,6 +52,13 @@ class Dataset:
     reproductions: dict[str, list[Reproduction]]
     broken: list[store.Broken]
     selftests: dict[str, list[SelfTest]]
+    manifests: list[tuple[Path, Manifest]]
+    published: Path | None
+
+    @functools.cached_property
+    def signers(self) -> Signers:
+        """Whose signatures vouch for each trial and reproduction, as far as the published folder names them."""
+        return signers(self.manifests, self.published / ALLOWED_SIGNERS if self.published else None)
 
     @functools.cached_property
     def baselines(self) -> dict[Group, Against]:
@@ -111,6 +122,8 @@ def load(paths: Iterable[Path], baseline: str = BASELINE, published: Path | None
         reproductions=dict(reproductions),
         broken=loaded.faults,
         selftests=dict(selftests),
+        manifests=loaded.manifests,
+        published=published,
     )
 
 

@@ -44,8 +44,8 @@ def sign(content: bytes, key: Path) -> bytes:
     return done.stdout
 
 
-def verify(content: bytes, signature: Path, allowed_signers: Path) -> Signature:
-    """Judge a detached signature; ``allowed_signers`` names keys as in ssh-keygen(1), and may not exist."""
+def verify(content: bytes, signature: Path, allowed_signers: Path | None) -> Signature:
+    """Judge a detached signature; ``allowed_signers`` names keys as in ssh-keygen(1): without it none is known."""
     if not signature.is_file() or signature.stat().st_size > MOST_BYTES:
         return Signature("wrong")
     file = ["-s", str(signature.absolute())]
@@ -56,18 +56,19 @@ def verify(content: bytes, signature: Path, allowed_signers: Path) -> Signature:
     if good.returncode or not found:
         return Signature("wrong")
     key = found[1].decode()
-    named = _ssh_keygen(b"", "find-principals", *file, "-f", str(allowed_signers.absolute()))
-    for signer in (
-        named.stdout.decode(errors="replace").splitlines() if named and not named.returncode else []
-    ):
-        trusted = ["-f", str(allowed_signers.absolute()), "-I", signer, "-n", NAMESPACE, *file]
-        held = _ssh_keygen(content, "verify", *trusted)
+    if allowed_signers is None or not allowed_signers.is_file():
+        return Signature("unknown", key=key)
+    known = ["-f", str(allowed_signers.absolute()), *file]
+    named = _ssh_keygen(b"", "find-principals", *known)
+    names = named.stdout.decode(errors="replace").splitlines() if named and not named.returncode else []
+    for signer in names:
+        held = _ssh_keygen(content, "verify", *known, "-I", signer, "-n", NAMESPACE)
         if held is not None and not held.returncode:
             return Signature("known", signer, key)
     return Signature("unknown", key=key)
 
 
-def judge(manifest: Path, allowed_signers: Path) -> Signature | None:
+def judge(manifest: Path, allowed_signers: Path | None) -> Signature | None:
     """The signature that lies beside a manifest; null where it is unsigned."""
     signature = signature_path(manifest)
     return verify(manifest.read_bytes(), signature, allowed_signers) if signature.exists() else None
