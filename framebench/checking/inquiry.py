@@ -24,6 +24,7 @@ from framebench.checking import (
 from framebench.checking.doubt import Finding, refuse
 from framebench.checking.history import History, Question
 from framebench.checking.known import Known
+from framebench.checking.waived import waive
 from framebench.records import store
 from framebench.records.manifest_document import Manifest
 from harness.record import Record
@@ -96,6 +97,8 @@ def check(
         ]
     for path, manifest in loaded.manifests:
         found += handed_in.findings(path, manifest, known)
+    looked_at = [*loaded.every_trial, *loaded.reproductions, *loaded.manifests, *loaded.faults]
+    found = waive(found, (path for path, _ in looked_at), results, known.now.date())
     unseen = sum(one.image.config_digest not in {None, *digests} for _, one in asked)
     return Checked(unseen, sorted(dict.fromkeys(found), key=lambda one: (one.path, not one.doubt.refused)))
 

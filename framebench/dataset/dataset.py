@@ -26,6 +26,7 @@ from framebench.records.manifest_document import Manifest
 from framebench.records.placing import ALLOWED_SIGNERS
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.selftest_document import SelfTest
+from framebench.records.waivers import WAIVERS, Waiver, read_waivers
 from framebench.statistics.interval import Estimate
 from framebench.statistics.noise import Noise
 from harness.record import Record
@@ -38,7 +39,8 @@ class Dataset:
     ``paths`` maps trial ids to files, ``reproductions`` result ids to reproductions, oldest first;
     ``broken`` are files that could not be used, which a page must show. ``selftests``: by host, oldest
     first. ``manifests`` say what was handed in. ``published``: the folder whose ``allowed_signers`` are believed,
-    null for none. ``observers``: by host, the time of a step with the sampler over without it, where it was measured.
+    null for none; ``waivers`` are that folder's. ``observers``: by host, the time of a step with the sampler
+    over without it, where trials measured it.
     """
 
     records: list[Record]
@@ -54,6 +56,7 @@ class Dataset:
     selftests: dict[str, list[SelfTest]]
     manifests: list[tuple[Path, Manifest]]
     published: Path | None
+    waivers: list[Waiver]
 
     @functools.cached_property
     def signers(self) -> Signers:
@@ -110,6 +113,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE, published: Path | None
     selftests: dict[str, list[SelfTest]] = defaultdict(list)
     for selftest in sorted(loaded.selftests, key=lambda selftest: selftest.selftest_id):
         selftests[selftest.host_id].append(selftest)
+    waivers, faults = _waivers(published)
     return Dataset(
         records=records,
         paths={record.trial_id: path for path, record in loaded.records},
@@ -120,11 +124,22 @@ def load(paths: Iterable[Path], baseline: str = BASELINE, published: Path | None
         ceilings=ceilings(records),
         observers=_observers(records),
         reproductions=dict(reproductions),
-        broken=loaded.faults,
+        broken=sorted([*loaded.faults, *faults]),
         selftests=dict(selftests),
         manifests=loaded.manifests,
         published=published,
+        waivers=waivers,
     )
+
+
+def _waivers(published: Path | None) -> tuple[list[Waiver], list[store.Broken]]:
+    if published is None:
+        return [], []
+    try:
+        return read_waivers(published), []
+    except UserError as error:
+        path = published / WAIVERS
+        return [], [store.Broken(path, str(error).removeprefix(f"{path}: ").removeprefix(f"{path} "))]
 
 
 def _observers(records: Iterable[Record]) -> dict[str, Estimate]:

@@ -41,7 +41,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "interval": interval,
         "failure": failure_text(result),
         "marks": result_marks(result),
-        "notes": _notes(result, version),
+        "notes": [*_notes(result, version), *vouched.exceptions(result, evidence)],
         "summary": [*_summary(result, group), *vouched.facts(result, evidence)],
         "reproduce": _reproduce(result),
         "identity": _identity(result),

@@ -1,14 +1,17 @@
-"""Who vouches for what: the words for signatures of trials and of reproductions."""
+"""Who vouches for what: the words for signatures of trials and of reproductions, and for exceptions to the rules."""
 
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
 from framebench.dataset import Result
 from framebench.pages.evidence import Evidence
 from framebench.pages.views import Fact
 from framebench.pages.words import _
 from framebench.records.signature import Signature
+from framebench.records.waivers import Waiver
 
 
 def facts(result: Result, evidence: Evidence) -> list[Fact]:
@@ -23,6 +26,23 @@ def signed_by(identity: str, evidence: Evidence) -> str:
     """Who signed a trial or a reproduction, in a few words; *unsigned* where nobody did."""
     signatures = evidence.dataset.signers.get(identity, [])
     return ", ".join(dict.fromkeys(map(_who, signatures))) or _("unsigned")
+
+
+def exceptions(result: Result, evidence: Evidence) -> list[str]:
+    """A sentence for each rule of ``framebench check`` that a trial of the result need not keep."""
+    trials = {record.trial_id for record in result.records}
+    return [
+        _("Trial {trial} breaks the rule {rule}, which is waived until {until} by {who}: {why}").format(
+            trial=PurePosixPath(one.file).stem, rule=one.rule, until=one.until, who=one.by, why=one.why
+        )
+        for one in evidence.dataset.waivers
+        if PurePosixPath(one.file).stem in trials and in_force(one)
+    ]
+
+
+def in_force(waiver: Waiver) -> bool:
+    """Whether its last day has not passed when the site is built."""
+    return waiver.until >= datetime.now(UTC).date()
 
 
 def _of_trials(result: Result, evidence: Evidence) -> str:
