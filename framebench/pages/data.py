@@ -92,12 +92,12 @@ def _waivers(evidence: Evidence) -> Table:
     """Exceptions to the rules of ``framebench check``, as ``waivers.toml`` has them."""
     rows = [
         [
-            Cell(one.file, code=True),
             Cell(one.rule, code=True),
             Cell(one.why, "fb-reason"),
             Cell(one.by),
             Cell(f"{one.until}" if in_force(one) else _("{day}, over").format(day=one.until)),
+            Cell(one.file, code=True),
         ]
         for one in evidence.dataset.waivers
     ]
-    return Table([_("File"), _("Rule"), _("Why"), _("By whom"), _("Until")], rows)
+    return Table([_("Rule"), _("Why"), _("By whom"), _("Until"), _("File")], rows)

@@ -32,7 +32,7 @@ def exceptions(result: Result, evidence: Evidence) -> list[str]:
     """A sentence for each rule of ``framebench check`` that a trial of the result need not keep."""
     trials = {record.trial_id for record in result.records}
     return [
-        _("Trial {trial} breaks the rule {rule}, which is waived until {until} by {who}: {why}").format(
+        _("Trial {trial} need not keep the rule {rule} until {until}: {why} (agreed by {who})").format(
             trial=PurePosixPath(one.file).stem, rule=one.rule, until=one.until, who=one.by, why=one.why
         )
         for one in evidence.dataset.waivers
