@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Set
 from pathlib import Path
 
@@ -34,18 +35,20 @@ def findings(path: Path, manifest: Manifest, known: Known) -> Iterator[Finding]:
         if one.absolute() in known.rewritten:
             yield Finding(one, refuse("file", "it was changed after it had been committed"))
     yield from (Finding(signature_path(path), doubt) for doubt in _signed(path, known))
-    results = path.parents[2]
+    results, wrong = path.parents[2], defaultdict(list)
     for name, digest in manifest.files.items():
         file = results / name
-        campaign = known.campaign_of.get(file.absolute(), manifest.campaign_id)
         if not file.exists():
-            yield Finding(path, refuse("files", f"{name} is missing", MEND))
+            wrong["missing"].append(name)
         elif file.resolve() != results.resolve() / name or not file.is_file():
-            yield Finding(path, refuse("files", f"{name} is no plain file of these results", MEND))
-        elif campaign != manifest.campaign_id:
-            yield Finding(path, refuse("files", f"{name} is of campaign {campaign}", MEND))
+            wrong["no plain file of these results"].append(name)
+        elif known.campaign_of.get(file.absolute(), manifest.campaign_id) != manifest.campaign_id:
+            wrong["of another campaign"].append(name)
         else:
             yield from (Finding(file, doubt) for doubt in _changed(file, {digest}))
+    for words, names in wrong.items():
+        which = f"{names[0]} is" if len(names) == 1 else f"{names[0]} and {len(names) - 1} more are"
+        yield Finding(path, refuse("files", f"{which} {words}", MEND))
 
 
 def _signed(path: Path, known: Known) -> Iterator[Doubt]:

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from framebench import dataset
@@ -16,9 +15,8 @@ from framebench.records import store
 from framebench.records.manifests import campaigns, compose
 from framebench.records.placing import ALLOWED_SIGNERS
 from framebench.records.signature import sign
-from tests.record_factory import CASE, CONTENDERS, make_trials
+from tests.record_factory import CASE, CONTENDERS, make_reproduction, make_trials
 from tests.requirement import require
-from tests.unit.test_pages_site import _reproduction
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,7 +106,7 @@ def test_names_are_believed_of_the_published_folder_alone(results: Path, keys: P
 
 def test_a_reproduction_has_the_name_of_whoever_signed_it(results: Path, keys: Path) -> None:
     hand_in(results, keys / "grace", everything(results))
-    again = _reproduction(dataset.load([results]).results[0].id)
+    again = make_reproduction(dataset.load([results]).results[0].id)
     path = store.write_reproduction(again, results)
     assert shown(results)["Reproduced by"] == f"unsigned, on {again.host_id}"
     hand_in(results, keys / "ada", [path])
@@ -116,6 +114,6 @@ def test_a_reproduction_has_the_name_of_whoever_signed_it(results: Path, keys: P
 
 
 def test_a_reproduction_that_failed_reproduces_nothing(results: Path) -> None:
-    again = _reproduction(dataset.load([results]).results[0].id)
-    store.write_reproduction(msgspec.structs.replace(again, verdict="not reproduced"), results)
+    again = make_reproduction(dataset.load([results]).results[0].id, verdict="not reproduced")
+    store.write_reproduction(again, results)
     assert shown(results)["Reproduced by"] == "nobody yet"
