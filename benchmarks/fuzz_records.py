@@ -4,7 +4,8 @@ Each mutant is a committed record with one change that knows the structure: anot
 unlikely number, strange text, a field swapped with another record's, something left out, added or repeated, nested
 deeply, or damage to the bytes. ``framebench check`` is asked about it beside the committed records, and what reads
 results (the dataset with its tables) reads it. The last line sums up; the lines before it say which fields may be
-changed unnoticed, and by which kind of change.
+changed unnoticed, and by which kind of change. That is asked of what a record says, as if it had not been
+handed in; whether the manifests of those that were let a mutant pass is counted by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,8 +27,10 @@ import msgspec
 
 from framebench import checking, dataset
 from framebench.checking import History
+from framebench.records import store
+from framebench.records.manifests import listed, place
 from framebench.records.step_time import step_ns
-from framebench.records.store import SELFTESTS
+from framebench.records.store import MANIFESTS, SELFTESTS
 from framebench.records.versions import decode_record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -175,6 +178,7 @@ class Tally:
         self.fates: Counter[str] = Counter()
         self.unnoticed: Counter[tuple[str, str]] = Counter()
         self.moved: Counter[str] = Counter()
+        self.past_manifests = 0
         self.tracebacks: list[str] = []
 
     def line(self) -> str:
@@ -183,7 +187,8 @@ class Tally:
             for fate in ("refused", "warned", "unchanged in meaning", "unnoticed")
         )
         moved = f"{self.moved['noticed']} of {self.moved.total()} other times of a step noticed"
-        return f"{self.fates.total()} mutants: {fates}; {moved}; tracebacks {len(self.tracebacks)}"
+        past = f"{self.past_manifests} of handed-in files passed their manifests"
+        return f"{self.fates.total()} mutants: {fates}; {moved}; {past}; tracebacks {len(self.tracebacks)}"
 
 
 def fuzz(
@@ -192,21 +197,32 @@ def fuzz(
     """Make and judge that many mutants; the same for the same seed."""
     results = ROOT / "results"
     chance, tally = random.Random(seed), Tally()
-    paths = sorted(path for path in results.rglob("*.json") if SELFTESTS not in path.parts)
+    paths = sorted(path for path in results.rglob("*.json") if not {MANIFESTS, SELFTESTS} & {*path.parts})
     originals = {path: json.loads(path.read_bytes()) for path in paths}
+    handed_in = listed(manifest for _, manifest in store.load([results]).manifests)
     left = mutants
     while left > 0:
         chosen = chance.sample(paths, min(BATCH, left, len(paths)))
         left -= len(chosen)
         batch = {path: mutate(chance, originals[path], originals[chance.choice(paths)]) for path in chosen}
         with tempfile.TemporaryDirectory() as folder:
-            judge(batch, results, Path(folder), history, tally)
+            judge(batch, results, Path(folder), history, tally, handed_in)
         progress(tally.line())
     return tally
 
 
-def judge(batch: dict[Path, Mutant], results: Path, folder: Path, history: History, tally: Tally) -> None:
-    """Write the mutants where their originals would lie, ask about all of them, and count."""
+def judge(
+    batch: dict[Path, Mutant],
+    results: Path,
+    folder: Path,
+    history: History,
+    tally: Tally,
+    handed_in: Container[str],
+) -> None:
+    """Write the mutants where their originals would lie, ask about all of them, and count.
+
+    ``handed_in`` are the places of files that have a manifest.
+    """
     written: dict[Path, Path] = {}
     for path, mutant in batch.items():
         written[path] = folder / path.relative_to(results)
@@ -216,18 +232,18 @@ def judge(batch: dict[Path, Mutant], results: Path, folder: Path, history: Histo
         if sidecar.exists():
             (written[path].parent / sidecar.name).write_bytes(sidecar.read_bytes())
     try:
-        refused: set[Path] = set()
-        warned: set[Path] = set()
         checked = checking.check(written.values(), results, history)
-        refused |= {finding.path for finding in checked.refused}
-        warned |= {finding.path for finding in checked.warnings}
+        said = [finding for finding in checked.findings if finding.doubt.field != "manifest"]
+        refused = {finding.path for finding in said if finding.doubt.refused}
+        warned = {finding.path for finding in said if not finding.doubt.refused}
+        stopped = {finding.path for finding in checked.refused}
         dataset.load([folder]).frames()
     except Exception:
         if len(batch) > 1:  # which of them was it?
             halves = list(batch.items())[::2], list(batch.items())[1::2]
             for half in halves:
                 with tempfile.TemporaryDirectory() as part:
-                    judge(dict(half), results, Path(part), history, tally)
+                    judge(dict(half), results, Path(part), history, tally, handed_in)
             return
         tally.tracebacks.append(
             f"{next(iter(batch))}: {next(iter(batch.values()))}\n{traceback.format_exc()}"
@@ -243,6 +259,8 @@ def judge(batch: dict[Path, Mutant], results: Path, folder: Path, history: Histo
         elif same_meaning(path.read_bytes(), mutant.content):
             fate = "unchanged in meaning"
         tally.fates[fate] += 1
+        changed = path.read_bytes() != mutant.content
+        tally.past_manifests += changed and place(path) in handed_in and written[path] not in stopped
         if fate == "unnoticed":
             tally.unnoticed[mutant.field, mutant.change] += 1
         if moved(path.read_bytes(), mutant.content):

@@ -544,6 +544,29 @@ def check(paths: tuple[Path, ...], edition: Path | None) -> None:
 
 
 @cli.command()
+@_results
+@click.option(
+    "--campaign",
+    metavar="ID",
+    help="Whose files.  [default: the newest that has files in no manifest]",
+)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Sign the manifest with this SSH key: a private one, or the public half of one in an agent.",
+)
+def submit(results: Path, campaign: str | None, key: Path | None) -> None:
+    """Hand a campaign in: check it, write the manifest of its files' hashes, print a pull request's text.
+
+    Exit code 0 when the manifest is written, 1 when a file is refused.
+    """
+    from framebench.commands import submit as command
+
+    sys.exit(command.run(ROOT, results, campaign, key, console))
+
+
+@cli.command()
 @click.argument("result", required=False)
 @_results
 def show(result: str | None, results: Path) -> None:

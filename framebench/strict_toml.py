@@ -29,5 +29,7 @@ def read_toml(path: Path, form: type[Form], mend: str = NO_CLONE) -> Form:
     except msgspec.ValidationError as error:
         what, _, key = str(error).partition(" - at ")
         raise UserError(f"{path}: {f'key {name}: ' if (name := key.strip('`$.')) else ''}{what}.") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid TOML: {error}.") from None
+    except RecursionError:
+        raise UserError(f"{path} is not valid TOML: lists in lists without end.") from None

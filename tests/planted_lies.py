@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from framebench.records.store import SELFTESTS
+from framebench.records.store import MANIFESTS, SELFTESTS
 
 Document = dict[str, Any]
 
@@ -219,7 +219,7 @@ LIES = {
 
 def plant(results: Path) -> dict[str, Path]:
     """Each lie in a record of its own below ``results``; returns where."""
-    paths = [path for path in results.rglob("*.json") if SELFTESTS not in path.parts]
+    paths = [path for path in results.rglob("*.json") if not {MANIFESTS, SELFTESTS} & {*path.parts}]
     documents = {path: json.loads(path.read_text()) for path in paths}
     planted: dict[str, Path] = {}
     # spread over the hosts and cases, so that no group is mostly lies

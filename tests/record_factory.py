@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from framebench.records.identity import protocol_hash
+from framebench.records.reproduction_document import Reproduction
 from harness.record import (
     Block,
     Calibration,
@@ -506,3 +507,30 @@ def make_trials(
                     time = step_ns.get(slug, 70e6) * float(np.exp(drift + random.normal(0.0, spread)))
                     add("timing", case, contender, number, step_ns=time)
     return records
+
+
+def make_reproduction(result_id: str, **changes: Any) -> Reproduction:
+    """A reproduction on another host that found the same ratio; ``changes`` replace fields."""
+    fields: dict[str, Any] = {
+        "reproduction_id": "1" * 26,
+        "result_id": result_id,
+        "reproduced_utc": "2026-11-24T10:00:00Z",
+        "host_id": "other-4c-0a0b0c",
+        "same_hardware": False,
+        "executor": "docker",
+        "config_digest": None,
+        "image_source": "rebuilt",
+        "rounds": 5,
+        "contender": "torch-eager",
+        "baseline": "torch-compiled",
+        "recorded_ratio": 1.3,
+        "new_ratio": 1.29,
+        "ratio_of_ratios": 0.992,
+        "low": 0.97,
+        "high": 1.015,
+        "bound": 0.05,
+        "verdict": "reproduced",
+        "rounds_needed": None,
+        "trial_ids": [],
+    }
+    return Reproduction(**(fields | changes))

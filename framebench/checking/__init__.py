@@ -1,7 +1,7 @@
 """Are records what they say? Nothing in them is believed that can be calculated, looked up or held against others.
 
 One module for each kind of question: ``moments``, ``stopwatch``, ``sums``, ``copies``, ``surroundings``, ``machines``,
-``works``, ``rules``, ``verdicts``, ``sidecars``, ``plausible``. Each has ``doubts(record, known)``.
+``works``, ``rules``, ``verdicts``, ``sidecars``, ``plausible``, ``handed_in``. Each has ``doubts(record, known)``.
 """
 
 from framebench.checking.doubt import Finding

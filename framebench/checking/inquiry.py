@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
 from framebench.checking import (
     copies,
+    handed_in,
     machines,
     moments,
     plausible,
@@ -23,7 +24,9 @@ from framebench.checking import (
 from framebench.checking.doubt import Finding, refuse
 from framebench.checking.history import History, Question
 from framebench.checking.known import Known
+from framebench.checking.waived import waive
 from framebench.records import store
+from framebench.records.manifest_document import Manifest
 from harness.record import Record
 
 QUESTIONS = (
@@ -38,6 +41,7 @@ QUESTIONS = (
     verdicts,
     sidecars,
     plausible,
+    handed_in,
 )
 
 
@@ -57,31 +61,46 @@ class Checked(NamedTuple):
         return [finding for finding in self.findings if not finding.doubt.refused]
 
 
-def check(paths: Iterable[Path], results: Path, history: History, digests: Set[str] = frozenset()) -> Checked:
-    """Ask everything about the records below ``paths``, beside those that are published in ``results``.
+def check(
+    paths: Iterable[Path],
+    results: Path,
+    history: History,
+    digests: Set[str] = frozenset(),
+    new: Sequence[Manifest] = (),
+) -> Checked:
+    """Ask everything about the records and manifests below ``paths``, beside those that are published in ``results``.
 
-    ``digests`` are those of images that are known. What cannot be read is a finding like the others and stops
-    nothing. ``UserError`` if a path does not exist.
+    ``digests`` are those of images that are known; ``new`` are manifests that are not written yet. What cannot
+    be read is a finding like the others and stops nothing. ``UserError`` if a path does not exist.
     """
     paths = list(paths)
     loaded = store.load(paths, published=results)
     found = [Finding(one.path, refuse("file", one.reason, "")) for one in loaded.faults]
-    asked = [*loaded.records, *loaded.reproduction_trials]
+    asked = loaded.every_trial
     beside = store.load([results]) if results.is_dir() else store.Loaded()
-    everything = [*beside.records, *beside.reproduction_trials, *asked]
+    everything = [*beside.every_trial, *asked]
     known = Known(
         history=history,
         records={record.trial_id: record for _, record in everything},
         paths={record.trial_id: path for path, record in everything},
         published=results,
         again={record.trial_id for _, record in [*beside.reproduction_trials, *loaded.reproduction_trials]},
+        manifests=[*new, *(manifest for _, manifest in [*beside.manifests, *loaded.manifests])],
     )
     _let_commits_answer(asked, history)
     for path, record in asked:
         for module in QUESTIONS:
             found += [Finding(path, doubt) for doubt in module.doubts(record, known)]
+    for path, reproduction in loaded.reproductions:
+        found += [
+            Finding(path, doubt) for doubt in handed_in.doubts_of_reproduction(path, reproduction, known)
+        ]
+    for path, manifest in loaded.manifests:
+        found += handed_in.findings(path, manifest, known)
+    looked_at = [*loaded.every_trial, *loaded.reproductions, *loaded.manifests, *loaded.faults]
+    found = waive(found, (path for path, _ in looked_at), results, known.now.date())
     unseen = sum(one.image.config_digest not in {None, *digests} for _, one in asked)
-    return Checked(unseen, sorted(found, key=lambda one: (one.path, not one.doubt.refused)))
+    return Checked(unseen, sorted(dict.fromkeys(found), key=lambda one: (one.path, not one.doubt.refused)))
 
 
 def _let_commits_answer(asked: Iterable[tuple[Path, Record]], history: History) -> None:

@@ -14,6 +14,8 @@ import msgspec
 
 from framebench.checking.history import History
 from framebench.records.identity import gate_key
+from framebench.records.manifest_document import Manifest
+from framebench.records.manifests import Listed, listed
 from framebench.records.step_time import step_ns
 from framebench.records.trial_ids import milliseconds
 from harness.record import Record
@@ -25,13 +27,15 @@ Odd = dict[str, tuple[Hashable, Hashable]]
 @dataclass
 class Known:
     """``records``: the checked ones and those that the repository has, by trial id. ``published``: the folder of what
-    is published; ``paths`` where each of them lies; ``again`` are trials of reproductions."""
+    is published; ``paths`` where each of them lies; ``again`` are trials of reproductions; ``manifests`` say what was
+    handed in."""
 
     history: History
     records: dict[str, Record]
     paths: dict[str, Path]
     published: Path
     again: set[str] = field(default_factory=set)
+    manifests: list[Manifest] = field(default_factory=list)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def is_published(self, record: Record) -> bool:
@@ -40,6 +44,21 @@ class Known:
     @cached_property
     def rewritten(self) -> set[Path]:
         return self.history.rewritten(self.published)
+
+    @cached_property
+    def listed(self) -> Listed:
+        """By place: the SHA-256 that a file had when it was handed in."""
+        return listed(self.manifests)
+
+    @cached_property
+    def campaign_of(self) -> dict[Path, str]:
+        """The campaign of each record by its absolute path."""
+        return {self.paths[trial].absolute(): record.campaign_id for trial, record in self.records.items()}
+
+    @cached_property
+    def handed_in(self) -> set[str]:
+        """Campaigns with a manifest."""
+        return {manifest.campaign_id for manifest in self.manifests}
 
     def group(self, key: Fact) -> dict[Hashable, list[Record]]:
         """The records by a fact of theirs, each group in the order of their ids."""

@@ -19,10 +19,14 @@ from framebench.dataset.grouping import results
 from framebench.dataset.observer_effect import observer_ratio
 from framebench.dataset.overall_ratios import Overall, overall
 from framebench.dataset.result import Result
+from framebench.dataset.signers import Signers, signers
 from framebench.errors import UserError
 from framebench.records import store
+from framebench.records.manifest_document import Manifest
+from framebench.records.placing import ALLOWED_SIGNERS
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.selftest_document import SelfTest
+from framebench.records.waivers import WAIVERS, Waiver, read_waivers
 from framebench.statistics.interval import Estimate
 from framebench.statistics.noise import Noise
 from harness.record import Record
@@ -34,7 +38,9 @@ class Dataset:
 
     ``paths`` maps trial ids to files, ``reproductions`` result ids to reproductions, oldest first;
     ``broken`` are files that could not be used, which a page must show. ``selftests``: by host, oldest
-    first. ``observers``: by host, the time of a step with the sampler over without it, where trials measured it.
+    first. ``manifests`` say what was handed in. ``published``: the folder whose ``allowed_signers`` are believed,
+    null for none; ``waivers`` are that folder's. ``observers``: by host, the time of a step with the sampler
+    over without it, where trials measured it.
     """
 
     records: list[Record]
@@ -48,6 +54,14 @@ class Dataset:
     reproductions: dict[str, list[Reproduction]]
     broken: list[store.Broken]
     selftests: dict[str, list[SelfTest]]
+    manifests: list[tuple[Path, Manifest]]
+    published: Path | None
+    waivers: list[Waiver]
+
+    @functools.cached_property
+    def signers(self) -> Signers:
+        """Whose signatures vouch for each trial and reproduction, as far as the published folder names them."""
+        return signers(self.manifests, self.published / ALLOWED_SIGNERS if self.published else None)
 
     @functools.cached_property
     def baselines(self) -> dict[Group, Against]:
@@ -99,6 +113,7 @@ def load(paths: Iterable[Path], baseline: str = BASELINE, published: Path | None
     selftests: dict[str, list[SelfTest]] = defaultdict(list)
     for selftest in sorted(loaded.selftests, key=lambda selftest: selftest.selftest_id):
         selftests[selftest.host_id].append(selftest)
+    waivers, faults = _waivers(published)
     return Dataset(
         records=records,
         paths={record.trial_id: path for path, record in loaded.records},
@@ -109,9 +124,22 @@ def load(paths: Iterable[Path], baseline: str = BASELINE, published: Path | None
         ceilings=ceilings(records),
         observers=_observers(records),
         reproductions=dict(reproductions),
-        broken=loaded.faults,
+        broken=sorted([*loaded.faults, *faults]),
         selftests=dict(selftests),
+        manifests=loaded.manifests,
+        published=published,
+        waivers=waivers,
     )
+
+
+def _waivers(published: Path | None) -> tuple[list[Waiver], list[store.Broken]]:
+    if published is None:
+        return [], []
+    try:
+        return read_waivers(published), []
+    except UserError as error:
+        path = published / WAIVERS
+        return [], [store.Broken(path, str(error).removeprefix(f"{path}: ").removeprefix(f"{path} "))]
 
 
 def _observers(records: Iterable[Record]) -> dict[str, Estimate]:

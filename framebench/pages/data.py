@@ -11,6 +11,7 @@ from framebench.pages import figures
 from framebench.pages.answer_words import plain
 from framebench.pages.evidence import Evidence
 from framebench.pages.views import Cell, Fact, Table
+from framebench.pages.vouched import in_force
 from framebench.pages.words import _
 from framebench.records import store
 
@@ -84,4 +85,19 @@ def problems(evidence: Evidence) -> dict[str, Any]:
         inside = path.is_relative_to(evidence.root.absolute())
         name = path.relative_to(evidence.root.absolute()).as_posix() if inside else path.name
         rows.append([Cell(name, code=True), Cell(fault.reason, "fb-reason")])
-    return {"table": Table([_("File"), _("Why it was skipped")], rows)}
+    return {"table": Table([_("File"), _("Why it was skipped")], rows), "waivers": _waivers(evidence)}
+
+
+def _waivers(evidence: Evidence) -> Table:
+    """Exceptions to the rules of ``framebench check``, as ``waivers.toml`` has them."""
+    rows = [
+        [
+            Cell(one.rule, code=True),
+            Cell(one.why, "fb-reason"),
+            Cell(one.by),
+            Cell(f"{one.until}" if in_force(one) else _("{day}, over").format(day=one.until)),
+            Cell(one.file, code=True),
+        ]
+        for one in evidence.dataset.waivers
+    ]
+    return Table([_("Rule"), _("Why"), _("By whom"), _("Until"), _("File")], rows)

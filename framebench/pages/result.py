@@ -6,7 +6,7 @@ from typing import Any
 
 from framebench.dataset import Result
 from framebench.dataset.quiet import too_busy
-from framebench.pages import facts, figures, flags, gate, learning, telemetry, trials
+from framebench.pages import facts, figures, flags, gate, learning, telemetry, trials, vouched
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.views import Cell, Fact, Table
@@ -41,8 +41,8 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "interval": interval,
         "failure": failure_text(result),
         "marks": result_marks(result),
-        "notes": _notes(result, version),
-        "summary": _summary(result, group),
+        "notes": [*_notes(result, version), *vouched.exceptions(result, evidence)],
+        "summary": [*_summary(result, group), *vouched.facts(result, evidence)],
         "reproduce": _reproduce(result),
         "identity": _identity(result),
         "reproductions": _reproductions(result, evidence),
@@ -194,6 +194,7 @@ def _reproductions(result: Result, evidence: Evidence) -> Table:
                 Cell(str(reproduction.rounds), "fb-num"),
                 Cell(f"{reproduction.host_id}, {hardware}"),
                 Cell(_("image {source}").format(source=_(reproduction.image_source))),
+                Cell(vouched.signed_by(reproduction.reproduction_id, evidence)),
             ]
         )
     head = [
@@ -205,6 +206,7 @@ def _reproductions(result: Result, evidence: Evidence) -> Table:
         _("Rounds"),
         _("Where"),
         _("In what"),
+        _("Signed by"),
     ]
     return Table(head, rows)
 

@@ -5,7 +5,9 @@ name for a container, ``venv-<image>`` for a virtual environment and ``system`` 
 that results made in a container never share a folder with others. The sidecar (time series) lies beside
 its record. Reproductions lie in ``reproductions/<result-id>/<reproduction-id>.json``, their trials in
 ``reproductions/<result-id>/trials/`` below the same five names. What self-tests found lies in
-``selftests/<host>/<selftest-id>.json``.
+``selftests/<host>/<selftest-id>.json``. The manifest of files that were handed in together is
+``manifests/<campaign>/<manifest-id>.json``, with its signature, if there is one, beside it; ``allowed_signers`` says
+whose keys are known.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from harness.record import Record
 
 REPRODUCTIONS = "reproductions"
 SELFTESTS = "selftests"
+MANIFESTS = "manifests"
+ALLOWED_SIGNERS = "allowed_signers"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")  # no file system here has names beyond 255 bytes
 
 
@@ -42,7 +46,7 @@ def parts(record: Record) -> list[tuple[str, str]]:
         ("trial_id", record.trial_id),
     ]
     for name, part in parts:
-        if not _NAME.fullmatch(part) or part in (REPRODUCTIONS, SELFTESTS):
+        if not _NAME.fullmatch(part) or part in (REPRODUCTIONS, SELFTESTS, MANIFESTS):
             raise UserError(
                 f"record {quoted(record.trial_id)}: {name} is {quoted(part)}, which cannot name a folder;"
                 " use at most 200 letters, digits, '.', '_' and '-'"
@@ -56,3 +60,11 @@ def sidecar_path(record_path: Path) -> Path:
 
 def record_of_sidecar(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".sidecar.json.gz") + ".json")
+
+
+def signature_path(manifest_path: Path) -> Path:
+    return manifest_path.with_name(f"{manifest_path.name}.sig")
+
+
+def manifest_of_signature(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".sig"))

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from framebench.errors import UserError, one_line, quoted
+from framebench.records.manifest_document import Manifest, decode_manifest
 from framebench.records.placing import parts, relative_path, sidecar_path
 from framebench.records.reproduction_document import Reproduction, decode_reproduction
 from framebench.records.selftest_document import SelfTest, decode_selftest
 from framebench.records.versions import decode_record
 from harness.record import Record
+
+MOST_BYTES = 16 << 20
+"""Of one file, before it is read; a manifest of 50,000 files has about as many."""
 
 
 class Fault(Exception):
@@ -56,6 +61,12 @@ def read_selftest(path: Path) -> SelfTest:
     return selftest
 
 
+def read_manifest(path: Path) -> Manifest:
+    manifest: Manifest = _decode(path, decode_manifest)
+    _check_place(path, campaign_id=manifest.campaign_id, manifest_id=manifest.manifest_id)
+    return manifest
+
+
 def _check_place(path: Path, **names: str) -> None:
     """The two names in the document are the folder and the file that it lies in."""
     for (name, value), part in zip(names.items(), (path.parent.name, path.stem), strict=True):
@@ -65,6 +76,9 @@ def _check_place(path: Path, **names: str) -> None:
 
 def _decode(path: Path, decode: Any) -> Any:
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
+            raise Fault(f"no plain file of at most {MOST_BYTES >> 20} MiB; delete it")
         return decode(path.read_bytes())
     except msgspec.ValidationError as error:
         newer = "_version is" in str(error)

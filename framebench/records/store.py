@@ -17,14 +17,18 @@ import msgspec
 
 from framebench.errors import UserError
 from framebench.records.lookup import Found, find
+from framebench.records.manifest_document import Manifest
 from framebench.records.placing import (
+    MANIFESTS,
     REPRODUCTIONS,
     SELFTESTS,
+    manifest_of_signature,
     record_of_sidecar,
     relative_path,
     sidecar_path,
+    signature_path,
 )
-from framebench.records.reading import Fault, read, read_reproduction, read_selftest
+from framebench.records.reading import Fault, read, read_manifest, read_reproduction, read_selftest
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.selftest_document import SelfTest
 from framebench.records.trial_ids import new_trial_id
@@ -39,6 +43,7 @@ from framebench.records.writing import (
 from harness.record import Record, TrialSpec
 
 __all__ = [
+    "MANIFESTS",
     "MAX_RECORD_BYTES",
     "REPRODUCTIONS",
     "SELFTESTS",
@@ -52,6 +57,7 @@ __all__ = [
     "relative_path",
     "require_writable",
     "write",
+    "write_manifest",
     "write_reproduction",
     "write_selftest",
 ]
@@ -81,6 +87,12 @@ class Loaded:
     reproduction_trials: list[tuple[Path, Record]] = field(default_factory=list)
     leftovers: list[Broken] = field(default_factory=list)
     selftests: list[SelfTest] = field(default_factory=list)
+    manifests: list[tuple[Path, Manifest]] = field(default_factory=list)
+
+    @property
+    def every_trial(self) -> list[tuple[Path, Record]]:
+        """Those of results and those of reproductions."""
+        return [*self.records, *self.reproduction_trials]
 
     @property
     def faults(self) -> list[Broken]:
@@ -126,9 +138,26 @@ def write_selftest(selftest: SelfTest, results: Path) -> Path:
     return _write_document(selftest, path)
 
 
-def _write_document(document: Reproduction | SelfTest, path: Path) -> Path:
+def write_manifest(manifest: Manifest, signature: bytes | None, results: Path) -> Path:
+    """Store a manifest and its signature atomically below ``results/manifests``; returns the manifest's path."""
+    path = results / MANIFESTS / manifest.campaign_id / f"{manifest.manifest_id}.json"
+    if signature is not None:
+        _write_bytes(signature, signature_path(path))
+    return _write_document(manifest, path)
+
+
+def document_bytes(document: Manifest | Reproduction | SelfTest) -> bytes:
+    """What is written of a document; a manifest's are what is signed."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+
+
+def _write_document(document: Manifest | Reproduction | SelfTest, path: Path) -> Path:
+    return _write_bytes(document_bytes(document), path)
+
+
+def _write_bytes(data: bytes, path: Path) -> Path:
     try:
-        write_file(path, msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+        write_file(path, data)
     except OSError as error:
         raise disk_error(path, error) from error
     return path
@@ -148,6 +177,9 @@ def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
         elif path.name.endswith(".sidecar.json.gz"):
             if not record_of_sidecar(path).exists():
                 loaded.leftovers.append(Broken(path, "a sidecar without its record; delete it"))
+        elif path.name.endswith(".json.sig"):
+            if not manifest_of_signature(path).exists():
+                loaded.leftovers.append(Broken(path, "a signature without its manifest; delete it"))
         elif path.suffix == ".json":
             try:
                 if path.parent.parent.name == REPRODUCTIONS:
@@ -155,6 +187,9 @@ def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
                     continue
                 if path.parent.parent.name == SELFTESTS:
                     loaded.selftests.append(read_selftest(path))
+                    continue
+                if path.parent.parent.name == MANIFESTS:
+                    loaded.manifests.append((path, read_manifest(path)))
                     continue
                 record = read(path)
                 if (
@@ -178,12 +213,14 @@ def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schemas (2020-12) of the documents: ``record``, ``trial-spec``, ``reproduction``, ``selftest``."""
+    """JSON Schemas (2020-12) of the documents: ``record``, ``trial-spec``, ``reproduction``, ``selftest``,
+    ``manifest``."""
     documents = {
         "record": Record,
         "trial-spec": TrialSpec,
         "reproduction": Reproduction,
         "selftest": SelfTest,
+        "manifest": Manifest,
     }
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {name: dialect | msgspec.json.schema(document) for name, document in documents.items()}

@@ -17,7 +17,7 @@ from framebench import dataset
 from framebench.commands import answers, compare, doctor, show
 from framebench.pages.evidence import gather
 from framebench.pages.site import render
-from framebench.records.store import SELFTESTS
+from framebench.records.store import MANIFESTS, SELFTESTS
 from tests.planted_lies import plant
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "results", folder)
     lies = set(plant(folder).values())
     chance = random.Random(20261129)
-    rest = sorted(path for path in folder.rglob("*.json") if SELFTESTS not in path.parts and path not in lies)
+    rest = sorted(
+        path
+        for path in folder.rglob("*.json")
+        if not {MANIFESTS, SELFTESTS} & {*path.parts} and path not in lies
+    )
     documents = {path: json.loads(path.read_bytes()) for path in rest}
     for path in chance.sample(rest, len(rest) // 2):
         path.write_bytes(mutate(chance, documents[path], documents[chance.choice(rest)]).content)

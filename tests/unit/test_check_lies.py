@@ -10,6 +10,7 @@ import pytest
 
 from framebench import checking
 from framebench.checking import Checked, History
+from framebench.records.store import MANIFESTS
 from tests.planted_lies import LIES, plant
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ HISTORY = History(ROOT)
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Path], Checked]]:
     """Every lie planted in a record of its own, and one look at all of them."""
     results = tmp_path_factory.mktemp("lies") / "results"
-    shutil.copytree(ROOT / "results", results)
+    shutil.copytree(ROOT / "results", results, ignore=shutil.ignore_patterns(MANIFESTS))  # not handed in yet
     planted = plant(results)
     yield planted, checking.check([results], results, HISTORY)
 
@@ -39,6 +40,16 @@ def test_a_lie_is_named_with_its_field_and_the_mend(
     assert any(str(one.doubt).startswith(lie.field) for one in said), [str(one.doubt) for one in said]
     assert any(one.doubt.refused for one in said) == lie.refused
     assert all("; " in str(one) and "\n" not in str(one) for one in said)
+
+
+def test_every_lie_of_a_record_that_was_handed_in_is_refused(
+    checked: tuple[dict[str, Path], Checked],
+) -> None:
+    planted, _ = checked
+    results = next(iter(planted.values())).parents[4]
+    shutil.copytree(ROOT / "results" / MANIFESTS, results / MANIFESTS)
+    refused = {one.path for one in checking.check([results], results, HISTORY).refused}
+    assert set(planted.values()) <= refused
 
 
 def test_nobody_else_is_suspected(checked: tuple[dict[str, Path], Checked]) -> None:

@@ -18,6 +18,10 @@ def test_no_mutant_ends_in_a_traceback(tally: Tally) -> None:
     assert tally.fates.total() == 600
 
 
+def test_no_mutant_of_what_was_handed_in_passes_its_manifest(tally: Tally) -> None:
+    assert tally.past_manifests == 0
+
+
 def test_most_other_times_of_a_step_are_noticed(tally: Tally) -> None:
     """Not each: a block may be a little longer or shorter, and no file tells."""
     assert tally.moved["noticed"] > 3 * tally.moved["unnoticed"]

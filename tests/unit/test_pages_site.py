@@ -22,9 +22,8 @@ from framebench.pages.render import page
 from framebench.pages.site import render
 from framebench.pages.write import write_tree
 from framebench.records import store
-from framebench.records.reproduction_document import Reproduction
 from harness.record import Contender
-from tests.record_factory import CASE, CONTENDERS, MLP_CASE, make_failed, make_trials
+from tests.record_factory import CASE, CONTENDERS, MLP_CASE, make_failed, make_reproduction, make_trials
 from tests.unit.selftest_documents import selftest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,36 +80,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.write(record, results)
     (results / "torn.json").write_text('{"record_version": 1')
     first = dataset.load([results]).results[0]
-    store.write_reproduction(_reproduction(first.id), results)
+    store.write_reproduction(make_reproduction(first.id), results)
     store.write_selftest(selftest(), results)
     store.write_selftest(selftest(host_id="only-tested-2c-0a0b0c", form="quick", planted=[]), results)
     build_site(ROOT, [results], folder / "build" / "site")
     return folder / "build" / "site"
-
-
-def _reproduction(result_id: str) -> Reproduction:
-    return Reproduction(
-        reproduction_id="1" * 26,
-        result_id=result_id,
-        reproduced_utc="2026-11-24T10:00:00Z",
-        host_id="other-4c-0a0b0c",
-        same_hardware=False,
-        executor="docker",
-        config_digest=None,
-        image_source="rebuilt",
-        rounds=5,
-        contender="torch-eager",
-        baseline="torch-compiled",
-        recorded_ratio=1.3,
-        new_ratio=1.29,
-        ratio_of_ratios=0.992,
-        low=0.97,
-        high=1.015,
-        bound=0.05,
-        verdict="reproduced",
-        rounds_needed=None,
-        trial_ids=[],
-    )
 
 
 def pages(site: Path) -> dict[str, Page]:

@@ -280,7 +280,7 @@ class TestFind:
 
 def test_the_published_schema_is_as_strict_as_the_decoder() -> None:
     schema = store.json_schema()
-    assert set(schema) == {"record", "trial-spec", "reproduction", "selftest"}
+    assert set(schema) == {"record", "trial-spec", "reproduction", "selftest", "manifest"}
     definition = schema["record"]["$defs"]["Record"]
     assert definition["additionalProperties"] is False
     assert set(definition["properties"]) == set(Record.__struct_fields__)
