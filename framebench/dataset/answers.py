@@ -56,8 +56,11 @@ class Answer:
 
     ``best`` is the best result of each framework, best first: ranked ones, or those with a time where the state is
     "no quiet host". ``ratios`` is the first's speed over each other's, by the other's id. ``relation`` is that of the
-    first two. ``not_ranked`` are frameworks of the dataset without a place here; ``faster_unranked`` are results with
-    a better figure that may not be ranked. ``reasons`` say why nothing is ranked; empty where one framework alone is.
+    first two. ``earlier`` has, of frameworks without a time here, the best that was measured of the same case and
+    place by an earlier protocol or with an earlier form of the workload: never compared with the others.
+    ``not_ranked`` are the remaining frameworks of the dataset without a place here; ``faster_unranked`` are results
+    with a better figure that may not be ranked. ``reasons`` say why nothing is ranked; empty where one framework alone
+    is.
     """
 
     question: Question
@@ -66,6 +69,7 @@ class Answer:
     best: list[Result]
     ratios: dict[str, Compared]
     relation: Relation | None
+    earlier: list[Result]
     not_ranked: list[str]
     faster_unranked: list[Result]
     reasons: list[str]
@@ -87,7 +91,7 @@ def answers(
         if not _is_exported(result)
     }
     return [
-        _answer(question, _best_case(question, cases), baselines, families)
+        _answer(question, cases, baselines, families)
         for question in (asked(cases) if questions is None else questions)
     ]
 
@@ -110,15 +114,17 @@ def _is_exported(result: Result) -> bool:
 
 def _answer(
     question: Question,
-    case: CaseComparison | None,
+    cases: Sequence[CaseComparison],
     baselines: Mapping[Group, Against],
     families: set[str],
 ) -> Answer:
+    case = _best_case(question, cases)
     measured = timed(case) if case else []
     best = _best_of_each(result for result in measured if result.ranked)
-    answer = Answer(question, "not measured", case, [], {}, None, [], [], [])
+    answer = Answer(question, "not measured", case, [], {}, None, [], [], [], [])
     if case is None or not measured:
         return answer
+    answer = replace(answer, earlier=_earlier(case, cases))
     if len(best) < 2:
         reasons = [] if best else sorted({result.unranked_because or "" for result in measured})
         return replace(answer, state="no quiet host", best=_best_of_each(measured), reasons=reasons)
@@ -127,7 +133,7 @@ def _answer(
     pairs = {other.id: _reversed(over_first[other.id]) for other in others if other.id in over_first}
     if len(pairs) < len(others) or any(pair.low is None for pair in pairs.values()):
         return replace(answer, state="too few rounds", best=best)
-    placed = {family(result) for result in best}
+    placed = {family(result) for result in [*best, *answer.earlier]}
     rate = _rate(first)
     return replace(
         answer,
@@ -158,20 +164,37 @@ def _relation(first: Result, second: Result, pair: Compared, case: CaseCompariso
     return "too close to call" if pair.low <= 1 else "no verdict"
 
 
+def _earlier(case: CaseComparison, cases: Sequence[CaseComparison]) -> list[Result]:
+    """The best of each framework without a time in ``case`` that an older edition of it has, the newest edition's."""
+    here = {family(result) for result in timed(case)}
+    older = [one for one in cases if _but_for_edition(one) == _but_for_edition(case)]
+    older = [one for one in older if one is not case and one.measured_utc < case.measured_utc]
+    older.sort(key=lambda one: one.measured_utc, reverse=True)
+    best = _best_of_each(result for one in older for result in timed(one))
+    return [result for result in best if family(result) not in here]
+
+
+def _but_for_edition(case: CaseComparison) -> tuple[str, ...]:
+    return group_key(case)[:-1]
+
+
 def _best_case(question: Question, cases: Sequence[CaseComparison]) -> CaseComparison | None:
-    """The case that answers best: with ranks before without, larger preset, in a container, more results."""
+    """The case that answers best: with ranks before without, larger preset, the newest edition, in a container, more
+    results, measured last."""
     candidates = [one for one in cases if (one.case.workload, one.case.task) == question]
 
-    def merit(case: CaseComparison) -> tuple[bool, bool, int, bool, bool, int]:
+    def merit(case: CaseComparison) -> tuple[bool, bool, int, bool, bool, bool, int, str]:
         results, order = timed(case), _size(case.case.preset)
         ranked = _best_of_each(result for result in results if result.ranked)
         return (
             len(ranked) >= 2,
             bool(results),
             -order,
+            not case.edition,
             case.executor == "docker",
             case.case.precision == "fp32",
             len(results),
+            case.measured_utc,
         )
 
     return max(candidates, key=merit, default=None)

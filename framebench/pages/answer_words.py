@@ -38,6 +38,8 @@ def marked(answer: Answer) -> Markup:
 
 
 def _sentences(answer: Answer) -> Iterator[Markup]:
+    if answer.state != "answered":
+        yield from _outdated(answer)
     if answer.state == "not measured" and answer.case is None:
         yield Markup(_("Nobody has measured this yet."))
     elif answer.state == "not measured":
@@ -53,6 +55,7 @@ def _sentences(answer: Answer) -> Iterator[Markup]:
     else:
         yield _lead(answer)
         yield from _speeds(answer)
+        yield from _outdated(answer)
         if answer.not_ranked:
             names = ", ".join(families().get(name, name) for name in answer.not_ranked)
             yield escape(_("Not ranked here: {names}.").format(names=names))
@@ -95,6 +98,22 @@ def _speeds(answer: Answer) -> Iterator[Markup]:
         times, span = figures.with_interval(compared.ratio, compared.low, compared.high)
         yield Markup(_("<strong>{times}×</strong> ({span}) the speed of {name} at its best, {form}.")).format(
             times=times, span=span, name=framework(other.contender.stack), form=best_form(other)
+        )
+
+
+def _outdated(answer: Answer) -> Iterator[Markup]:
+    """What is of an earlier edition: the whole answer, or the only figures of a framework."""
+    if answer.case is not None and answer.case.edition:
+        yield escape(
+            _("All of this was measured by {date}, before the protocol or the workload changed.").format(
+                date=answer.case.measured_utc[:10]
+            )
+        )
+    for result in answer.earlier:
+        yield escape(
+            _(
+                "{name} was last measured on {date}, before the protocol or the workload changed: not compared."
+            ).format(name=framework(result.contender.stack), date=result.started_utc[:10])
         )
 
 

@@ -37,6 +37,10 @@ COLUMNS = {
         "could say)"
     ),
     "flags, unranked_because": _("codes, as in the records; their words stand on the result's page"),
+    "edition": _(
+        "empty where a result was measured by the protocol, and with the form of the workload, of the newest results "
+        "of its case; else digits that tell what was measured before from that"
+    ),
     "lock_sha256, base_sha256, work_hash, protocol_hash": _(
         "what makes trials one result; the last is empty before record version 3"
     ),
