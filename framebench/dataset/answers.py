@@ -10,11 +10,13 @@ too close to call if that holds 1, else without a verdict.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
 from framebench.dataset.case_comparisons import CaseComparison
+from framebench.dataset.drawbacks import Drawbacks, drawbacks
 from framebench.dataset.every_baseline import Against, Compared, Group, against_baseline
 from framebench.dataset.result import Result
 from framebench.records.identity import group_key
@@ -42,7 +44,7 @@ def asked(cases: Sequence[CaseComparison]) -> list[Question]:
     tasks = list(get_args(Task))
 
     def rank(question: Question) -> tuple[bool, int, str, int]:
-        case = _best_case(question, cases)
+        case = _best_case(question, cases, "")
         size = _size(case.case.preset) if case else len(PRESETS)
         return case is None or not timed(case), size, question.workload, tasks.index(question.task)
 
@@ -56,8 +58,9 @@ class Answer:
 
     ``best`` is the best result of each framework, best first: ranked ones, or those with a time where the state is
     "no quiet host". ``ratios`` is the first's speed over each other's, by the other's id. ``relation`` is that of the
-    first two. ``earlier`` has, of frameworks without a time here, the best that was measured of the same case and
-    place by an earlier protocol or with an earlier form of the workload: never compared with the others.
+    first two. ``against`` is what speaks against the first; null where nothing is answered. ``earlier`` has, of
+    frameworks without a time here, the best that was measured of the same case and place by an earlier protocol or with
+    an earlier form of the workload: never compared with the others.
     ``not_ranked`` are the remaining frameworks of the dataset without a place here; ``faster_unranked`` are results
     with a better figure that may not be ranked. ``reasons`` say why nothing is ranked; empty where one framework alone
     is.
@@ -69,6 +72,7 @@ class Answer:
     best: list[Result]
     ratios: dict[str, Compared]
     relation: Relation | None
+    against: Drawbacks | None
     earlier: list[Result]
     not_ranked: list[str]
     faster_unranked: list[Result]
@@ -90,8 +94,9 @@ def answers(
         for result in [*timed(case), *case.absent]
         if not _is_exported(result)
     }
+    usual = _usual_host(cases)
     return [
-        _answer(question, cases, baselines, families)
+        _answer(question, cases, usual, baselines, families)
         for question in (asked(cases) if questions is None else questions)
     ]
 
@@ -115,13 +120,14 @@ def _is_exported(result: Result) -> bool:
 def _answer(
     question: Question,
     cases: Sequence[CaseComparison],
+    usual: str,
     baselines: Mapping[Group, Against],
     families: set[str],
 ) -> Answer:
-    case = _best_case(question, cases)
+    case = _best_case(question, cases, usual)
     measured = timed(case) if case else []
     best = _best_of_each(result for result in measured if result.ranked)
-    answer = Answer(question, "not measured", case, [], {}, None, [], [], [], [])
+    answer = Answer(question, "not measured", case, [], {}, None, None, [], [], [], [])
     if case is None or not measured:
         return answer
     answer = replace(answer, earlier=_earlier(case, cases))
@@ -141,6 +147,9 @@ def _answer(
         best=best,
         ratios=pairs,
         relation=_relation(first, others[0], pairs[others[0].id], case),
+        against=drawbacks(
+            first, others, {name for name, pair in pairs.items() if (pair.low or 0) > 1}, cases
+        ),
         not_ranked=sorted(families - placed),
         faster_unranked=[r for r in _best_of_each(measured) if not r.ranked and _rate(r) > rate],
     )
@@ -178,21 +187,37 @@ def _but_for_edition(case: CaseComparison) -> tuple[str, ...]:
     return group_key(case)[:-1]
 
 
-def _best_case(question: Question, cases: Sequence[CaseComparison]) -> CaseComparison | None:
-    """The case that answers best: with ranks before without, larger preset, the newest edition, in a container, more
-    results, measured last."""
+def _usual_host(cases: Sequence[CaseComparison]) -> str:
+    """The host that ranks several frameworks in the most kinds of work, of equals the one that measured last: so that
+    what stands side by side is of one machine wherever it can be."""
+    kinds: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    last: dict[str, str] = defaultdict(str)
+    for case in cases:
+        if case.case.task not in PHASES and _ranks_several(timed(case)):
+            kinds[case.host_id].add((case.case.workload, case.case.task))
+        last[case.host_id] = max(last[case.host_id], case.measured_utc)
+    return max(last, key=lambda host_id: (len(kinds[host_id]), last[host_id]), default="")
+
+
+def _ranks_several(results: Iterable[Result]) -> bool:
+    return len(_best_of_each(result for result in results if result.ranked)) >= 2
+
+
+def _best_case(question: Question, cases: Sequence[CaseComparison], usual: str) -> CaseComparison | None:
+    """The case that answers best: with ranks before without, larger preset, the newest edition, in a container, fp32,
+    on the ``usual`` host, more results, measured last."""
     candidates = [one for one in cases if (one.case.workload, one.case.task) == question]
 
-    def merit(case: CaseComparison) -> tuple[bool, bool, int, bool, bool, bool, int, str]:
+    def merit(case: CaseComparison) -> tuple[bool, bool, int, bool, bool, bool, bool, int, str]:
         results, order = timed(case), _size(case.case.preset)
-        ranked = _best_of_each(result for result in results if result.ranked)
         return (
-            len(ranked) >= 2,
+            _ranks_several(results),
             bool(results),
             -order,
             not case.edition,
             case.executor == "docker",
             case.case.precision == "fp32",
+            case.host_id == usual,
             len(results),
             case.measured_utc,
         )
