@@ -43,18 +43,29 @@ def title(question: Question) -> str:
 
 
 def plain(answer: Answer) -> str:
-    """The whole sentence without markup."""
+    """The whole answer without markup."""
     return str(marked(answer).striptags())
 
 
 def marked(answer: Answer) -> Markup:
-    """The whole sentence, its names and ratios in <strong>."""
-    return Markup(" ").join(_sentences(answer))
+    """The whole answer in one, its names and ratios in <strong>."""
+    return Markup(" ").join(paragraphs(answer))
 
 
-def _sentences(answer: Answer) -> Iterator[Markup]:
-    if answer.state != "answered":
-        yield from _outdated(answer)
+def paragraphs(answer: Answer) -> list[Markup]:
+    """The answer, what speaks against it, and what it leaves out; each with its names in <strong>."""
+    answered = answer.state == "answered"
+    parts = [
+        [*_said(answer), *(_speeds(answer) if answered else ())],
+        [*_against(answer)],
+        [*_outdated(answer), *(_left_out(answer) if answered else ())],
+    ]
+    if not answered:  # its sentence leads over to the figures
+        parts.reverse()
+    return [Markup(" ").join(sentences) for sentences in parts if sentences]
+
+
+def _said(answer: Answer) -> Iterator[Markup]:
     if answer.state == "not measured" and answer.case is None:
         yield Markup(_("Nobody has measured this yet."))
     elif answer.state == "not measured":
@@ -69,18 +80,6 @@ def _sentences(answer: Answer) -> Iterator[Markup]:
         yield Markup(_("Measured in too few rounds for an answer with an uncertainty. So far:"))
     else:
         yield _lead(answer)
-        yield from _speeds(answer)
-        yield from _against(answer)
-        yield from _outdated(answer)
-        if answer.not_ranked:
-            names = ", ".join(families().get(name, name) for name in answer.not_ranked)
-            yield escape(_("Not ranked here: {names}.").format(names=names))
-        if answer.faster_unranked:
-            names = ", ".join(f"{result_name(one)} ({_rate(one)[0]})" for one in answer.faster_unranked)
-            yield escape(
-                _("Measured faster, but on a host too busy to rank it: {names}.").format(names=names)
-            )
-        yield escape(_where(answer.best[0]))
 
 
 def _lead(answer: Answer) -> Markup:
@@ -139,6 +138,17 @@ def _against(answer: Answer) -> Iterator[Markup]:
     missing = [word for name, word in WEIGHED.items() if name not in against.compared]
     if missing:
         yield escape(_("Not measured beside the others: {what}.").format(what=", ".join(missing)))
+
+
+def _left_out(answer: Answer) -> Iterator[Markup]:
+    """Who has no place here, and where it was measured."""
+    if answer.not_ranked:
+        names = ", ".join(families().get(name, name) for name in answer.not_ranked)
+        yield escape(_("Not ranked here: {names}.").format(names=names))
+    if answer.faster_unranked:
+        names = ", ".join(f"{result_name(one)} ({_rate(one)[0]})" for one in answer.faster_unranked)
+        yield escape(_("Measured faster, but on a host too busy to rank it: {names}.").format(names=names))
+    yield escape(_where(answer.best[0]))
 
 
 def _later_start(start: LaterStart) -> str:

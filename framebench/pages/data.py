@@ -18,6 +18,9 @@ CONTENTS = {
     "trials": _("one row per trial, of every kind and outcome"),
     "results": _("one row per result, with intervals, failures included"),
     "comparisons": _("one row per contender and case, against the baseline"),
+    "ladder": _(
+        "one row per contender over all cases of a machine and precision: geometric mean, range of places"
+    ),
     "answers": _("one row per kind of work: which one, by how much, and the sentence of the home page"),
 }
 
