@@ -39,7 +39,8 @@ def _climb(climbed: Ladder, say: Sayer) -> None:
     say(ladder.lead(climbed))
     for rung in climbed.rungs:
         ratio, interval = ladder.speed(rung)
-        span = f" ({interval})" if interval else ""
-        say(f"  {ladder.place(rung):>7}  {rung.result.label:<40} {ratio:>7}×{span}")
+        span = "baseline" if rung.is_baseline else f"({interval})" if interval else ""
+        needed = f"{climbed.needed} {ladder.need(rung)}"
+        say(f"  {ladder.place(rung):>7}  {rung.result.label:<40} {ratio:>7}× {span:<17} {needed}")
     for line in ladder.incomplete(climbed):
         say(f"  {line}")

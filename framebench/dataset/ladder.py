@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from framebench.dataset.answers import timed
 from framebench.dataset.case_comparisons import CaseComparison, time_table
+from framebench.dataset.drawbacks import peak_memory
+from framebench.dataset.energy import joules_per_unit
 from framebench.dataset.result import Result
 from framebench.statistics.comparison import MIN_ROUNDS, Comparison, compare_case
 from framebench.statistics.geomean import GeometricMean, LogRatio, geometric_mean, mean_log_ratio
@@ -18,14 +21,19 @@ from harness.record import PHASES
 
 FEWEST_CASES = 2
 
+Needed = Literal["energy", "memory"]
+
 
 class Rung(NamedTuple):
     """One contender that is ranked in every case; ``result`` is its own in the first of them. ``time_ratio`` is its
-    time over the baseline's."""
+    time over the baseline's, ``need`` the geometric mean of what it needs over the baseline's need (a description, from
+    medians and single trials); null where a case does not tell."""
 
     result: Result
+    is_baseline: bool
     time_ratio: GeometricMean
     rank: RankRange
+    need: float | None
 
 
 class Incomplete(NamedTuple):
@@ -38,12 +46,14 @@ class Incomplete(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Ladder:
     """``rungs`` from the fastest on average; all over the same ``cases``: of one host, executor, suite, device and
-    precision, each with the declared baseline ranked. ``incomplete`` by how little they lack."""
+    precision, each with the declared baseline ranked. ``incomplete`` by how little they lack. ``needed`` is what
+    ``need`` speaks of: energy per unit of work where GPUs told it, else the peak of memory."""
 
     cases: list[CaseComparison]
     baseline: Result
     rungs: list[Rung]
     incomplete: list[Incomplete]
+    needed: Needed
 
 
 def ladders(cases: Sequence[CaseComparison]) -> list[Ladder]:
@@ -105,7 +115,13 @@ def _ladder(cases: list[CaseComparison]) -> Ladder:
         for i, j in itertools.combinations(range(len(whole)), 2)
     }
     ranks = rank_ranges(len(whole), pairs, max(case.equal_within for case in cases))
-    rungs = [Rung(first[label], over_baseline[label], rank) for label, rank in zip(whole, ranks, strict=True)]
+    energy = _needs("energy", whole, placed, baseline.label)
+    needed: Needed = "energy" if any(need is not None for need in energy.values()) else "memory"
+    needs = energy if needed == "energy" else _needs(needed, whole, placed, baseline.label)
+    rungs = [
+        Rung(first[label], label == baseline.label, over_baseline[label], rank, needs[label])
+        for label, rank in zip(whole, ranks, strict=True)
+    ]
     return Ladder(
         cases=cases,
         baseline=baseline,
@@ -114,7 +130,26 @@ def _ladder(cases: list[CaseComparison]) -> Ladder:
             (Incomplete(first[label], lacks) for label, lacks in missing.items() if lacks),
             key=lambda one: (len(one.missing), one.result.label),
         ),
+        needed=needed,
     )
+
+
+def _needs(
+    needed: Needed, labels: Sequence[str], placed: Sequence[dict[str, Result]], baseline: str
+) -> dict[str, float | None]:
+    """By label, over all cases, relative to the baseline."""
+    measure = joules_per_unit if needed == "energy" else peak_memory
+    needs = {label: [measure(results[label]) for results in placed] for label in labels}
+    return {label: _mean_ratio(needs[label], needs[baseline]) for label in labels}
+
+
+def _mean_ratio(own: Sequence[float | None], baseline: Sequence[float | None]) -> float | None:
+    ratios = [
+        math.log(one / other)
+        for one, other in zip(own, baseline, strict=True)
+        if one and other and one > 0 < other
+    ]
+    return math.exp(math.fsum(ratios) / len(ratios)) if len(ratios) == len(own) else None
 
 
 def _pairs(case: CaseComparison, labels: Sequence[str]) -> dict[tuple[str, str], LogRatio]:

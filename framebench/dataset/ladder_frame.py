@@ -12,10 +12,21 @@ from framebench.dataset.result import Result
 if TYPE_CHECKING:
     import pandas as pd
 
+FIGURES = (
+    "rank_best",
+    "rank_worst",
+    "time_ratio",
+    "time_ratio_low",
+    "time_ratio_high",
+    "needed",
+    "need_ratio",
+)
+
 
 def ladder_frame(ladders: Iterable[Ladder]) -> pd.DataFrame:
     """``time_ratio`` is the geometric mean of the time over the baseline's, ``rank_best`` to ``rank_worst`` the range
-    of places; all null for a contender that lacks a case, which ``missing`` names."""
+    of places, ``need_ratio`` the geometric mean of what is ``needed`` over the baseline's need; all null for one
+    that lacks a case, which ``missing`` names."""
     return table([row for ladder in ladders for row in _rows(ladder)])
 
 
@@ -28,13 +39,15 @@ def _rows(ladder: Ladder) -> list[dict[str, Any]]:
             "time_ratio": rung.time_ratio.value,
             "time_ratio_low": rung.time_ratio.low,
             "time_ratio_high": rung.time_ratio.high,
+            "needed": ladder.needed,
+            "need_ratio": rung.need,
             "missing": "",
         }
         for rung in ladder.rungs
     ]
     lacking = [
         _shared(ladder, one.result)
-        | dict.fromkeys(("rank_best", "rank_worst", "time_ratio", "time_ratio_low", "time_ratio_high"))
+        | dict.fromkeys(FIGURES)
         | {"missing": "; ".join(case.case.path for case in one.missing)}
         for one in ladder.incomplete
     ]

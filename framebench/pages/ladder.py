@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from framebench.dataset.answers import Question
@@ -11,21 +13,29 @@ from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.ladder import Ladder, Rung
 from framebench.pages import figures
 from framebench.pages.answer_words import title
-from framebench.pages.views import Cell, Table
+from framebench.pages.views import Cell, Scatter, Table, scatter
 from framebench.pages.words import _, cores_or_device, executor_name, precision_name, result_name
+
+NEEDS = {"energy": _("Energy ÷ baseline"), "memory": _("Memory ÷ baseline")}
+TITLES = {"energy": _("Speed against energy"), "memory": _("Speed against memory")}
 
 
 class LadderView(NamedTuple):
-    """``lead`` says over what, ``incomplete`` who lacks which cases (a line each)."""
+    """``lead`` says over what, ``incomplete`` who lacks which cases (a line each). ``needs`` shows speed against what
+    it takes; null where fewer than two tell it."""
 
     lead: str
     table: Table
+    needs: Scatter | None
     incomplete: list[str]
 
 
 def view(ladders: Sequence[Ladder]) -> LadderView | None:
     """That of the machine and precision with most kinds of work; null where there is none."""
-    return LadderView(lead(ladders[0]), _table(ladders[0]), incomplete(ladders[0])) if ladders else None
+    if not ladders:
+        return None
+    first = ladders[0]
+    return LadderView(lead(first), _table(first), _scatter(first), incomplete(first))
 
 
 def lead(ladder: Ladder) -> str:
@@ -75,20 +85,45 @@ def speed(rung: Rung) -> tuple[str, str]:
     return figures.with_interval(1 / mean.value, *ends)
 
 
+def need(rung: Rung) -> str:
+    """What it needs over the baseline's need."""
+    return figures.ratio(rung.need)
+
+
 def _table(ladder: Ladder) -> Table:
     rows = []
-    for rung in ladder.rungs:
+    for letter, rung in zip(_letters(), ladder.rungs, strict=False):
         ratio, interval = speed(rung)
         name = result_name(rung.result)
         rows.append(
             [
-                Cell(name, stack=rung.result.contender.stack),
+                Cell(f"{letter} · {name}", "fb-name", stack=rung.result.contender.stack),
                 Cell(place(rung), "fb-num"),
-                Cell(f"{ratio}×", "fb-num"),
+                Cell(_("baseline") if rung.is_baseline else f"{ratio}×", "fb-num"),
                 Cell(interval or figures.NONE, "fb-num"),
+                Cell(need(rung), "fb-num"),
             ]
         )
-    return Table([_("Contender"), _("Place"), _("Speed ÷ baseline"), _("95 % interval")], rows)
+    head = [_("Contender"), _("Place"), _("Speed ÷ baseline"), _("95 % interval"), NEEDS[ladder.needed]]
+    return Table(head, rows)
+
+
+def _scatter(ladder: Ladder) -> Scatter | None:
+    """Up is faster, left needs less."""
+    points = [
+        (letter, result_name(one.result), one.need, 1 / one.time_ratio.value, one.result.contender.stack)
+        for letter, one in zip(_letters(), ladder.rungs, strict=False)
+        if one.need is not None and one.time_ratio.value
+    ]
+    if len(points) < 2:
+        return None
+    return scatter(TITLES[ladder.needed], points, (NEEDS[ladder.needed], _("Speed ÷ baseline")))
+
+
+def _letters() -> Iterator[str]:
+    """A to Z, then AA, AB and so on."""
+    for length in itertools.count(1):
+        yield from map("".join, itertools.product(string.ascii_uppercase, repeat=length))
 
 
 def _names(ladder: Ladder, cases: Sequence[CaseComparison]) -> list[str]:
