@@ -9,13 +9,13 @@ from rich.console import Console
 from framebench import dataset
 from framebench.commands.saying import Sayer
 from framebench.dataset.ladder import Ladder
-from framebench.pages import ladder
+from framebench.pages import ladder, news
 from framebench.pages.answer_words import plain, title
 from framebench.pages.words import rate_unit
 
 
 def run(results: Path, console: Console) -> None:
-    """One paragraph per kind of work, and all contenders over all of it."""
+    """One paragraph per kind of work, all contenders over all of it, and what is new."""
     say = Sayer(console)
     data = dataset.load([results] if results.exists() else [])
     say.skipped(data.broken)
@@ -33,6 +33,8 @@ def run(results: Path, console: Console) -> None:
             say(f"  {case.case.path} on {case.host_id}, executor {case.executor}, suite {case.protocol.name}")
     if data.ladders:
         _climb(data.ladders[0], say)
+    for item in news.items(data.news):
+        say(f"New on {item.date}, {item.host_id}: {item.text}")
 
 
 def _climb(climbed: Ladder, say: Sayer) -> None:

@@ -33,6 +33,7 @@ def _row(answer: Answer, sentence: str) -> dict[str, Any]:
         "executor": case.executor if case else None,
         "protocol": case.protocol.name if case else None,
         "edition": case.edition if case else None,
+        "measured_utc": case.measured_utc if case else None,
         "baseline": case.baseline.label if case and case.baseline else None,
         "first": first.label if first else None,
         "first_result_id": first.id if first else None,

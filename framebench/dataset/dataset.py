@@ -18,6 +18,7 @@ from framebench.dataset.frames import comparisons_frame, results_frame, trials_f
 from framebench.dataset.grouping import results
 from framebench.dataset.ladder import Ladder, ladders
 from framebench.dataset.ladder_frame import ladder_frame
+from framebench.dataset.news import News, news
 from framebench.dataset.observer_effect import observer_ratio
 from framebench.dataset.overall_ratios import Overall, overall
 from framebench.dataset.result import Result
@@ -65,6 +66,11 @@ class Dataset:
     def ladders(self) -> list[Ladder]:
         """All contenders over all cases of a machine and precision, the one over most kinds of work first."""
         return ladders(self.comparisons)
+
+    @functools.cached_property
+    def news(self) -> list[News]:
+        """The campaigns, the newest first."""
+        return news(self.results)
 
     def result(self, result_id: str) -> Result:
         """The result with exactly this id; ``UserError`` if there is none."""

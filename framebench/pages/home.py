@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from framebench.dataset.answers import Answer, Question, State, answers
-from framebench.pages import ladder
+from framebench.pages import ladder, news
 from framebench.pages.answer_words import paragraphs, title
 from framebench.pages.chart import Row, caption, chart
 from framebench.pages.evidence import Evidence
@@ -51,6 +51,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "answered": "answered" in states,
         "busy": "answered" not in states and "no quiet host" in states,
         "ladder": ladder.view(evidence.dataset.ladders),
+        "news": news.items(evidence.dataset.news),
         "results": len(evidence.dataset.results),
         "trials": len(evidence.dataset.records),
         "problems": len(evidence.dataset.broken),
