@@ -22,6 +22,7 @@ from framebench.dataset.result import Result
 from framebench.records.identity import group_key
 from framebench.statistics.verdict import SMALLEST_MEANINGFUL
 from harness import frameworks
+from harness.frameworks import StackInfo
 from harness.frameworks.exported import is_exported
 from harness.record import PHASES, Task
 
@@ -88,12 +89,7 @@ def answers(
 
     An exported model answers another question than the framework that it was written in.
     """
-    families = {
-        family(result)
-        for case in cases
-        for result in [*timed(case), *case.absent]
-        if not _is_exported(result)
-    }
+    families = _families(result for case in cases for result in [*timed(case), *case.absent])
     usual = _usual_host(cases)
     return [
         _answer(question, cases, usual, baselines, families)
@@ -101,20 +97,27 @@ def answers(
     ]
 
 
-def family(result: Result) -> str:
+def _families(results: Iterable[Result]) -> set[str]:
+    """The frameworks that models are written in, of these results' stacks."""
+    known = frameworks.stacks()
+    names = {result.contender.stack for result in results}
+    return {_framework(name, known) for name in names if not is_exported(known.get(name))}
+
+
+def _framework(stack: str, known: Mapping[str, StackInfo]) -> str:
     """The framework that a stack is of: ``keras`` for ``keras-jax``; one that is gone stands for itself."""
-    known = frameworks.stacks().get(result.contender.stack)
-    return known.framework if known else result.contender.stack
+    return known[stack].framework if stack in known else stack
 
 
 def timed(case: CaseComparison) -> list[Result]:
     """The results of frameworks with a time, fastest first; A/A twins and own builds left out."""
+    known = frameworks.stacks()
     results = [row.result for row in case.rows if not row.result.contender.twin]
-    return [result for result in results if not _is_exported(result) and not result.image.own_builds]
-
-
-def _is_exported(result: Result) -> bool:
-    return is_exported(frameworks.stacks().get(result.contender.stack))
+    return [
+        result
+        for result in results
+        if not is_exported(known.get(result.contender.stack)) and not result.image.own_builds
+    ]
 
 
 def _answer(
@@ -139,7 +142,7 @@ def _answer(
     pairs = {other.id: _reversed(over_first[other.id]) for other in others if other.id in over_first}
     if len(pairs) < len(others) or any(pair.low is None for pair in pairs.values()):
         return replace(answer, state="too few rounds", best=best)
-    placed = {family(result) for result in [*best, *answer.earlier]}
+    placed = _families([*best, *answer.earlier])
     rate = _rate(first)
     return replace(
         answer,
@@ -175,12 +178,13 @@ def _relation(first: Result, second: Result, pair: Compared, case: CaseCompariso
 
 def _earlier(case: CaseComparison, cases: Sequence[CaseComparison]) -> list[Result]:
     """The best of each framework without a time in ``case`` that an older edition of it has, the newest edition's."""
-    here = {family(result) for result in timed(case)}
+    known = frameworks.stacks()
+    here = _families(timed(case))
     older = [one for one in cases if _but_for_edition(one) == _but_for_edition(case)]
     older = [one for one in older if one is not case and one.measured_utc < case.measured_utc]
     older.sort(key=lambda one: one.measured_utc, reverse=True)
     best = _best_of_each(result for one in older for result in timed(one))
-    return [result for result in best if family(result) not in here]
+    return [result for result in best if _framework(result.contender.stack, known) not in here]
 
 
 def _but_for_edition(case: CaseComparison) -> tuple[str, ...]:
@@ -232,9 +236,10 @@ def _size(preset: str) -> int:
 
 def _best_of_each(results: Iterable[Result]) -> list[Result]:
     """The first result of each framework over its backends, modes and variants; they come best first."""
+    known = frameworks.stacks()
     best: dict[str, Result] = {}
     for result in results:
-        best.setdefault(family(result), result)
+        best.setdefault(_framework(result.contender.stack, known), result)
     return [*best.values()]
 
 
