@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from framebench import dataset
 from framebench.dataset.answers import Answer
+from framebench.errors import UserError
 from framebench.pages import compare
 from framebench.pages.answer_words import plain
 from framebench.pages.evidence import gather
@@ -84,6 +85,15 @@ def test_tables_keep_editions_apart_and_lose_nothing(tmp_path: Path, how: str) -
     assert item.time_ratio.n == 1
     pages = render(evidence)
     assert "an earlier edition" in str(pages["compare.md"])
+
+
+def test_two_results_of_other_editions_are_refused_by_name(tmp_path: Path) -> None:
+    data = loaded(
+        tmp_path, trials(3, contenders=[TENSORFLOW], **changed("workload")) + trials(20, contenders=[EAGER])
+    )
+    old, new = sorted(data.results, key=lambda result: result.started_utc)
+    with pytest.raises(UserError, match=f"edition {old.edition} and newest differ"):
+        dataset.compare_two(data.results, old, new)
 
 
 def test_a_framework_that_was_measured_again_is_not_called_outdated(tmp_path: Path) -> None:
