@@ -8,12 +8,14 @@ from rich.console import Console
 
 from framebench import dataset
 from framebench.commands.saying import Sayer
+from framebench.dataset.ladder import Ladder
+from framebench.pages import ladder, news
 from framebench.pages.answer_words import plain, title
 from framebench.pages.words import rate_unit
 
 
 def run(results: Path, console: Console) -> None:
-    """One paragraph per kind of work."""
+    """One paragraph per kind of work, all contenders over all of it, and what is new."""
     say = Sayer(console)
     data = dataset.load([results] if results.exists() else [])
     say.skipped(data.broken)
@@ -29,3 +31,18 @@ def run(results: Path, console: Console) -> None:
         if answer.case:
             case = answer.case
             say(f"  {case.case.path} on {case.host_id}, executor {case.executor}, suite {case.protocol.name}")
+    if data.ladders:
+        _climb(data.ladders[0], say)
+    for item in news.items(data.news):
+        say(f"New on {item.date}, {item.host_id}: {item.text}")
+
+
+def _climb(climbed: Ladder, say: Sayer) -> None:
+    say(ladder.lead(climbed))
+    for rung in climbed.rungs:
+        ratio, interval = ladder.speed(rung)
+        span = "baseline" if rung.is_baseline else f"({interval})" if interval else ""
+        needed = f"{climbed.needed} {ladder.need(rung)}"
+        say(f"  {ladder.place(rung):>7}  {rung.result.label:<40} {ratio:>7}× {span:<17} {needed}")
+    for line in ladder.incomplete(climbed):
+        say(f"  {line}")

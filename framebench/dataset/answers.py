@@ -10,16 +10,19 @@ too close to call if that holds 1, else without a verdict.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
 from framebench.dataset.case_comparisons import CaseComparison
+from framebench.dataset.drawbacks import Drawbacks, drawbacks
 from framebench.dataset.every_baseline import Against, Compared, Group, against_baseline
 from framebench.dataset.result import Result
 from framebench.records.identity import group_key
 from framebench.statistics.verdict import SMALLEST_MEANINGFUL
 from harness import frameworks
+from harness.frameworks import StackInfo
 from harness.frameworks.exported import is_exported
 from harness.record import PHASES, Task
 
@@ -42,7 +45,7 @@ def asked(cases: Sequence[CaseComparison]) -> list[Question]:
     tasks = list(get_args(Task))
 
     def rank(question: Question) -> tuple[bool, int, str, int]:
-        case = _best_case(question, cases)
+        case = _best_case(question, cases, "")
         size = _size(case.case.preset) if case else len(PRESETS)
         return case is None or not timed(case), size, question.workload, tasks.index(question.task)
 
@@ -56,8 +59,12 @@ class Answer:
 
     ``best`` is the best result of each framework, best first: ranked ones, or those with a time where the state is
     "no quiet host". ``ratios`` is the first's speed over each other's, by the other's id. ``relation`` is that of the
-    first two. ``not_ranked`` are frameworks of the dataset without a place here; ``faster_unranked`` are results with
-    a better figure that may not be ranked. ``reasons`` say why nothing is ranked; empty where one framework alone is.
+    first two. ``against`` is what speaks against the first; null where nothing is answered. ``earlier`` has, of
+    frameworks without a time here, the best that was measured of the same case and place by an earlier protocol or with
+    an earlier form of the workload: never compared with the others.
+    ``not_ranked`` are the remaining frameworks of the dataset without a place here; ``faster_unranked`` are results
+    with a better figure that may not be ranked. ``reasons`` say why nothing is ranked; empty where one framework alone
+    is.
     """
 
     question: Question
@@ -66,6 +73,8 @@ class Answer:
     best: list[Result]
     ratios: dict[str, Compared]
     relation: Relation | None
+    against: Drawbacks | None
+    earlier: list[Result]
     not_ranked: list[str]
     faster_unranked: list[Result]
     reasons: list[str]
@@ -80,45 +89,51 @@ def answers(
 
     An exported model answers another question than the framework that it was written in.
     """
-    families = {
-        family(result)
-        for case in cases
-        for result in [*timed(case), *case.absent]
-        if not _is_exported(result)
-    }
+    families = _families(result for case in cases for result in [*timed(case), *case.absent])
+    usual = _usual_host(cases)
     return [
-        _answer(question, _best_case(question, cases), baselines, families)
+        _answer(question, cases, usual, baselines, families)
         for question in (asked(cases) if questions is None else questions)
     ]
 
 
-def family(result: Result) -> str:
+def _families(results: Iterable[Result]) -> set[str]:
+    """The frameworks that models are written in, of these results' stacks."""
+    known = frameworks.stacks()
+    names = {result.contender.stack for result in results}
+    return {_framework(name, known) for name in names if not is_exported(known.get(name))}
+
+
+def _framework(stack: str, known: Mapping[str, StackInfo]) -> str:
     """The framework that a stack is of: ``keras`` for ``keras-jax``; one that is gone stands for itself."""
-    known = frameworks.stacks().get(result.contender.stack)
-    return known.framework if known else result.contender.stack
+    return known[stack].framework if stack in known else stack
 
 
 def timed(case: CaseComparison) -> list[Result]:
     """The results of frameworks with a time, fastest first; A/A twins and own builds left out."""
+    known = frameworks.stacks()
     results = [row.result for row in case.rows if not row.result.contender.twin]
-    return [result for result in results if not _is_exported(result) and not result.image.own_builds]
-
-
-def _is_exported(result: Result) -> bool:
-    return is_exported(frameworks.stacks().get(result.contender.stack))
+    return [
+        result
+        for result in results
+        if not is_exported(known.get(result.contender.stack)) and not result.image.own_builds
+    ]
 
 
 def _answer(
     question: Question,
-    case: CaseComparison | None,
+    cases: Sequence[CaseComparison],
+    usual: str,
     baselines: Mapping[Group, Against],
     families: set[str],
 ) -> Answer:
+    case = _best_case(question, cases, usual)
     measured = timed(case) if case else []
     best = _best_of_each(result for result in measured if result.ranked)
-    answer = Answer(question, "not measured", case, [], {}, None, [], [], [])
+    answer = Answer(question, "not measured", case, [], {}, None, None, [], [], [], [])
     if case is None or not measured:
         return answer
+    answer = replace(answer, earlier=_earlier(case, cases))
     if len(best) < 2:
         reasons = [] if best else sorted({result.unranked_because or "" for result in measured})
         return replace(answer, state="no quiet host", best=_best_of_each(measured), reasons=reasons)
@@ -127,7 +142,7 @@ def _answer(
     pairs = {other.id: _reversed(over_first[other.id]) for other in others if other.id in over_first}
     if len(pairs) < len(others) or any(pair.low is None for pair in pairs.values()):
         return replace(answer, state="too few rounds", best=best)
-    placed = {family(result) for result in best}
+    placed = _families([*best, *answer.earlier])
     rate = _rate(first)
     return replace(
         answer,
@@ -135,6 +150,9 @@ def _answer(
         best=best,
         ratios=pairs,
         relation=_relation(first, others[0], pairs[others[0].id], case),
+        against=drawbacks(
+            first, others, {name for name, pair in pairs.items() if (pair.low or 0) > 1}, cases
+        ),
         not_ranked=sorted(families - placed),
         faster_unranked=[r for r in _best_of_each(measured) if not r.ranked and _rate(r) > rate],
     )
@@ -158,20 +176,54 @@ def _relation(first: Result, second: Result, pair: Compared, case: CaseCompariso
     return "too close to call" if pair.low <= 1 else "no verdict"
 
 
-def _best_case(question: Question, cases: Sequence[CaseComparison]) -> CaseComparison | None:
-    """The case that answers best: with ranks before without, larger preset, in a container, more results."""
+def _earlier(case: CaseComparison, cases: Sequence[CaseComparison]) -> list[Result]:
+    """The best of each framework without a time in ``case`` that an older edition of it has, the newest edition's."""
+    known = frameworks.stacks()
+    here = _families(timed(case))
+    older = [one for one in cases if _but_for_edition(one) == _but_for_edition(case)]
+    older = [one for one in older if one is not case and one.measured_utc < case.measured_utc]
+    older.sort(key=lambda one: one.measured_utc, reverse=True)
+    best = _best_of_each(result for one in older for result in timed(one))
+    return [result for result in best if _framework(result.contender.stack, known) not in here]
+
+
+def _but_for_edition(case: CaseComparison) -> tuple[str, ...]:
+    return group_key(case)[:-1]
+
+
+def _usual_host(cases: Sequence[CaseComparison]) -> str:
+    """The host that ranks several frameworks in the most kinds of work, of equals the one that measured last: so that
+    what stands side by side is of one machine wherever it can be."""
+    kinds: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    last: dict[str, str] = defaultdict(str)
+    for case in cases:
+        if case.case.task not in PHASES and _ranks_several(timed(case)):
+            kinds[case.host_id].add((case.case.workload, case.case.task))
+        last[case.host_id] = max(last[case.host_id], case.measured_utc)
+    return max(last, key=lambda host_id: (len(kinds[host_id]), last[host_id]), default="")
+
+
+def _ranks_several(results: Iterable[Result]) -> bool:
+    return len(_best_of_each(result for result in results if result.ranked)) >= 2
+
+
+def _best_case(question: Question, cases: Sequence[CaseComparison], usual: str) -> CaseComparison | None:
+    """The case that answers best: with ranks before without, larger preset, the newest edition, in a container, fp32,
+    on the ``usual`` host, more results, measured last."""
     candidates = [one for one in cases if (one.case.workload, one.case.task) == question]
 
-    def merit(case: CaseComparison) -> tuple[bool, bool, int, bool, bool, int]:
+    def merit(case: CaseComparison) -> tuple[bool, bool, int, bool, bool, bool, bool, int, str]:
         results, order = timed(case), _size(case.case.preset)
-        ranked = _best_of_each(result for result in results if result.ranked)
         return (
-            len(ranked) >= 2,
+            _ranks_several(results),
             bool(results),
             -order,
+            not case.edition,
             case.executor == "docker",
             case.case.precision == "fp32",
+            case.host_id == usual,
             len(results),
+            case.measured_utc,
         )
 
     return max(candidates, key=merit, default=None)
@@ -184,9 +236,10 @@ def _size(preset: str) -> int:
 
 def _best_of_each(results: Iterable[Result]) -> list[Result]:
     """The first result of each framework over its backends, modes and variants; they come best first."""
+    known = frameworks.stacks()
     best: dict[str, Result] = {}
     for result in results:
-        best.setdefault(family(result), result)
+        best.setdefault(_framework(result.contender.stack, known), result)
     return [*best.values()]
 
 

@@ -21,6 +21,8 @@ def _row(answer: Answer, sentence: str) -> dict[str, Any]:
     case = answer.case
     first, second = [*answer.best, None, None][:2]
     ratio = answer.ratios.get(second.id) if second else None
+    against = answer.against
+    start, memory = (against.later_start, against.more_memory) if against else (None, None)
     return {
         "workload": answer.question.workload,
         "task": answer.question.task,
@@ -30,6 +32,8 @@ def _row(answer: Answer, sentence: str) -> dict[str, Any]:
         "host_id": case.host_id if case else None,
         "executor": case.executor if case else None,
         "protocol": case.protocol.name if case else None,
+        "edition": case.edition if case else None,
+        "measured_utc": case.measured_utc if case else None,
         "baseline": case.baseline.label if case and case.baseline else None,
         "first": first.label if first else None,
         "first_result_id": first.id if first else None,
@@ -40,6 +44,17 @@ def _row(answer: Answer, sentence: str) -> dict[str, Any]:
         "speed_ratio": ratio.ratio if ratio else None,
         "speed_ratio_low": ratio.low if ratio else None,
         "speed_ratio_high": ratio.high if ratio else None,
+        "first_step_ns": start.own_ns if start else None,
+        "first_step_least_ns": start.least_ns if start else None,
+        "first_step_cache": start.cache if start else None,
+        "first_step_repaid_steps": start.repaid_steps if start else None,
+        "peak_memory_bytes": memory.own if memory else None,
+        "peak_memory_least_bytes": memory.least if memory else None,
+        "failed_trials": against.failed_trials if against else None,
+        "failed_elsewhere": "; ".join(f"{one.case.path}: {one.status}" for one in against.failed_elsewhere)
+        if against
+        else None,
+        "earlier": "; ".join(result.label for result in answer.earlier),
         "not_ranked": "; ".join(answer.not_ranked),
         "faster_unranked": "; ".join(result.label for result in answer.faster_unranked),
         "reasons": "; ".join(answer.reasons),

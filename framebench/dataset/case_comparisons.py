@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from framebench.dataset.aa_pairs import host_noises
 from framebench.dataset.result import Result, log_times
+from framebench.records.identity import group_key
 from framebench.statistics.comparison import Comparison, Method
 from framebench.statistics.equivalence import Equivalence, accuracy_equivalence
 from framebench.statistics.family import Judged, judge_case
@@ -47,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class CaseComparison:
-    """All contenders of one case on one host, executor and protocol; ``rows`` from fastest to slowest.
+    """All contenders of one case on one host, executor, protocol and edition; ``rows`` from fastest to slowest.
 
     ``absent`` are the results without a comparable time, each with its ``status`` and ``reason``.
     ``baseline`` is null when nothing was timed; ``declared`` is false when the declared baseline was not
@@ -59,6 +60,7 @@ class CaseComparison:
     container: bool
     case: Case
     protocol: Protocol
+    edition: str
     baseline: Result | None
     declared: bool
     noise: Noise | None
@@ -72,6 +74,11 @@ class CaseComparison:
         return next((row.result for row in self.rows if row.place == 1), None)
 
     @property
+    def measured_utc(self) -> str:
+        """When the newest of its results was measured."""
+        return max(result.started_utc for result in [*(row.result for row in self.rows), *self.absent])
+
+    @property
     def half_widths(self) -> list[float | None]:
         """Half-width (ln) of each comparison's 95 % interval; null for one without an interval."""
         return [row.comparison.half_width for row in self.rows if row.comparison]
@@ -80,7 +87,7 @@ class CaseComparison:
 def comparisons(
     results: Sequence[Result], baseline: str = BASELINE, noises: Mapping[str, Noise] | None = None
 ) -> list[CaseComparison]:
-    """One comparison per host, executor, case and protocol, sorted; superseded results take no part.
+    """One comparison per host, executor, case, protocol and edition, sorted; superseded results take no part.
 
     ``baseline`` is the contender that the suite declares, or a label. Where it was not timed, the contender with most
     timed trials stands in (the first by name among equals). ``noises`` is each host's A/A noise where more than
@@ -95,8 +102,8 @@ def group_results(results: Sequence[Result]) -> list[list[Result]]:
     groups: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
         if not result.superseded:
-            groups[(result.host_id, result.case.path, result.executor, result.protocol.name)].append(result)
-    return [groups[key] for key in sorted(groups)]
+            groups[group_key(result)].append(result)
+    return [groups[key] for key in sorted(groups, key=lambda key: (key[1], key[0], *key[2:]))]
 
 
 def comparable(result: Result) -> bool:
@@ -135,6 +142,7 @@ def compare_group(members: Sequence[Result], declared: str, noise: Noise | None)
         container=first.container,
         case=first.case,
         protocol=first.protocol,
+        edition=first.edition,
         baseline=baseline,
         declared=baseline is not None and declared in (baseline.contender.slug, baseline.label),
         noise=noise,

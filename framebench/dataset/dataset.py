@@ -16,6 +16,9 @@ from framebench.dataset.every_baseline import Against, Group, every_baseline
 from framebench.dataset.file_formats import as_files
 from framebench.dataset.frames import comparisons_frame, results_frame, trials_frame
 from framebench.dataset.grouping import results
+from framebench.dataset.ladder import Ladder, ladders
+from framebench.dataset.ladder_frame import ladder_frame
+from framebench.dataset.news import News, news
 from framebench.dataset.observer_effect import observer_ratio
 from framebench.dataset.overall_ratios import Overall, overall
 from framebench.dataset.result import Result
@@ -73,6 +76,16 @@ class Dataset:
         """What to use for which work, one answer per question."""
         return answers(self.comparisons, self.baselines)
 
+    @functools.cached_property
+    def ladders(self) -> list[Ladder]:
+        """All contenders over all cases of a machine and precision, the one over most kinds of work first."""
+        return ladders(self.comparisons)
+
+    @functools.cached_property
+    def news(self) -> list[News]:
+        """The campaigns, the newest first."""
+        return news(self.results)
+
     def result(self, result_id: str) -> Result:
         """The result with exactly this id; ``UserError`` if there is none."""
         for result in self.results:
@@ -86,11 +99,12 @@ class Dataset:
         return self.result(named.result_id), named.trial[1] if named.trial else None
 
     def frames(self) -> dict[str, bytes]:
-        """``{file name: bytes}`` of all downloads: trials, results, comparisons as CSV, Parquet, JSON."""
+        """``{file name: bytes}`` of all downloads: trials, results, comparisons, ladder as CSV, Parquet, JSON."""
         tables = {
             "trials": trials_frame(self.records),
             "results": results_frame(self.results),
             "comparisons": comparisons_frame(self.comparisons),
+            "ladder": ladder_frame(self.ladders),
         }
         return {
             file: content for name, table in tables.items() for file, content in as_files(name, table).items()

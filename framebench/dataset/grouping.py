@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from framebench.dataset.device_share import ceilings
+from framebench.dataset.editions import editions
 from framebench.dataset.result import Result, moment
 from framebench.dataset.summary import summarise
 from framebench.records.identity import gate_key, place, result_key
@@ -34,9 +35,11 @@ def results(records: Iterable[Record]) -> list[Result]:
     images: dict[tuple[str, str], set[str | None]] = defaultdict(set)
     for result in newest.values():
         images[result.contender.slug, result.case.device].add(result.image.name)
+    edition_of = editions(summaries)
     marked = (
         replace(
             result,
+            edition=edition_of[result.id],
             superseded=newest[place(result)] is not result,
             version=(
                 _version(result)

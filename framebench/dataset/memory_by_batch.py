@@ -25,10 +25,11 @@ def footprints(by_batch: Mapping[int, Sequence[Result]]) -> dict[int, Footprint]
         batch: next((one.memory for one in results if one.memory), None)
         for batch, results in by_batch.items()
     }
-    return {batch: _footprint(memory) for batch, memory in measured.items() if memory}
+    return {batch: footprint(memory) for batch, memory in measured.items() if memory}
 
 
-def _footprint(memory: Memory) -> Footprint:
+def footprint(memory: Memory) -> Footprint:
+    """What one memory trial says."""
     peak, before = memory.host_rss_peak, memory.host_rss_after_import
     host = None if peak is None or before is None else peak - before
     return Footprint(host, memory.allocator_peak, memory.device_delta)

@@ -30,11 +30,11 @@ def overall(cases: Sequence[CaseComparison]) -> list[Overall]:
     """Geometric mean of the time ratio to the baseline over the cases of each host and protocol.
 
     Cases in which a contender has no ratio are named in ``time_ratio.missing``. Twins take no part, nor
-    do cases in which another baseline stood in.
+    do cases in which another baseline stood in, nor earlier editions of a case.
     """
     groups: dict[tuple[str, str, str], list[CaseComparison]] = defaultdict(list)
     for case in cases:
-        if case.declared:
+        if case.declared and not case.edition:
             groups[case.host_id, case.executor, case.protocol.name].append(case)
     answers = []
     for (host_id, executor, protocol), members in sorted(groups.items()):

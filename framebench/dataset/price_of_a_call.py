@@ -95,7 +95,7 @@ def pays_from(pairs: dict[int, CompiledPair]) -> int | None:
 def _but_for_batch(case: CaseComparison) -> tuple[str, ...]:
     """Equal for the cases of one ladder."""
     call: Case = msgspec.structs.replace(case.case, batch=1)
-    return call.path, case.host_id, case.executor, case.protocol.name
+    return call.path, case.host_id, case.executor, case.protocol.name, case.edition
 
 
 def _ladder(

@@ -68,6 +68,7 @@ class Result:
     ``utilization`` says how much of the device that is; null without a time or without products.
     ``superseded``: a newer result of the same contender exists. ``version`` is the image's, e.g.
     ``2.20.0-cpu-py311``, where the dataset has the contender in several images; null where the name says enough.
+    ``edition`` is empty for what was measured as the newest results of its case were (``dataset.editions``).
     """
 
     id: str
@@ -105,6 +106,7 @@ class Result:
     utilization: Utilization | None
     superseded: bool = False
     version: str | None = None
+    edition: str = ""
 
     @property
     def label(self) -> str:

@@ -22,11 +22,13 @@ def compare_two(results: Sequence[Result], a: Result, b: Result) -> tuple[Compar
         ("host", a.host_id, b.host_id),
         ("protocol", a.protocol.name, b.protocol.name),
         ("executor", a.executor, b.executor),
+        ("edition", a.edition or "newest", b.edition or "newest"),
     ]:
         if one != other:
             raise UserError(
                 f"{a.id} and {b.id} cannot be compared: {name} {one} and {other} differ;"
-                " name two results that share case, host, executor and protocol"
+                " name two results that share case, host, executor, protocol and its edition (what was measured"
+                " before and after the protocol or the workload changed is not compared)"
             )
     if a.id == b.id:
         raise UserError(f"{a.id} cannot be compared with itself; name two results")

@@ -79,6 +79,7 @@ def caption(group: Group) -> str:
         group.host_id,
         executor_name(group.executor),
         _("suite {name}").format(name=group.suite),
+        _("an earlier edition") if group.comparison.edition else "",
     ]
     return " · ".join(part for part in parts if part)
 

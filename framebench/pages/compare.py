@@ -80,6 +80,13 @@ def note(group: Group) -> str:
     """What a reader must know about a whole table; empty when there is nothing special."""
     comparison = group.comparison
     parts = []
+    if comparison.edition:
+        parts.append(
+            _(
+                "Measured by {date}, before the protocol or the workload changed: not compared with what was "
+                "measured since."
+            ).format(date=comparison.measured_utc[:10])
+        )
     if not comparison.container:
         parts.append(_("Measured outside a container."))
     if group.timed and not group.ranked:

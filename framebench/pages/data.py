@@ -19,6 +19,9 @@ CONTENTS = {
     "trials": _("one row per trial, of every kind and outcome"),
     "results": _("one row per result, with intervals, failures included"),
     "comparisons": _("one row per contender and case, against the baseline"),
+    "ladder": _(
+        "one row per contender over all cases of a machine and precision: geometric mean, range of places"
+    ),
     "answers": _("one row per kind of work: which one, by how much, and the sentence of the home page"),
 }
 
@@ -38,6 +41,10 @@ COLUMNS = {
         "could say)"
     ),
     "flags, unranked_because": _("codes, as in the records; their words stand on the result's page"),
+    "edition": _(
+        "empty where a result was measured by the protocol, and with the form of the workload, of the newest results "
+        "of its case; else digits that tell what was measured before from that"
+    ),
     "lock_sha256, base_sha256, work_hash, protocol_hash": _(
         "what makes trials one result; the last is empty before record version 3"
     ),

@@ -17,7 +17,7 @@ from harness.record import Case, Record, Task
 
 @dataclass(frozen=True)
 class Group:
-    """One case on one host, by one executor and protocol: what one table shows.
+    """One case on one host, by one executor, protocol and edition: what one table shows.
 
     ``against`` has, for each contender's label as a baseline, the comparison of each other result by its id.
     """
@@ -44,12 +44,13 @@ class Group:
     @property
     def key(self) -> tuple[str, ...]:
         """Unique; what ``group_key`` gives for each of its results."""
-        return (self.case.path, self.host_id, self.executor, self.suite)
+        return group_key(self.comparison)
 
     @property
     def anchor(self) -> str:
         """The group's id on the compare page."""
-        return "".join(letter if letter.isalnum() else "-" for letter in "-".join(self.key).lower())
+        name = "-".join(filter(None, self.key)).lower()
+        return "".join(letter if letter.isalnum() else "-" for letter in name)
 
     @property
     def short_title(self) -> str:
@@ -131,8 +132,9 @@ def gather(root: Path, dataset: Dataset) -> Evidence:
     return Evidence(root, dataset, sorted(groups, key=_in_reading_order))
 
 
-def _in_reading_order(group: Group) -> tuple[str, int, str, str, str, str]:
-    """By workload, task (training first, phases behind the whole), then preset, host, executor, suite."""
+def _in_reading_order(group: Group) -> tuple[str, int, str, str, str, str, str]:
+    """By workload, task (training first, phases behind the whole), then preset, host, executor, suite, edition."""
     case = group.case
     task = get_args(Task).index(case.task)
-    return case.workload, task, case.preset, group.host_id, group.executor, group.suite
+    place = group.host_id, group.executor, group.suite, group.comparison.edition
+    return case.workload, task, case.preset, *place

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from framebench.dataset.answers import Answer, Question, State, answers
-from framebench.pages.answer_words import marked, title
+from framebench.pages import ladder, news
+from framebench.pages.answer_words import paragraphs, title
 from framebench.pages.chart import Row, caption, chart
 from framebench.pages.evidence import Evidence
 from framebench.pages.words import _, all_of, common_unit, families, rate_unit
@@ -24,10 +25,15 @@ class Scenario(NamedTuple):
     title: str
     about: str
     state: State
-    sentence: Markup
+    paragraphs: list[Markup]
     rows: list[Row]
     where: str
     href: str | None
+
+    @property
+    def sentence(self) -> Markup:
+        """The whole answer in one."""
+        return Markup(" ").join(self.paragraphs)
 
 
 def view(evidence: Evidence) -> dict[str, Any]:
@@ -44,6 +50,8 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "measured": bool(states - {"not measured"}),
         "answered": "answered" in states,
         "busy": "answered" not in states and "no quiet host" in states,
+        "ladder": ladder.view(evidence.dataset.ladders),
+        "news": news.items(evidence.dataset.news),
         "results": len(evidence.dataset.results),
         "trials": len(evidence.dataset.records),
         "problems": len(evidence.dataset.broken),
@@ -69,18 +77,18 @@ def scenario(question: Question, evidence: Evidence) -> Scenario:
 
 
 def _card(answer: Answer, evidence: Evidence) -> Scenario:
-    head, sentence = title(answer.question), marked(answer)
+    head, said = title(answer.question), paragraphs(answer)
     about = summary(evidence.root, answer.question.workload)
     group = next((group for group in evidence.groups if group.comparison is answer.case), None)
     if group is None:
-        return Scenario(head, about, answer.state, sentence, [], "", None)
+        return Scenario(head, about, answer.state, said, [], "", None)
     rows = {row.href: row for row in chart(group, "").rows}
     unit = rate_unit(common_unit(group.timed))
     return Scenario(
         title=head,
         about=about,
         state=answer.state,
-        sentence=sentence,
+        paragraphs=said,
         rows=[rows[f"results/{result.id}/"] for result in answer.best],
         where=f"{_('in')} {unit} · {_('preset')} {group.case.preset} · {caption(group)}",
         href=f"compare/#{group.anchor}",

@@ -32,11 +32,7 @@ def phases_table(group: Group, groups: list[Group], up: str) -> Table:
 
 def _same_but_for_task(group: Group, other: Group) -> bool:
     case = msgspec.structs.replace(other.case, task=group.case.task)
-    return case == group.case and (other.host_id, other.executor, other.suite) == (
-        group.host_id,
-        group.executor,
-        group.suite,
-    )
+    return case == group.case and other.key[1:] == group.key[1:]
 
 
 def _of(result: Result, phase: Group) -> Result | None:

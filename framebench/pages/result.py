@@ -102,6 +102,13 @@ def _notes(result: Result, version: int) -> list[str]:
         )
     if result.dirty:
         notes.append(_("Measured from a clone with uncommitted changes: the commit does not say all."))
+    if result.edition:
+        notes.append(
+            _(
+                "Measured before the protocol or the workload changed: not compared with what was measured there "
+                "since."
+            )
+        )
     if result.superseded:
         notes.append(
             _("A newer result of the same contender in the same place exists; tables show that one.")

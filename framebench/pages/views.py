@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from framebench.pages import figures
 
 
 class Cell(NamedTuple):
@@ -62,6 +65,48 @@ class Plot(NamedTuple):
     rule: float | None = None
     rule_label: str = ""
     y_name: str = ""
+
+
+class Point(NamedTuple):
+    """One point of a scatter plot, ``x`` and ``y`` in per cent from its lower left corner."""
+
+    letter: str
+    name: str
+    x: str
+    y: str
+    stack: str
+
+
+class Scatter(NamedTuple):
+    """Lettered points whose words stand beside the drawing; both axes are logarithmic."""
+
+    title: str
+    points: list[Point]
+    x_name: str
+    y_name: str
+    x_ends: tuple[str, str]
+    y_ends: tuple[str, str]
+
+
+def scatter(
+    title: str, points: Sequence[tuple[str, str, float, float, str]], names: tuple[str, str]
+) -> Scatter:
+    """Place ``(letter, name, x, y, stack)``, x and y above 0; ``names`` are those of the axes."""
+    xs, ys = _Axis([x for _l, _n, x, _y, _s in points]), _Axis([y for _l, _n, _x, y, _s in points])
+    placed = [Point(letter, name, xs.place(x), ys.place(y), stack) for letter, name, x, y, stack in points]
+    return Scatter(title, placed, *names, xs.ends, ys.ends)
+
+
+class _Axis:
+    """From the least value to the greatest."""
+
+    def __init__(self, values: Sequence[float]) -> None:
+        self.low, self.high = min(values), max(values)
+        self.ends = figures.ratio(self.low), figures.ratio(self.high)
+
+    def place(self, value: float) -> str:
+        width = math.log(self.high / self.low)
+        return f"{math.log(value / self.low) / width * 100:.1f}" if width else "50.0"
 
 
 def plot(

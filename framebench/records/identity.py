@@ -13,8 +13,10 @@ from harness.record import Case, Contender, ImageRef, Record
 from harness.record import Protocol as MeasuringProtocol
 
 __all__ = [
+    "Grouped",
     "Keyed",
     "campaign_id",
+    "edition_key",
     "gate_key",
     "group_key",
     "pair_key",
@@ -27,8 +29,8 @@ __all__ = [
 ]
 
 
-class Keyed(Protocol):
-    """What a result's place is made of."""
+class Grouped(Protocol):
+    """What decides which table something stands in."""
 
     @property
     def host_id(self) -> str: ...
@@ -37,11 +39,18 @@ class Keyed(Protocol):
     @property
     def case(self) -> Case: ...
     @property
+    def protocol(self) -> MeasuringProtocol: ...
+    @property
+    def edition(self) -> str: ...
+
+
+class Keyed(Grouped, Protocol):
+    """What a result's place is made of."""
+
+    @property
     def contender(self) -> Contender: ...
     @property
     def image(self) -> ImageRef: ...
-    @property
-    def protocol(self) -> MeasuringProtocol: ...
 
 
 def protocol_hash(protocol: MeasuringProtocol) -> str:
@@ -158,9 +167,17 @@ def place(result: Keyed) -> tuple[str, ...]:
     )
 
 
-def group_key(result: Keyed) -> tuple[str, ...]:
-    """What may share a table: one case on one host, by one executor and protocol."""
-    return result.case.path, result.host_id, result.executor, result.protocol.name
+def edition_key(record: Record) -> tuple[str, str | None]:
+    """By which protocol, and which form of its workload, it was measured: only what agrees in both is compared.
+
+    The second is null for a trial that ended before it read its workload.
+    """
+    return _protocol(record), record.workload_config_sha256
+
+
+def group_key(result: Grouped) -> tuple[str, ...]:
+    """What may share a table: one case on one host, by one executor, and one protocol and form of the workload."""
+    return result.case.path, result.host_id, result.executor, result.protocol.name, result.edition
 
 
 def campaign_id(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from framebench.statistics.interval import t_quantile
@@ -42,22 +42,25 @@ def geometric_mean(ratios: Mapping[str, LogRatio | None]) -> GeometricMean:
     n = len(known)
     if not known:
         return GeometricMean(None, None, None, 0, missing)
-    mean = math.fsum(ratio.log_ratio for ratio in known) / n
-    half = _half_width(known)
-    if half is None:
+    mean, error, df = mean_log_ratio(known)
+    if error is None or df is None:
         return GeometricMean(math.exp(mean), None, None, n, missing)
+    half = t_quantile(df) * error
     return GeometricMean(math.exp(mean), math.exp(mean - half), math.exp(mean + half), n, missing)
 
 
-def _half_width(known: list[LogRatio]) -> float | None:
-    """Half-width (ln) of the interval of the mean; null where one case has no error of its own."""
+def mean_log_ratio(known: Sequence[LogRatio]) -> LogRatio:
+    """Mean ln ratio of at least one case, its standard error ``sqrt(sum of squared errors) / n`` and Satterthwaite's
+    df; the latter two are null where one case has no error of its own."""
+    n = len(known)
+    mean = math.fsum(ratio.log_ratio for ratio in known) / n
     variances = []
     for ratio in known:
         if ratio.standard_error is None or ratio.df is None:
-            return None
+            return LogRatio(mean, None, None)
         variances.append((ratio.standard_error**2, ratio.df))
     total = math.fsum(variance for variance, _ in variances)
     if total == 0.0:
-        return 0.0
-    df = total**2 / math.fsum(variance**2 / df for variance, df in variances)
-    return t_quantile(df) * math.sqrt(total) / len(known)
+        return LogRatio(mean, 0.0, math.fsum(df for _, df in variances))
+    df = 1.0 / math.fsum((variance / total) ** 2 / df for variance, df in variances)
+    return LogRatio(mean, math.sqrt(total) / n, df)

@@ -29,6 +29,11 @@ def p_value(comparison: Comparison, equal_within: float) -> float | None:
     ratio, error, df, low, high, rounds, _ = comparison
     if rounds < MIN_ROUNDS or error is None or df is None or low is None or high is None:
         return None
+    return p_outside(ratio, error, df, equal_within)
+
+
+def p_outside(ratio: float, error: float, df: float, equal_within: float) -> float:
+    """``p_value`` of an estimate: ln ratio, its standard error and degrees of freedom."""
     distance = abs(ratio) - equal_within
     if error == 0.0:
         return 0.0 if distance > 0.0 else 1.0
