@@ -48,7 +48,9 @@ def noise(telemetry: Telemetry | None, cores: int) -> list[str]:
     delta = {name: metric.delta for name, metric in metrics.items()}
     waited, on_cpu = delta.get("run_queue_wait"), delta.get("on_cpu")
     busy, own = delta.get("host_busy"), delta.get("cpu_time")
-    if telemetry is None or waited is None or not on_cpu or busy is None or own is None:
+    if telemetry is None or telemetry.window_ns == 0:  # the trial ended before its window
+        return [NOISE_UNKNOWN]
+    if waited is None or not on_cpu or busy is None or own is None:
         return [NOISE_UNKNOWN]
     share = min(waited, max(0.0, busy - own)) / (waited + on_cpu)
     share += (delta.get("steal") or 0.0) / (telemetry.window_ns * cores)

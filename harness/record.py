@@ -444,7 +444,7 @@ class Telemetry(_Strict, frozen=True, kw_only=True):
     hz: float
     ticks: Count
     missed_ticks: Count
-    window_ns: WallNs
+    window_ns: Ns  # 0: the trial ended before its window
     metrics: dict[str, Metric]
     reason: str | None = None
     dropped_ticks: Count = 0

@@ -221,7 +221,7 @@ def sampler_cost(records: Iterable[Record]) -> tuple[float | None, Check]:
     shares = [
         record.telemetry.sampler_cpu_ns / record.telemetry.window_ns
         for record in records
-        if record.telemetry and record.telemetry.sampler_cpu_ns is not None
+        if record.telemetry and record.telemetry.window_ns and record.telemetry.sampler_cpu_ns is not None
     ]
     name, bound = "cost of the sampler", f"at most {SAMPLER_SHARE:.1%} of a core"
     if not shares:

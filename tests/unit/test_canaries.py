@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -299,3 +300,5 @@ def test_stolen_and_throttled_time_count_as_noise() -> None:
 
 def test_without_telemetry_the_noise_is_unknown() -> None:
     assert flags.noise(None, 2) == [flags.NOISE_UNKNOWN]
+    ended_before = msgspec.structs.replace(counters(steal=0.12e9), window_ns=0)
+    assert flags.noise(ended_before, 2) == [flags.NOISE_UNKNOWN]
