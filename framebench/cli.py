@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from framebench.commands.terminal import Terminal, visible
-from framebench.errors import UserError
+from framebench.commands.terminal import Terminal
+from framebench.errors import UserError, visible
 
 ROOT = Path(__file__).resolve().parent.parent
 console = Terminal(soft_wrap=True, highlight=False, emoji=False)

@@ -93,6 +93,7 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "index.md": text("home.md.j2", **home.view(evidence)),
         "compare.md": text("compare.md.j2", **compare.view(evidence)),
         "data.md": text("data.md.j2", **data.view(downloads)),
+        "data/dictionary.md": text("dictionary.md.j2", **data.dictionary()),
         "gpus.md": text("gpus.md.j2", **gpus.view()),
         "method.md": text("method.md.j2", selftests=selftest.summary(evidence, "../")),
         "serving.md": text("serving.md.j2", **serving.view(evidence)),
