@@ -95,11 +95,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The dataset of one build, in groups, with the checkout it stands in."""
+    """The dataset of one build, in groups, with the checkout it stands in.
+
+    ``site_url``: where the site will be, with a slash at its end; null where that is not known.
+    """
 
     root: Path
     dataset: Dataset
     groups: list[Group]
+    site_url: str | None = None
 
     def group_of(self, result: Result) -> Group | None:
         """The group a result stands in; null for one that a newer result has replaced everywhere."""
@@ -125,10 +129,10 @@ def record_file(trial_id: str) -> str:
     return f"records/{trial_id}.json"
 
 
-def gather(root: Path, dataset: Dataset) -> Evidence:
+def gather(root: Path, dataset: Dataset, site_url: str | None = None) -> Evidence:
     """The dataset's cases in reading order, each with every possible baseline."""
     groups = [Group(case, dataset.baselines.get(Group(case).key, {})) for case in dataset.comparisons]
-    return Evidence(root, dataset, sorted(groups, key=_in_reading_order))
+    return Evidence(root, dataset, sorted(groups, key=_in_reading_order), site_url)
 
 
 def _in_reading_order(group: Group) -> tuple[str, int, str, str, str, str]:

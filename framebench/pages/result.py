@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.quiet import too_busy
-from framebench.pages import facts, figures, flags, gate, learning, telemetry, trials
+from framebench.pages import badge, facts, figures, flags, gate, learning, telemetry, trials
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.views import Cell, Fact, Table
@@ -14,6 +14,7 @@ from framebench.pages.words import UNITS, _, executor_name, precision_name, rate
 from framebench.statistics.bootstrap import MIN_TRIALS
 
 UP = "../../"
+NOWHERE = "ADDRESS"  # stands for the site's own where that is not known
 
 
 def view(result: Result, evidence: Evidence) -> dict[str, Any]:
@@ -72,7 +73,34 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "packages": _packages(result),
         "provenance": facts.provenance(last, version),
         "protocol": facts.protocol(last),
+        "badges": _badges(result, group, evidence.site_url or f"https://{NOWHERE}/"),
+        "placeholder": None if evidence.site_url else NOWHERE,
     }
+
+
+class ShownBadge(NamedTuple):
+    """A badge on the page, and the line of Markdown that shows it elsewhere."""
+
+    href: str
+    title: str
+    markdown: str
+
+
+def _badges(result: Result, group: Group | None, address: str) -> list[ShownBadge]:
+    """The result's own, and that of its comparison with the baseline."""
+    drawn = [(badge.result_file(result), badge.of_result(result, group))]
+    compared = group.against_baseline.get(result.id) if group else None
+    if group and group.comparison.baseline and compared:
+        name = badge.comparison_file(result, group.comparison.baseline)
+        drawn.append((name, badge.of_comparison(result, compared, group)))
+    return [
+        ShownBadge(
+            href=UP + name,
+            title=one.title,
+            markdown=f"[![{one.label}: {one.message}]({address}{name})]({address}results/{result.id}/)",
+        )
+        for name, one in drawn
+    ]
 
 
 def _notes(result: Result, version: int) -> list[str]:

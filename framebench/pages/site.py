@@ -13,6 +13,7 @@ from typing import NamedTuple
 from framebench import dataset
 from framebench.errors import UserError
 from framebench.pages import (
+    badge,
     compare,
     data,
     gpus,
@@ -68,7 +69,7 @@ def build_site(
     """
     folders = [folder for folder in results_dirs if folder.exists()]
     data = dataset.load(folders, published=root / "results")
-    evidence = gather(root, data)
+    evidence = gather(root, data, site_url)
     files = render(evidence)
     docs = out.parent / "docs"
     written = write_tree(docs, files)
@@ -106,6 +107,7 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "assets/stacks.css": stack.colours(),
         BASELINES: compare.baselines_json(evidence),
         **downloads,
+        **badge.files(evidence),
     }
     for name in workload.names():
         files[f"workloads/{name}.md"] = text("workload.md.j2", **workload.view(name, evidence))

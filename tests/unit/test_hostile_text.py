@@ -5,16 +5,31 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
 
+import markdown
+import msgspec
 import pandas as pd
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from mkdocs.config import load_config
 
 from framebench import dataset
 from framebench.dataset.file_formats import table
 from framebench.errors import visible
+from framebench.pages import badge
+from framebench.pages.evidence import Evidence, gather
+from framebench.pages.site import render
+from framebench.records import store
+from harness.record import Record
+from tests.record_factory import CONTENDERS, make_failed, make_trials
 
 # what msgspec reads from JSON has no lone surrogates
+ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 STEERING = "\x00\x1b\x07\x9b\u202e\u2066\u2028\uffff"
 
@@ -35,3 +50,99 @@ def test_a_text_is_one_cell_that_no_spreadsheet_computes(text: str, number: int)
     assert cell.removeprefix("'") == visible(text).removeprefix("'")
     assert json.loads(dataset.to_json(frame)) == [{"reason": text, "figure": number}]
     assert pd.read_parquet(io.BytesIO(dataset.to_parquet(frame)))["reason"].tolist() == [text]
+
+
+WORDS = {
+    "what steers": "../../x <script>alert(1)</script> [x](javascript:alert(1)) ![y](http://evil.example/z.png) "
+    "]]> -->\n\n# heading\n\n---\n\n</pre></svg> \x00\x1b[2J\u202e\u2066\x02wzxhzdk:0\x03 {{ 7 * 7 }} &amp;",
+    "10 kB": "ä" * 10_000,
+}
+KEPT = {  # what decides where a record lies, or whether two belong together
+    *(
+        "trial_id",
+        "campaign_id",
+        "started_utc",
+        "host_id",
+        "executor",
+        "kind",
+        "written_by",
+        "status",
+        "sidecar",
+    ),
+    *("case", "contender", "name", "harness_tree_sha256", "work_hash", "protocol_hash", "git_commit"),
+}
+
+
+def spoiled(record: Record, words: str) -> Record:
+    """The record with ``words`` in every field that takes any text."""
+    document = msgspec.to_builtins(record)
+    _spoil(document, words, document)
+    return msgspec.convert(document, Record)
+
+
+def _spoil(node: Any, words: str, whole: dict[str, Any]) -> None:
+    places = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in list(places):
+        if key in KEPT:
+            continue
+        if isinstance(value, dict | list):
+            _spoil(value, words, whole)
+        elif isinstance(value, str):
+            node[key] = words
+            try:
+                msgspec.convert(whole, Record)
+            except msgspec.ValidationError:  # a pattern, or one of several words
+                node[key] = value
+
+
+def evidence_of(records: list[Record], folder: Path) -> Evidence:
+    for record in records:
+        store.write(record, folder)
+    return gather(ROOT, dataset.load([folder]))
+
+
+@pytest.fixture(scope="module", params=WORDS)
+def spoiled_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    words = WORDS[request.param]
+    failed = make_failed("crashed", words, contender=CONTENDERS[1], trial_id="0" * 26)
+    records = [
+        *make_trials(contenders=CONTENDERS[:1], kinds=("parity", "memory", "timing"), rounds=2),
+        failed,
+    ]
+    evidence = evidence_of([spoiled(one, words) for one in records], tmp_path_factory.mktemp("results"))
+    assert not evidence.dataset.broken and len(evidence.dataset.records) == len(records)
+    return render(evidence)
+
+
+def test_no_page_obeys_the_words_of_a_record(spoiled_site: dict[str, Any]) -> None:
+    config = load_config(str(ROOT / "mkdocs.yml"))
+    as_html = markdown.Markdown(
+        extensions=config["markdown_extensions"], extension_configs=config["mdx_configs"]
+    )
+    for name, content in spoiled_site.items():
+        assert not name.startswith("/") and ".." not in name.split("/"), name
+        if not isinstance(content, str):
+            continue
+        assert not set(content) & {*STEERING, "\x02"}, name
+        if name.endswith(".md"):
+            page = as_html.reset().convert(content)
+            assert "<script" not in page and "</pre></svg>" not in page, name
+            assert 'href="javascript:' not in page and 'src="http://evil' not in page, name
+            assert not re.search("<h1[^>]*>heading", page), name
+
+
+def test_what_is_xml_parses(spoiled_site: dict[str, Any]) -> None:
+    drawn = {name: text for name, text in spoiled_site.items() if name.endswith((".svg", ".xml"))}
+    assert len([name for name in drawn if name.startswith("badges/")]) == 2
+    for content in drawn.values():
+        if isinstance(content, str):
+            ET.fromstring(content)
+
+
+@given(HOSTILE, HOSTILE)
+@example("<a>&\"'", "\x00\x0b]]>")
+def test_a_badge_is_one_drawing_whatever_it_says(label: str, message: str) -> None:
+    evidence = Evidence(ROOT, dataset.load([]), [])
+    drawn = ET.fromstring(badge.drawn(badge.Badge(label, message, label, badge.OTHER), evidence))
+    texts = [node.text or "" for node in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert [one.strip() for one in texts] == [visible(label).strip(), visible(message).strip()]
