@@ -447,7 +447,7 @@ def defaults(images: tuple[str, ...], check: bool, executor: str) -> None:
 @click.option(
     "--site-url",
     metavar="URL",
-    help="Where the site will be, for its sitemap and the page of a missing page.",
+    help="Where the site will be: its sitemap, feed, badges and the page of a missing page need it.",
 )
 def site(results: Path, serve: int | None, site_url: str | None) -> None:
     """Render the results into build/site."""

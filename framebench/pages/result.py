@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any, NamedTuple
 
 from framebench.dataset import Result
@@ -23,6 +24,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
     group = evidence.group_of(result)
     last = result.latest
     records = result.records
+    own = badge.of_result(result, group)
     value, interval = "", ""
     if result.throughput is not None:
         value, interval = figures.with_interval(*result.throughput[:3])
@@ -32,6 +34,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
     return {
         "id": result.id,
         "title": f"{name} · {case.workload} {task_name(case.task)} · {result.id}",
+        "description": own.title,
         "heading": f"{name}: {case.workload}, {task_name(case.task)}",
         "workload": case.workload,
         "case_title": f"{task_name(case.task)}, {_('preset')} {case.preset}",
@@ -44,7 +47,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "marks": result_marks(result),
         "notes": _notes(result, version),
         "summary": _summary(result, group),
-        "reproduce": _reproduce(result),
+        "reproduce": reproduce(result),
         "identity": _identity(result),
         "reproductions": _reproductions(result, evidence),
         "blocks": trials.blocks_plot(result.timed),
@@ -73,7 +76,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "packages": _packages(result),
         "provenance": facts.provenance(last, version),
         "protocol": facts.protocol(last),
-        "badges": _badges(result, group, evidence.site_url or f"https://{NOWHERE}/"),
+        "badges": _badges(result, own, group, evidence.site_url or f"https://{NOWHERE}/"),
         "placeholder": None if evidence.site_url else NOWHERE,
     }
 
@@ -86,9 +89,9 @@ class ShownBadge(NamedTuple):
     markdown: str
 
 
-def _badges(result: Result, group: Group | None, address: str) -> list[ShownBadge]:
+def _badges(result: Result, own: badge.Badge, group: Group | None, address: str) -> list[ShownBadge]:
     """The result's own, and that of its comparison with the baseline."""
-    drawn = [(badge.result_file(result), badge.of_result(result, group))]
+    drawn = [(badge.result_file(result), own)]
     compared = group.against_baseline.get(result.id) if group else None
     if group and group.comparison.baseline and compared:
         name = badge.comparison_file(result, group.comparison.baseline)
@@ -170,12 +173,12 @@ def _summary(result: Result, group: Group | None) -> list[Fact]:
     return rows
 
 
-def _reproduce(result: Result) -> str:
+def reproduce(result: Result) -> str:
     """The command that measures it again."""
     if not result.image.own_builds:
         return f"make reproduce RESULT={result.id}"
-    wheels = " ".join(f"--wheel {build.file}" for build in result.image.own_builds)
-    where = f"--suite {result.protocol.name} --executor {result.executor}"
+    wheels = " ".join(f"--wheel {shlex.quote(build.file)}" for build in result.image.own_builds)
+    where = f"--suite {shlex.quote(result.protocol.name)} --executor {result.executor}"
     return f"framebench run {where} {wheels} --case '{result.case.path}' --contender {result.contender.slug}"
 
 

@@ -16,11 +16,13 @@ from framebench.pages import (
     badge,
     compare,
     data,
+    feed,
     gpus,
     guides,
     home,
     host,
     image,
+    llms,
     result,
     selftest,
     serving,
@@ -64,8 +66,8 @@ def build_site(
     """Render the records below ``results_dirs`` into the folder ``out``, by way of its sibling ``docs``.
 
     A folder that does not exist holds no records. Every page works below any address; ``site_url``, where it is known,
-    is for what needs the whole one: the page of a missing page, the sitemap. ``UserError`` when MkDocs finds a fault
-    (``strict``: any warning is one).
+    is for what needs the whole one: the page of a missing page, the sitemap, lines to copy. ``UserError``
+    when MkDocs finds a fault (``strict``: any warning is one).
     """
     folders = [folder for folder in results_dirs if folder.exists()]
     data = dataset.load(folders, published=root / "results")
@@ -104,6 +106,9 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "images/index.md": text("index.md.j2", **image.index(evidence)),
         "hosts/index.md": text("index.md.j2", **host.index(evidence)),
         "guides/index.md": text("index.md.j2", **guides.index(explained)),
+        feed.NAME: text("feed.xml.j2", **feed.view(evidence)),
+        "llms.txt": text("llms.txt.j2", **llms.view(evidence)),
+        "robots.txt": text("robots.txt.j2", site_url=evidence.site_url),
         "assets/stacks.css": stack.colours(),
         BASELINES: compare.baselines_json(evidence),
         **downloads,

@@ -48,7 +48,7 @@ def test_a_badge_says_the_figure_of_the_page(evidence: Evidence) -> None:
             assert own.message == f"{shown['value']} {shown['unit']}" and shown["interval"] in own.title
             assert one.host_id in own.title and f"batch {one.case.batch}" in own.title
         else:
-            assert own.message == "crashed" and own.colour == badge.OTHER and len(own.title) < 500
+            assert own.message == "crashed" and own.colour == badge.OTHER and len(own.title) < 600
 
 
 def test_a_verdict_is_said_with_its_ratio(evidence: Evidence) -> None:

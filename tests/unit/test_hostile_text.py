@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -14,26 +15,29 @@ import markdown
 import msgspec
 import pandas as pd
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mkdocs.config import load_config
 
 from framebench import dataset
 from framebench.dataset.file_formats import table
-from framebench.errors import visible
-from framebench.pages import badge
+from framebench.errors import UserError, visible
+from framebench.pages import badge, feed, result
 from framebench.pages.evidence import Evidence, gather
+from framebench.pages.render import page
 from framebench.pages.site import render
 from framebench.records import store
 from harness.record import Record
 from tests.record_factory import CONTENDERS, make_failed, make_trials
 
 # what msgspec reads from JSON has no lone surrogates
+ATOM = "{http://www.w3.org/2005/Atom}"
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 STEERING = "\x00\x1b\x07\x9b\u202e\u2066\u2028\uffff"
 
 
+@settings(deadline=None)
 @given(HOSTILE, st.integers(-9, 9))
 @example("=cmd|' /C calc'!A0", -1)
 @example("\t=1+1", 0)
@@ -125,10 +129,10 @@ def test_no_page_obeys_the_words_of_a_record(spoiled_site: dict[str, Any]) -> No
             continue
         assert not set(content) & {*STEERING, "\x02"}, name
         if name.endswith(".md"):
-            page = as_html.reset().convert(content)
-            assert "<script" not in page and "</pre></svg>" not in page, name
-            assert 'href="javascript:' not in page and 'src="http://evil' not in page, name
-            assert not re.search("<h1[^>]*>heading", page), name
+            shown = as_html.reset().convert(re.sub(r"\A---\n.*?\n---\n", "", content, flags=re.DOTALL))
+            assert "<script" not in shown and "</pre></svg>" not in shown, name
+            assert 'href="javascript:' not in shown and 'src="http://evil' not in shown, name
+            assert not re.search("<h1[^>]*>heading", shown), name
 
 
 def test_what_is_xml_parses(spoiled_site: dict[str, Any]) -> None:
@@ -139,6 +143,7 @@ def test_what_is_xml_parses(spoiled_site: dict[str, Any]) -> None:
             ET.fromstring(content)
 
 
+@settings(deadline=None)
 @given(HOSTILE, HOSTILE)
 @example("<a>&\"'", "\x00\x0b]]>")
 def test_a_badge_is_one_drawing_whatever_it_says(label: str, message: str) -> None:
@@ -146,3 +151,42 @@ def test_a_badge_is_one_drawing_whatever_it_says(label: str, message: str) -> No
     drawn = ET.fromstring(badge.drawn(badge.Badge(label, message, label, badge.OTHER), evidence))
     texts = [node.text or "" for node in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert [one.strip() for one in texts] == [visible(label).strip(), visible(message).strip()]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(HOSTILE, HOSTILE), max_size=3))
+@example([("<a>&\"']]>", "\x00\x0b")])
+def test_a_feed_keeps_its_shape_whatever_results_are_called(words: list[tuple[str, str]]) -> None:
+    shown = feed.view(Evidence(ROOT, dataset.load([]), []))
+    shown["entries"] = [
+        feed.Entry("urn:x:1", title, "2026-11-29T00:00:00Z", "results/a/", summary)
+        for title, summary in words
+    ]
+    text = page(ROOT / "site" / "templates", "feed.xml.j2", **shown)
+    told = [
+        tuple((entry.findtext(f"{ATOM}{part}") or "") for part in ("title", "summary"))
+        for entry in ET.fromstring(text).iter(f"{ATOM}entry")
+    ]
+    assert told == [(visible(title), visible(summary)) for title, summary in words]
+
+
+def test_an_image_is_named_like_a_folder_though_none_is_named_for_it(tmp_path: Path) -> None:
+    record = make_trials(rounds=1, executor="system")[-1]
+    document = msgspec.to_builtins(record)
+    document["image"]["name"] = "x</title><script>"
+    with pytest.raises(UserError, match=r"image\.name"):
+        store.write(msgspec.convert(document, Record), tmp_path)
+
+
+def test_a_command_to_copy_is_one_command() -> None:
+    record = make_trials(rounds=1)[-1]
+    build = {"distribution": "x", "version": "1", "file": "a.whl; rm -rf ~", "sha256": "0" * 64}
+    document = msgspec.to_builtins(record)
+    document["image"]["own_builds"] = [build]
+    document["protocol"]["name"] = "$(reboot)"
+    (one,) = dataset.results([msgspec.convert(document, Record)])
+    words = shlex.split(result.reproduce(one))
+    assert (
+        words[:5] == ["framebench", "run", "--suite", "$(reboot)", "--executor"]
+        and "a.whl; rm -rf ~" in words
+    )
