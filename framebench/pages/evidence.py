@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,7 +108,11 @@ class Evidence:
 
     def group_of(self, result: Result) -> Group | None:
         """The group a result stands in; null for one that a newer result has replaced everywhere."""
-        return next((group for group in self.groups if group.key == group_key(result)), None)
+        return self._by_key.get(group_key(result))
+
+    @functools.cached_property
+    def _by_key(self) -> dict[tuple[str, ...], Group]:
+        return {group.key: group for group in self.groups}
 
     def series(self, trial: Record) -> dict[str, Any]:
         """What the trial's sidecar holds; empty where it is not at hand."""
