@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from framebench.commands.terminal import Terminal, visible
-from framebench.errors import UserError
+from framebench.commands.terminal import Terminal
+from framebench.errors import UserError, visible
 
 ROOT = Path(__file__).resolve().parent.parent
 console = Terminal(soft_wrap=True, highlight=False, emoji=False)
@@ -513,7 +513,7 @@ def defaults(images: tuple[str, ...], check: bool, executor: str) -> None:
 @click.option(
     "--site-url",
     metavar="URL",
-    help="Where the site will be, for its sitemap and the page of a missing page.",
+    help="Where the site will be: its sitemap, feed, badges and the page of a missing page need it.",
 )
 def site(results: Path, serve: int | None, site_url: str | None) -> None:
     """Render the results into build/site."""

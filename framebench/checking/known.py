@@ -147,14 +147,6 @@ def same_measurement(record: Record) -> Hashable:
     return record.provenance.host_id, record.case.path, slug, bool(record.image.own_builds)
 
 
-def started(record: Record) -> datetime | None:
-    """When it began; null where there is no such day or minute."""
-    try:
-        return datetime.fromisoformat(record.started_utc.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-
-
 def identified(record: Record) -> datetime | None:
     """When its id was made; null where the id is none."""
     told = milliseconds(record.trial_id)

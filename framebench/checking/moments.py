@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from framebench.checking.doubt import Doubt, refuse, warn
-from framebench.checking.known import Known, identified, started
+from framebench.checking.known import Known, identified
+from framebench.records.start_time import started
 from harness.record import UNTIMED, Record
 
 BEGINNING = datetime(2026, 11, 23, tzinfo=UTC)  # the project's first day

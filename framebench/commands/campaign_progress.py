@@ -16,7 +16,7 @@ from rich.progress import (
 
 from framebench.campaign.plan import Plan, Planned
 from framebench.commands.phrases import describe, minutes, outcome_line
-from framebench.commands.terminal import visible
+from framebench.errors import visible
 from harness.record import Case, Record
 
 

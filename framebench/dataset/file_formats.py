@@ -6,10 +6,14 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from framebench.errors import visible
 from framebench.statistics.interval import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_COMPUTED = tuple("=+-@\t＝＋－＠")  # a text that a spreadsheet would compute begins so
 
 
 def as_files(name: str, frame: pd.DataFrame) -> dict[str, bytes]:
@@ -19,9 +23,23 @@ def as_files(name: str, frame: pd.DataFrame) -> dict[str, bytes]:
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:
-    """UTF-8, comma, ``\\n``, a header row, empty where missing; floats in their shortest exact form."""
-    text: str = frame.to_csv(index=False, lineterminator="\n")
+    """UTF-8, comma, ``\\n``, a header row, empty where missing; floats in their shortest exact form.
+
+    CSV is for spreadsheets: a text that one would compute has an apostrophe in front, control characters are written
+    out. The other formats have the very text.
+    """
+    texts = frame.select_dtypes("object")
+    text: str = frame.assign(**{name: texts[name].map(_only_text) for name in texts}).to_csv(
+        index=False, lineterminator="\n"
+    )
     return text.encode()
+
+
+def _only_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    shown = visible(value)
+    return f"'{shown}" if shown.startswith(_COMPUTED) else shown
 
 
 def to_parquet(frame: pd.DataFrame) -> bytes:

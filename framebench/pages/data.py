@@ -1,4 +1,5 @@
-"""Downloads: every figure as CSV, Parquet and JSON, the schemas, and the files that could not be used."""
+"""Downloads: every figure as CSV, Parquet and JSON, what each column means, the schemas, and the files that could not
+be used."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ from typing import Any
 
 from framebench.dataset.answers_frame import answers_frame
 from framebench.dataset.file_formats import as_files
-from framebench.pages import figures
+from framebench.pages import columns, figures
 from framebench.pages.answer_words import plain
 from framebench.pages.evidence import Evidence
-from framebench.pages.views import Cell, Fact, Table
+from framebench.pages.views import Cell, Table
 from framebench.pages.vouched import in_force
 from framebench.pages.words import _
 from framebench.records import store
@@ -26,36 +27,12 @@ CONTENTS = {
 }
 
 
-COLUMNS = {
-    "units_per_s, unit": _("throughput, and what it counts: images, tokens, samples or calls per second"),
-    "step_ns": _("median time of one step; in results with its 95 % interval (_low, _high)"),
-    "time_ratio": _("time over the baseline's: below 1 is faster"),
-    "flops_per_step, flops_causal_per_step": _(
-        "the declared work, and what of it is left without what a causal mask hides"
-    ),
-    "learning_measure, target, final_score": _(
-        "what a training is judged by (an accuracy is a share), what it has to reach, where it ended"
-    ),
-    "parity_passed, shape_checked": _(
-        "the gate's answer; whether the timed shape agreed with float64 before and after the blocks (empty: nobody "
-        "could say)"
-    ),
-    "flags, unranked_because": _("codes, as in the records; their words stand on the result's page"),
-    "edition": _(
-        "empty where a result was measured by the protocol, and with the form of the workload, of the newest results "
-        "of its case; else digits that tell what was measured before from that"
-    ),
-    "lock_sha256, base_sha256, work_hash, protocol_hash": _(
-        "what makes trials one result; the last is empty before record version 3"
-    ),
-}
-
-
 def files(evidence: Evidence) -> dict[str, str | bytes]:
     """``{path in the site: content}`` of all downloads."""
     answers = evidence.dataset.answers
     tables = evidence.dataset.frames() | as_files("answers", answers_frame(answers, map(plain, answers)))
     downloads: dict[str, str | bytes] = {f"data/{name}": content for name, content in tables.items()}
+    downloads["data/datapackage.json"] = columns.data_package(CONTENTS)
     for name, schema in store.json_schema().items():
         downloads[f"data/{name}.schema.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
     return downloads
@@ -64,10 +41,9 @@ def files(evidence: Evidence) -> dict[str, str | bytes]:
 def view(downloads: dict[str, str | bytes]) -> dict[str, Any]:
     """Everything the template ``data.md.j2`` needs; links are relative to ``/data/``, where the files lie."""
     names = sorted(name.removeprefix("data/") for name in downloads)
-    tables = {name.split(".")[0] for name in names if "schema" not in name}
     rows = []
-    for table in sorted(tables, key=list(CONTENTS).index):
-        cells = [Cell(table, code=True), Cell(CONTENTS[table], "fb-reason")]
+    for table, content in CONTENTS.items():
+        cells = [Cell(table, code=True), Cell(content, "fb-reason")]
         for kind in ("csv", "parquet", "json"):
             name = f"{table}.{kind}"
             cells.append(Cell(figures.size(len(downloads[f"data/{name}"])), "fb-num", href=name))
@@ -79,8 +55,14 @@ def view(downloads: dict[str, str | bytes]) -> dict[str, Any]:
     ]
     return {
         "tables": Table([_("Table"), _("What"), "CSV", "Parquet", "JSON"], rows),
-        "columns": [Fact(name, text) for name, text in COLUMNS.items()],
         "schemas": Table([_("Document"), _("JSON Schema (2020-12)")], schemas),
+    }
+
+
+def dictionary() -> dict[str, Any]:
+    """Everything the template ``dictionary.md.j2`` needs."""
+    return {
+        "tables": [(name, content, columns.dictionary(name)) for name, content in CONTENTS.items()],
     }
 
 

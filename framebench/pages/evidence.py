@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,15 +97,23 @@ class Group:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The dataset of one build, in groups, with the checkout it stands in."""
+    """The dataset of one build, in groups, with the checkout it stands in.
+
+    ``site_url``: where the site will be, with a slash at its end; null where that is not known.
+    """
 
     root: Path
     dataset: Dataset
     groups: list[Group]
+    site_url: str | None = None
 
     def group_of(self, result: Result) -> Group | None:
         """The group a result stands in; null for one that a newer result has replaced everywhere."""
-        return next((group for group in self.groups if group.key == group_key(result)), None)
+        return self._by_key.get(group_key(result))
+
+    @functools.cached_property
+    def _by_key(self) -> dict[tuple[str, ...], Group]:
+        return {group.key: group for group in self.groups}
 
     def series(self, trial: Record) -> dict[str, Any]:
         """What the trial's sidecar holds; empty where it is not at hand."""
@@ -126,10 +135,10 @@ def record_file(trial_id: str) -> str:
     return f"records/{trial_id}.json"
 
 
-def gather(root: Path, dataset: Dataset) -> Evidence:
+def gather(root: Path, dataset: Dataset, site_url: str | None = None) -> Evidence:
     """The dataset's cases in reading order, each with every possible baseline."""
     groups = [Group(case, dataset.baselines.get(Group(case).key, {})) for case in dataset.comparisons]
-    return Evidence(root, dataset, sorted(groups, key=_in_reading_order))
+    return Evidence(root, dataset, sorted(groups, key=_in_reading_order), site_url)
 
 
 def _in_reading_order(group: Group) -> tuple[str, int, str, str, str, str, str]:

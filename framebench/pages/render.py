@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from framebench.errors import visible
 from framebench.pages import figures, words
 
 
@@ -20,6 +21,7 @@ def environment(templates: Path) -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(templates),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -32,6 +34,11 @@ def environment(templates: Path) -> jinja2.Environment:
 def page(templates: Path, template: str, /, **values: Any) -> str:
     """The text of one page from its template and its view model."""
     return environment(templates).get_template(template).render(**values)
+
+
+def _shown(value: Any) -> Any:
+    """What a template prints: characters that steer, in names of others, are written out."""
+    return visible(value) if isinstance(value, str) else value
 
 
 def one_block(text: str) -> Markup:
@@ -74,4 +81,4 @@ def _plain(text: str) -> str:
 
 def as_yaml(value: Any) -> Markup:
     """A value for a page's front matter: JSON is YAML, and nothing in it needs quoting by hand."""
-    return Markup(json.dumps(value, ensure_ascii=False))
+    return Markup(json.dumps(_shown(value), ensure_ascii=False))

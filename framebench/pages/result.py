@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import shlex
+from typing import Any, NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.quiet import too_busy
-from framebench.pages import facts, figures, flags, gate, learning, telemetry, trials, vouched
+from framebench.pages import badge, facts, figures, flags, gate, learning, telemetry, trials, vouched
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.views import Cell, Fact, Table
@@ -14,6 +15,7 @@ from framebench.pages.words import UNITS, _, executor_name, precision_name, rate
 from framebench.statistics.bootstrap import MIN_TRIALS
 
 UP = "../../"
+NOWHERE = "ADDRESS"  # stands for the site's own where that is not known
 
 
 def view(result: Result, evidence: Evidence) -> dict[str, Any]:
@@ -22,6 +24,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
     group = evidence.group_of(result)
     last = result.latest
     records = result.records
+    own = badge.of_result(result, group)
     value, interval = "", ""
     if result.throughput is not None:
         value, interval = figures.with_interval(*result.throughput[:3])
@@ -31,6 +34,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
     return {
         "id": result.id,
         "title": f"{name} · {case.workload} {task_name(case.task)} · {result.id}",
+        "description": own.title,
         "heading": f"{name}: {case.workload}, {task_name(case.task)}",
         "workload": case.workload,
         "case_title": f"{task_name(case.task)}, {_('preset')} {case.preset}",
@@ -43,7 +47,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "marks": result_marks(result),
         "notes": [*_notes(result, version), *vouched.exceptions(result, evidence)],
         "summary": [*_summary(result, group), *vouched.facts(result, evidence)],
-        "reproduce": _reproduce(result),
+        "reproduce": reproduce(result),
         "identity": _identity(result),
         "reproductions": _reproductions(result, evidence),
         "blocks": trials.blocks_plot(result.timed),
@@ -72,7 +76,34 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "packages": _packages(result),
         "provenance": facts.provenance(last, version),
         "protocol": facts.protocol(last),
+        "badges": _badges(result, own, group, evidence.site_url or f"https://{NOWHERE}/"),
+        "placeholder": None if evidence.site_url else NOWHERE,
     }
+
+
+class ShownBadge(NamedTuple):
+    """A badge on the page, and the line of Markdown that shows it elsewhere."""
+
+    href: str
+    title: str
+    markdown: str
+
+
+def _badges(result: Result, own: badge.Badge, group: Group | None, address: str) -> list[ShownBadge]:
+    """The result's own, and that of its comparison with the baseline."""
+    drawn = [(badge.result_file(result), own)]
+    compared = group.against_baseline.get(result.id) if group else None
+    if group and group.comparison.baseline and compared:
+        name = badge.comparison_file(result, group.comparison.baseline)
+        drawn.append((name, badge.of_comparison(result, compared, group)))
+    return [
+        ShownBadge(
+            href=UP + name,
+            title=one.title,
+            markdown=f"[![{one.label}: {one.message}]({address}{name})]({address}results/{result.id}/)",
+        )
+        for name, one in drawn
+    ]
 
 
 def _notes(result: Result, version: int) -> list[str]:
@@ -149,12 +180,12 @@ def _summary(result: Result, group: Group | None) -> list[Fact]:
     return rows
 
 
-def _reproduce(result: Result) -> str:
+def reproduce(result: Result) -> str:
     """The command that measures it again."""
     if not result.image.own_builds:
         return f"make reproduce RESULT={result.id}"
-    wheels = " ".join(f"--wheel {build.file}" for build in result.image.own_builds)
-    where = f"--suite {result.protocol.name} --executor {result.executor}"
+    wheels = " ".join(f"--wheel {shlex.quote(build.file)}" for build in result.image.own_builds)
+    where = f"--suite {shlex.quote(result.protocol.name)} --executor {result.executor}"
     return f"framebench run {where} {wheels} --case '{result.case.path}' --contender {result.contender.slug}"
 
 

@@ -13,13 +13,17 @@ from typing import NamedTuple
 from framebench import dataset
 from framebench.errors import UserError
 from framebench.pages import (
+    badge,
     compare,
     data,
+    feed,
     gpus,
     guides,
     home,
     host,
     image,
+    llms,
+    reliability,
     result,
     selftest,
     serving,
@@ -63,12 +67,12 @@ def build_site(
     """Render the records below ``results_dirs`` into the folder ``out``, by way of its sibling ``docs``.
 
     A folder that does not exist holds no records. Every page works below any address; ``site_url``, where it is known,
-    is for what needs the whole one: the page of a missing page, the sitemap. ``UserError`` when MkDocs finds a fault
-    (``strict``: any warning is one).
+    is for what needs the whole one: the page of a missing page, the sitemap, lines to copy. ``UserError``
+    when MkDocs finds a fault (``strict``: any warning is one).
     """
     folders = [folder for folder in results_dirs if folder.exists()]
     data = dataset.load(folders, published=root / "results")
-    evidence = gather(root, data)
+    evidence = gather(root, data, site_url)
     files = render(evidence)
     docs = out.parent / "docs"
     written = write_tree(docs, files)
@@ -93,8 +97,10 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "index.md": text("home.md.j2", **home.view(evidence)),
         "compare.md": text("compare.md.j2", **compare.view(evidence)),
         "data.md": text("data.md.j2", **data.view(downloads)),
+        "data/dictionary.md": text("dictionary.md.j2", **data.dictionary()),
         "gpus.md": text("gpus.md.j2", **gpus.view()),
         "method.md": text("method.md.j2", selftests=selftest.summary(evidence, "../")),
+        "reliability.md": text("reliability.md.j2", **reliability.view(evidence)),
         "serving.md": text("serving.md.j2", **serving.view(evidence)),
         "problems.md": text("problems.md.j2", **data.problems(evidence)),
         "workloads/index.md": text("index.md.j2", **workload.index(evidence)),
@@ -102,9 +108,13 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "images/index.md": text("index.md.j2", **image.index(evidence)),
         "hosts/index.md": text("index.md.j2", **host.index(evidence)),
         "guides/index.md": text("index.md.j2", **guides.index(explained)),
+        feed.NAME: text("feed.xml.j2", **feed.view(evidence)),
+        "llms.txt": text("llms.txt.j2", **llms.view(evidence)),
+        "robots.txt": text("robots.txt.j2", site_url=evidence.site_url),
         "assets/stacks.css": stack.colours(),
         BASELINES: compare.baselines_json(evidence),
         **downloads,
+        **badge.files(evidence),
     }
     for name in workload.names():
         files[f"workloads/{name}.md"] = text("workload.md.j2", **workload.view(name, evidence))

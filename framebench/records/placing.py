@@ -45,7 +45,7 @@ def parts(record: Record) -> list[tuple[str, str]]:
         ("contender and image", f"{record.contender.slug}--{where}"),
         ("trial_id", record.trial_id),
     ]
-    for name, part in parts:
+    for name, part in [*parts, ("image.name", image or where)]:
         if not _NAME.fullmatch(part) or part in (REPRODUCTIONS, SELFTESTS, MANIFESTS):
             raise UserError(
                 f"record {quoted(record.trial_id)}: {name} is {quoted(part)}, which cannot name a folder;"

@@ -42,8 +42,16 @@
     });
   }
 
+  // On disk no server turns the address of a folder into that of its page.
+  function nameIndexPages() {
+    document.querySelectorAll("a[href]").forEach((link) => {
+      if (link.protocol === "file:" && link.pathname.endsWith("/")) link.pathname += "index.html";
+    });
+  }
+
   function init() {
     nameCopyButtons();
+    nameIndexPages();
     if (!document.body.dataset.fbWatched) {
       document.body.dataset.fbWatched = "yes";
       new MutationObserver(nameCopyButtons).observe(document.body, { childList: true, subtree: true });

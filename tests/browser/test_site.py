@@ -42,13 +42,19 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The site of synthetic records, served under a path of its own: every link must be relative."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of synthetic records, in ``build/deep/site``."""
     folder = tmp_path_factory.mktemp("browser")
     records = make_trials(cases=[CASE, INFER, MLP_CASE], kinds=("parity", "memory", "cold-start", "timing"))
     for record in records:
         store.write(record, folder / "results")
     build_site(ROOT, [folder / "results"], folder / "build" / "deep" / "site")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    """The site served under a path of its own: every link must be relative."""
     handler = functools.partial(_Quiet, directory=str(folder / "build"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -75,6 +81,8 @@ def paths(address: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "method/",
         "reproduce/",
         "data/",
+        "data/dictionary/",
+        "reliability/",
         "article/",
         "guides/",
         "guides/keras-overhead/",
@@ -134,6 +142,21 @@ def test_every_page_fits_loads_nothing_from_outside_and_has_no_error(
         assert page.locator("h1").count() == 1, path
     assert page.faults == []
     page.context.close()
+
+
+def test_a_folder_on_disk_can_be_walked_through(browser: Any, folder: Path) -> None:
+    page = browser.new_page()
+    page.goto((folder / "build" / "deep" / "site" / "index.html").as_uri())
+    for link, title in [
+        ("nav.md-tabs a:has-text('Hosts')", "Hosts"),
+        ("table a", "epyc-2c-ab12cd34"),
+        ("table a", "convstack"),
+        (".fb-crumb a:has-text('convstack')", "convstack"),
+    ]:
+        page.locator(link).first.click()
+        page.wait_for_url("file://**/index.html*")
+        assert title in page.title()
+    page.close()
 
 
 def test_without_scripts_tables_are_complete(browser: Any, address: str) -> None:

@@ -267,7 +267,7 @@ def test_a_dead_link_in_a_written_page_stops_the_build(tmp_path: Path) -> None:
         if name != "site":
             (clone / name).symlink_to(ROOT / name)
     (clone / "harness").symlink_to(ROOT / "harness")
-    for part in ("templates", "assets"):
+    for part in ("templates", "assets", "theme"):
         (clone / "site").mkdir(exist_ok=True)
         (clone / "site" / part).symlink_to(ROOT / "site" / part)
     docs = clone / "site" / "docs"

@@ -11,7 +11,8 @@ import pytest
 
 from framebench.campaign.plan import Plan
 from framebench.commands.campaign_progress import CampaignProgress
-from framebench.commands.terminal import Terminal, visible
+from framebench.commands.terminal import Terminal
+from framebench.errors import visible
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r1,000 samples/s\x9b31m \u202efast \u2066 [red]x[/nothing] :smile:"
