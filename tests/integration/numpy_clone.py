@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,16 @@ def add_suite(
     """A suite of that name with a case for each batch and device, and trials of about a second."""
     text = SUITE.format(name=name, batches=json.dumps(batches), devices=json.dumps(devices))
     (folder / "suites" / f"{name}.toml").write_text(text)
+
+
+def add_recipe(folder: Path, name: str) -> Path:
+    """``contrib/NAME`` in the clone, whose folder it returns, and the program that it calls, as by ``make .venv``."""
+    program = folder / ".venv" / "bin" / "framebench"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    words = shlex.join([sys.executable, "-P", "-m", "framebench.cli"])
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(folder))} exec {words} "$@"\n')
+    program.chmod(0o755)
+    return Path(shutil.copytree(ROOT / "contrib" / name, folder / "contrib" / name))
 
 
 def commit(folder: Path) -> str:

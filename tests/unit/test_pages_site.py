@@ -6,6 +6,7 @@ import gzip
 import html
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -271,9 +272,7 @@ def test_a_dead_link_in_a_written_page_stops_the_build(tmp_path: Path) -> None:
         (clone / "site").mkdir(exist_ok=True)
         (clone / "site" / part).symlink_to(ROOT / "site" / part)
     docs = clone / "site" / "docs"
-    docs.mkdir()
-    for path in (ROOT / "site" / "docs").iterdir():
-        (docs / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(ROOT / "site" / "docs", docs)
     (docs / "licence.md").write_text("# Licences\n\n[gone](nowhere.md)\n")
     (clone / "mkdocs.yml").write_text((ROOT / "mkdocs.yml").read_text())
     with pytest.raises(UserError, match=r"nowhere\.md"):
