@@ -46,8 +46,7 @@ import signal, sys
 from pathlib import Path
 from framebench import cli
 from framebench.executors import alone
-if {ignored}:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN if {ignored} else signal.SIG_DFL)  # the tests may run below nohup
 alone.PLACE = Path({place!r})  # other measurements of this machine are no part of the test
 sys.argv = ["framebench", "run", "--executor", "system", "--suite", {suite!r}, "--results", {results!r}]
 cli.main()
@@ -131,8 +130,9 @@ def test_nohup_is_heeded(tmp_path: Path) -> None:
 
 
 ANY_COMMAND = """
-import sys, time
+import signal, sys, time
 from framebench.commands.stop_signals import end_in_order
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run below nohup
 end_in_order()
 try:
     print("begun", flush=True)
