@@ -10,7 +10,7 @@ from framebench import dataset
 from framebench.commands.saying import Sayer
 from framebench.dataset.ladder import Ladder
 from framebench.pages import ladder, news
-from framebench.pages.answer_words import plain, title
+from framebench.pages.answer_words import long_title, plain
 from framebench.pages.words import rate_unit
 
 
@@ -20,7 +20,7 @@ def run(results: Path, console: Console) -> None:
     data = dataset.load([results] if results.exists() else [])
     say.skipped(data.broken)
     for answer in data.answers:
-        say(f"{title(answer.question)}: {plain(answer)}")
+        say(f"{long_title(answer.question)}: {plain(answer)}")
         for result in answer.best:
             rate = (
                 f"{result.throughput.value:,.0f} {rate_unit(result.unit)}"

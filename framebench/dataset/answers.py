@@ -1,23 +1,24 @@
 """Which one, for my work, and by how much? One answer per kind of work, or the plain state that there is none.
 
-An answer says no more than the method does. Verdicts belong to one family, the declared baseline against the other
-contenders of a case; so the fastest is called so only where it follows from those verdicts: the first is faster than
-the baseline and the second is not, or the first is no slower and the second is. Both tied with the baseline are level,
-unless their own ratio is surely apart: on a host with much noise everything ties with the baseline.
-Where nothing follows, as when both are faster than the baseline, the ratio between the two is shown with its interval:
-too close to call if that holds 1, else without a verdict.
+"Which one" asks about pairs, and which pair is looked at depends on how they came out. So the family is all pairs of
+ranked contenders of the case: the fastest is called so where it is surely faster than the best of every other framework
+(``statistics.ranks.surely_faster``). Two whose ratio lies inside what counts as equal are level, unless they are surely
+apart: on a host with much noise everything counts as equal. Otherwise they are too close to call where the interval of
+their ratio holds 1, else undecided.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
+from framebench.dataset.all_pairs import surely_faster_pairs
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.drawbacks import Drawbacks, drawbacks
-from framebench.dataset.every_baseline import Against, Compared, Group, against_baseline
+from framebench.dataset.every_baseline import Against, Compared, Group
 from framebench.dataset.result import Result
 from framebench.records.identity import group_key
 from framebench.statistics.verdict import SMALLEST_MEANINGFUL
@@ -27,9 +28,8 @@ from harness.frameworks.exported import is_exported
 from harness.record import PHASES, Task
 
 State = Literal["answered", "too few rounds", "no quiet host", "not measured"]
-Relation = Literal["fastest", "level", "too close to call", "no verdict"]
+Relation = Literal["fastest", "level", "too close to call", "undecided"]
 PRESETS = ("gpu", "cpu", "smoke")  # the first that was measured answers
-STANDING = {"faster": 1, "tied": 0, "slower": -1}
 
 
 class Question(NamedTuple):
@@ -129,7 +129,8 @@ def _answer(
 ) -> Answer:
     case = _best_case(question, cases, usual)
     measured = timed(case) if case else []
-    best = _best_of_each(result for result in measured if result.ranked)
+    ranked = [result for result in measured if result.ranked]
+    best = _best_of_each(ranked)
     answer = Answer(question, "not measured", case, [], {}, None, None, [], [], [], [])
     if case is None or not measured:
         return answer
@@ -144,36 +145,30 @@ def _answer(
         return replace(answer, state="too few rounds", best=best)
     placed = _families([*best, *answer.earlier])
     rate = _rate(first)
+    slower = {slow for quick, slow in surely_faster_pairs(case, ranked) if quick == first.id}
     return replace(
         answer,
         state="answered",
         best=best,
         ratios=pairs,
-        relation=_relation(first, others[0], pairs[others[0].id], case),
-        against=drawbacks(
-            first, others, {name for name, pair in pairs.items() if (pair.low or 0) > 1}, cases
-        ),
+        relation=_relation(others, slower, pairs[others[0].id], case.equal_within),
+        against=drawbacks(first, others, slower, cases),
         not_ranked=sorted(families - placed),
         faster_unranked=[r for r in _best_of_each(measured) if not r.ranked and _rate(r) > rate],
     )
 
 
-def _relation(first: Result, second: Result, pair: Compared, case: CaseComparison) -> Relation:
-    """What follows for two results, ``pair`` apart, from their verdicts against the declared baseline."""
-    standings = against_baseline(case)
-
-    def verdict(result: Result) -> str:
-        return "tied" if result is case.baseline else standings[result.id].verdict
-
-    one, other = verdict(first), verdict(second)
-    if one in STANDING and other in STANDING:
-        if STANDING[one] > STANDING[other]:
-            return "fastest"
-        # where the host's own noise makes everything a tie, what is surely apart is not level
-        if one == other == "tied" and pair.low is not None and pair.low <= 1 + SMALLEST_MEANINGFUL:
-            return "level"
-    assert pair.low is not None
-    return "too close to call" if pair.low <= 1 else "no verdict"
+def _relation(others: Sequence[Result], slower: Set[str], pair: Compared, equal_within: float) -> Relation:
+    """What follows for the first, which ``slower`` (ids) are surely slower than, and the first of the ``others``, the
+    two being ``pair`` apart."""
+    if all(other.id in slower for other in others):
+        return "fastest"
+    assert pair.low is not None and pair.high is not None
+    equal = math.exp(equal_within)
+    # where the host's own noise makes everything equal, what is surely apart is not level
+    if 1 / equal < pair.low <= 1 + SMALLEST_MEANINGFUL and pair.high < equal:
+        return "level"
+    return "too close to call" if pair.low <= 1 else "undecided"
 
 
 def _earlier(case: CaseComparison, cases: Sequence[CaseComparison]) -> list[Result]:

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from framebench.dataset.all_pairs import all_pairs
 from framebench.dataset.answers import timed
-from framebench.dataset.case_comparisons import CaseComparison, time_table
+from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.drawbacks import peak_memory
 from framebench.dataset.energy import joules_per_unit
 from framebench.dataset.result import Result
-from framebench.statistics.comparison import MIN_ROUNDS, Comparison, compare_case
-from framebench.statistics.geomean import GeometricMean, LogRatio, geometric_mean, mean_log_ratio
+from framebench.statistics.geomean import GeometricMean, geometric_mean, mean_log_ratio
 from framebench.statistics.ranks import RankRange, rank_ranges
 from harness.record import PHASES
 
@@ -103,15 +103,24 @@ def _ladder(cases: list[CaseComparison]) -> Ladder:
     }
     baseline = cases[0].baseline
     assert baseline is not None  # only such cases come here
-    against = [_pairs(case, whole) for case in cases]
+    against = [
+        all_pairs(case, [results[label] for label in whole])
+        for case, results in zip(cases, placed, strict=True)
+    ]
+    ids = [{label: results[label].id for label in whole} for results in placed]
     over_baseline = {
         label: geometric_mean(
-            {case.case.path: one[label, baseline.label] for case, one in zip(cases, against, strict=True)}
+            {
+                case.case.path: one[of[label], of[baseline.label]]
+                for case, one, of in zip(cases, against, ids, strict=True)
+            }
         )
         for label in whole
     }
     pairs = {
-        (i, j): mean_log_ratio([one[whole[i], whole[j]] for one in against])
+        (i, j): mean_log_ratio(
+            [one[of[whole[i]], of[whole[j]]] for one, of in zip(against, ids, strict=True)]
+        )
         for i, j in itertools.combinations(range(len(whole)), 2)
     }
     ranks = rank_ranges(len(whole), pairs, max(case.equal_within for case in cases))
@@ -150,23 +159,3 @@ def _mean_ratio(own: Sequence[float | None], baseline: Sequence[float | None]) -
         if one and other and one > 0 < other
     ]
     return math.exp(math.fsum(ratios) / len(ratios)) if len(ratios) == len(own) else None
-
-
-def _pairs(case: CaseComparison, labels: Sequence[str]) -> dict[tuple[str, str], LogRatio]:
-    """ln of the time of the first label over that of the second, from the whole table of the case."""
-    members = [row.result for row in case.rows]
-    table = time_table(members)
-    column = {member.label: index for index, member in enumerate(members) if not member.contender.twin}
-    pairs: dict[tuple[str, str], LogRatio] = {}
-    for label in labels:
-        compared = compare_case(table, column[label])
-        pairs |= {(other, label): _log_ratio(compared[column[other]]) for other in labels}
-    return pairs
-
-
-def _log_ratio(comparison: Comparison | None) -> LogRatio:
-    """A contender's own is 1 by definition; below three rounds there is no error to judge by."""
-    if comparison is None:
-        return LogRatio(0.0, None, None)
-    known = comparison.rounds >= MIN_ROUNDS
-    return LogRatio(*comparison[:3]) if known else LogRatio(comparison.log_ratio, None, None)

@@ -23,6 +23,17 @@ from framebench.pages.words import (
 )
 from harness.flags import UNRANKED
 
+WORK = {
+    "resnet50": _("an image classifier"),
+    "convstack": _("a stack of convolutions"),
+    "fasterrcnn": _("an object detector"),
+    "gpt": _("a language model"),
+    "bert": _("a text classifier"),
+    "lstm": _("a recurrent network"),
+    "mlp": _("a small network"),
+    "input_pipeline": _("an image classifier, from files"),
+}
+"""What a workload is to somebody who does not know its name; one that is not here is called by it."""
 TITLES = {
     "train": _("Train {name}"),
     "infer": _("Predict with {name}"),
@@ -40,6 +51,16 @@ MOST_NAMED = 3
 def title(question: Question) -> str:
     """The kind of work as a reader would name it."""
     return TITLES.get(question.task, "{name}").format(name=question.workload)
+
+
+def long_title(question: Question) -> str:
+    """The kind of work for somebody who does not know the workload: ``Train a language model (gpt)``."""
+    what = WORK.get(question.workload)
+    if what is None:
+        return title(question)
+    return _("{title} ({workload})").format(
+        title=title(question._replace(workload=what)), workload=question.workload
+    )
 
 
 def plain(answer: Answer) -> str:
@@ -91,19 +112,18 @@ def _lead(answer: Answer) -> Markup:
             "<strong>{name}</strong> and <strong>{other}</strong> are too close to call: "
             "{rate}{interval} for the former."
         ),
-        "no verdict": _(
-            "<strong>{name}</strong> has the best figure: {rate}{interval}. Between it and "
-            "<strong>{other}</strong> there is no verdict; verdicts are on the declared baseline, {baseline}."
+        "undecided": _(
+            "<strong>{name}</strong> has the best figure: {rate}{interval}. Whether it is faster is undecided: between "
+            "so many contenders chance, or this machine's own noise, makes such differences too."
         ),
     }
-    assert answer.relation is not None and answer.case is not None and answer.case.baseline is not None
+    assert answer.relation is not None
     rate, interval = _rate(first)
     return Markup(forms[answer.relation]).format(
         name=result_name(first),
         other=result_name(second),
         rate=rate,
         interval=interval,
-        baseline=result_name(answer.case.baseline),
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
 from framebench.dataset.answers import Answer, Question, State, answers
-from framebench.pages import ladder, news
-from framebench.pages.answer_words import paragraphs, title
+from framebench.pages import figures, ladder, news
+from framebench.pages.answer_words import long_title, paragraphs, title
 from framebench.pages.chart import Row, caption, chart
 from framebench.pages.evidence import Evidence
-from framebench.pages.words import _, all_of, common_unit, families, rate_unit
+from framebench.pages.views import Cell, Table
+from framebench.pages.words import _, all_of, common_unit, families, framework, rate_unit, result_name
 from framebench.pages.workload import summary
 from harness import workloads
 from harness.record import PHASES
@@ -20,8 +22,10 @@ __all__ = ["Question", "Scenario", "scenario", "view"]
 
 
 class Scenario(NamedTuple):
-    """One card: the question, the workload in a line, the answer, the best of each framework, and where to look."""
+    """One card: its anchor, the question, the workload in a line, the answer, the best of each framework, and where to
+    look."""
 
+    anchor: str
     title: str
     about: str
     state: State
@@ -45,6 +49,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
     titles = [title(question) for question in declared() if question not in there]
     return {
         "frameworks": all_of(list(families().values()), _("or")),
+        "glance": _glance(asked) if "answered" in states else None,
         "scenarios": scenarios,
         "unmeasured": [text[:1].lower() + text[1:] for text in titles],
         "measured": bool(states - {"not measured"}),
@@ -76,15 +81,52 @@ def scenario(question: Question, evidence: Evidence) -> Scenario:
     return _card(answer, evidence)
 
 
+SURE = {
+    "fastest": _("the fastest"),
+    "level": _("level"),
+    "too close to call": _("too close to call"),
+    "undecided": _("undecided"),
+}
+OPEN = {
+    "no quiet host": _("no quiet host yet"),
+    "too few rounds": _("too few rounds yet"),
+    "not measured": _("not measured yet"),
+}
+
+
+def _glance(asked: Sequence[Answer]) -> Table:
+    """A line for each question: the best figure, what follows, and how far ahead of the next framework's."""
+    rows = []
+    for answer in asked:
+        work = Cell(long_title(answer.question), "fb-reason", href=f"#{_anchor(answer)}")
+        if answer.relation is None:
+            rows.append([work, Cell("–"), Cell(OPEN[answer.state]), Cell("–")])
+            continue
+        first, second = answer.best[:2]
+        ratio = answer.ratios[second.id]
+        times, span = figures.with_interval(ratio.ratio, ratio.low, ratio.high)
+        ahead = _("{times}× ({span}) {name}").format(
+            times=times, span=span, name=framework(second.contender.stack)
+        )
+        best = Cell(result_name(first), stack=first.contender.stack)
+        rows.append([work, best, Cell(SURE[answer.relation]), Cell(ahead)])
+    return Table([_("Work"), _("Best figure"), _("What follows"), _("Speed ÷ the next framework's")], rows)
+
+
+def _anchor(answer: Answer) -> str:
+    return f"{answer.question.task}-{answer.question.workload}"
+
+
 def _card(answer: Answer, evidence: Evidence) -> Scenario:
-    head, said = title(answer.question), paragraphs(answer)
+    head, said = long_title(answer.question), paragraphs(answer)
     about = summary(evidence.root, answer.question.workload)
     group = next((group for group in evidence.groups if group.comparison is answer.case), None)
     if group is None:
-        return Scenario(head, about, answer.state, said, [], "", None)
+        return Scenario(_anchor(answer), head, about, answer.state, said, [], "", None)
     rows = {row.href: row for row in chart(group, "").rows}
     unit = rate_unit(common_unit(group.timed))
     return Scenario(
+        anchor=_anchor(answer),
         title=head,
         about=about,
         state=answer.state,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from framebench.pages.answer_words import plain, title
+from framebench.pages.answer_words import long_title, plain
 from framebench.pages.data import CONTENTS
 from framebench.pages.evidence import Evidence
 
@@ -21,7 +21,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``llms.txt.j2`` needs; links are relative where the site's address is not known."""
     anchors = {id(group.comparison): group.anchor for group in evidence.groups}
     answers = [
-        Told(title(answer.question), plain(answer), f"compare/#{anchors[id(answer.case)]}")
+        Told(long_title(answer.question), plain(answer), f"compare/#{anchors[id(answer.case)]}")
         for answer in evidence.dataset.answers
         if answer.case is not None
     ]

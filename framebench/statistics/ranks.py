@@ -18,22 +18,32 @@ class RankRange(NamedTuple):
     worst: int
 
 
+def surely_faster(pairs: Mapping[tuple[int, int], LogRatio], equal_within: float) -> list[tuple[int, int]]:
+    """The faster and the slower one of each pair of which it is sure.
+
+    ``pairs[i, j]``, each pair once, is the ln of the time of ``i`` over that of ``j``. Surely: outside
+    +- ``equal_within`` (ln) by Holm's correction over all pairs at 5 %. All pairs are asked, so whichever is looked at
+    afterwards, because it came out best, costs nothing more.
+    """
+    adjusted = holm([_p(ratio, equal_within) for ratio in pairs.values()])
+    return [
+        pair if ratio.log_ratio < 0 else (pair[1], pair[0])
+        for (pair, ratio), p in zip(pairs.items(), adjusted, strict=True)
+        if p is not None and p <= 1 - CONFIDENCE
+    ]
+
+
 def rank_ranges(
     contenders: int, pairs: Mapping[tuple[int, int], LogRatio], equal_within: float
 ) -> list[RankRange]:
     """``1 + those surely faster`` to ``contenders - those surely slower``, by contender.
 
-    ``pairs[i, j]``, each pair once, is the ln of the time of ``i`` over that of ``j``. Surely: outside
-    +- ``equal_within`` (ln) by Holm's correction over all pairs at 5 %, so that with 95 % confidence every range at
-    once holds the true place (Mogstad, Romano, Shaikh & Wilhelm, Review of Economic Studies 91, 2024, on ranks from
-    simultaneous pairwise tests). A pair that is missing or has no error leaves both orders open.
+    As ``surely_faster`` has it, so that with 95 % confidence every range at once holds the true place (Mogstad, Romano,
+    Shaikh & Wilhelm, Review of Economic Studies 91, 2024, on ranks from simultaneous pairwise tests). A pair that is
+    missing or has no error leaves both orders open.
     """
-    adjusted = holm([_p(ratio, equal_within) for ratio in pairs.values()])
     faster, slower = [0] * contenders, [0] * contenders
-    for ((one, other), ratio), p in zip(pairs.items(), adjusted, strict=True):
-        if p is None or p > 1 - CONFIDENCE:
-            continue
-        quick, slow = (one, other) if ratio.log_ratio < 0 else (other, one)
+    for quick, slow in surely_faster(pairs, equal_within):
         faster[slow] += 1
         slower[quick] += 1
     return [RankRange(1 + before, contenders - after) for before, after in zip(faster, slower, strict=True)]

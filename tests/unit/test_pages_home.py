@@ -7,11 +7,12 @@ import pytest
 
 from framebench import dataset
 from framebench.pages import home
+from framebench.pages.answer_words import long_title
 from framebench.pages.evidence import gather
 from framebench.records import store
 from harness.flags import UNRANKED
 from harness.record import Case, Contender
-from tests.record_factory import CONTENDERS, MLP_CASE, make_trials
+from tests.record_factory import CASE, CONTENDERS, MLP_CASE, make_trials
 
 ROOT = Path(__file__).resolve().parents[2]
 QUESTION = home.Question("convstack", "train")
@@ -35,6 +36,21 @@ def test_a_quiet_host_gives_an_answer_with_its_uncertainty(tmp_path):
     assert "(95 % interval " in found.sentence
     assert "1.4" in found.sentence and "TensorFlow at its best" in found.sentence  # 88 / 60
     assert [row.stack for row in found.rows] == ["torch", "tensorflow", "keras-jax"]
+
+
+def test_every_answer_is_a_line_that_leads_to_its_card(tmp_path):
+    _found, view = answer(tmp_path, trials(cases=[CASE, MLP_CASE]))
+    rows = view["glance"].rows
+    assert [(row[0].text, row[0].href) for row in rows] == [
+        (card.title, f"#{card.anchor}") for card in view["scenarios"]
+    ]
+    (row,) = [row for row in rows if row[0].text == "Train a stack of convolutions (convstack)"]
+    assert row[1].text == "PyTorch, torch.compile" and row[2].text == "the fastest"
+    assert row[3].text.startswith("1.4") and row[3].text.endswith(" TensorFlow")  # 88 / 60
+
+
+def test_a_workload_without_a_description_goes_by_its_name():
+    assert long_title(home.Question("mine", "train")) == "Train mine"
 
 
 def test_a_busy_host_gives_figures_and_no_rank(tmp_path):
@@ -69,7 +85,7 @@ def test_what_is_surely_apart_is_not_level_on_a_host_where_everything_ties(tmp_p
     (measured,) = [one for one in found_answers(tmp_path) if one.question == QUESTION]
     pair = measured.ratios[measured.best[1].id]
     assert pair.low is not None and pair.low > 1.3
-    assert measured.relation == "no verdict" and "level" not in found.sentence
+    assert measured.relation == "undecided" and "level" not in found.sentence
 
 
 def found_answers(folder):

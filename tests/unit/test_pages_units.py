@@ -14,7 +14,6 @@ from framebench.commands import show
 from framebench.commands.phrases import outcome_line
 from framebench.pages import learning, words
 from framebench.pages.chart import chart
-from framebench.pages.data import COLUMNS
 from framebench.pages.evidence import Evidence, gather
 from framebench.records import store
 from harness import flags
@@ -60,18 +59,6 @@ def test_downloads_name_what_they_count() -> None:
         assert timed.loc["gpt", "flops_causal_per_step"] == 3_300_000_000
         assert timed["flops_causal_per_step"].isna().loc["convstack"]
         assert timed.loc["gpt", "learning_measure"] == "validation loss"
-
-
-def test_every_documented_column_is_in_a_download() -> None:
-    records = make_trials(cases=[MLP_CASE], rounds=1)
-    found = dataset.results(records)
-    frames = [
-        dataset.trials_frame(records),
-        dataset.results_frame(found),
-        dataset.comparisons_frame(dataset.comparisons(found)),
-    ]
-    there = {column for frame in frames for column in frame.columns}
-    assert {name for names in COLUMNS for name in names.split(", ")} <= there
 
 
 def test_a_shape_that_nobody_could_check_is_no_pass() -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from framebench.pages.answer_words import marked, title
+from framebench.pages.answer_words import long_title, marked
 from framebench.pages.evidence import Evidence
 from framebench.pages.guides.questions import QUESTIONS, Question
 from framebench.pages.words import _
@@ -47,4 +47,4 @@ def _behind(question: Question, evidence: Evidence) -> str:
 def _training(evidence: Evidence) -> list[tuple[str, Markup]]:
     """The dataset's own answers for every kind of training."""
     answers = [one for one in evidence.dataset.answers if one.question.task == "train"]
-    return [(title(one.question), marked(one)) for one in answers]
+    return [(long_title(one.question), marked(one)) for one in answers]
