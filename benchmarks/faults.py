@@ -37,10 +37,11 @@ from framebench.executors.connection import connect
 from framebench.executors.docker import ROOT_LABEL
 from framebench.records import store
 from harness.record import Record
-from tests.integration.numpy_clone import ROOT, commit, copy_tree
+from tests.integration.numpy_clone import QUICK, ROOT, commit, copy_tree
 
 CONTENDERS = {"system": ["numpy-eager"], "docker": ["torch-eager"]}
-SUITE = """
+SUITE = (
+    """
 name = "{name}"
 title = "What a fault costs"
 rounds = {rounds}
@@ -49,22 +50,9 @@ timeout_s = {timeout}
 baseline = "{contender}"
 kinds = ["timing"]
 contenders = ["{contender}"]
-
-[protocol]
-name = "{name}"
-warmup_block_ms = 5.0
-warmup_window = 5
-warmup_tolerance = 0.02
-warmup_agreements = 1
-warmup_min_s = 0.05
-warmup_max_blocks = 40
-warmup_max_s = 0.3
-block_ms = 10.0
-block_max_ms = 20.0
-measure_blocks = 10
-measure_s = 0.1
-measure_max_s = 2.0
 """
+    + QUICK
+)
 CASE = """
 [[case]]
 workload = "misbehaving"

@@ -12,16 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SUITE = """
-name = "{name}"
-title = "NumPy, which needs no framework"
-rounds = 3
-verdicts = false
-timeout_s = 60
-baseline = "numpy-eager"
-kinds = ["timing"]
-contenders = ["numpy-eager", "numpy-eager-plus5"]
-
+QUICK = """
 [protocol]
 name = "{name}"
 warmup_block_ms = 5.0
@@ -36,7 +27,21 @@ block_max_ms = 20.0
 measure_blocks = 10
 measure_s = 0.1
 measure_max_s = 2.0
-
+"""
+"""A protocol whose trials take about a second."""
+SUITE = (
+    """
+name = "{name}"
+title = "NumPy, which needs no framework"
+rounds = 3
+verdicts = false
+timeout_s = 60
+baseline = "numpy-eager"
+kinds = ["timing"]
+contenders = ["numpy-eager", "numpy-eager-plus5"]
+"""
+    + QUICK
+    + """
 [[case]]
 workload = "planted"
 preset = "selftest"
@@ -44,6 +49,7 @@ tasks = ["infer"]
 batch = {batches}
 device = {devices}
 """
+)
 
 
 def copy_tree(folder: Path) -> None:
