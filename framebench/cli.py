@@ -311,12 +311,39 @@ def _parts_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., An
     metavar="N",
     help="Tasks that run at a time.",
 )
-def slurm(at_once: int, **options: Any) -> None:
+@click.option(
+    "--fleet",
+    "fleet_results",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Leave out the nodes that `framebench fleet FOLDER` finds slower than the others.",
+)
+def slurm(at_once: int, fleet_results: Path | None, **options: Any) -> None:
     """Print a campaign as a job array of Slurm: framebench slurm > job.sh && sbatch job.sh."""
     from framebench.commands import slurm as command
     from framebench.commands.parted import PartsRequest
 
-    command.run(ROOT, PartsRequest(**options), at_once)
+    command.run(ROOT, PartsRequest(**options), at_once, fleet_results)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--apart",
+    type=click.FloatRange(0.1, 100),
+    default=2.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="By how much a node may be slower.",
+)
+def fleet(paths: tuple[Path, ...], apart: float) -> None:
+    """Ask whether nodes of a cluster are alike, by what was measured on each.
+
+    PATH: folders of records, results/ if none is given. Exit code 1 if a node is surely slower, 3 if it is undecided.
+    """
+    from framebench.commands import fleet as command
+
+    sys.exit(command.run(paths or (ROOT / "results",), apart, console))
 
 
 @cli.command(name="ci-matrix")

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from framebench.commands.fleet import APART, nodes_of, slower
 from framebench.commands.parted import PartsRequest, parts, run_arguments
 
 NOTICE_S = 120
 """Between SIGTERM, which ends the trial that runs, and the time limit."""
 
 
-def run(root: Path, request: PartsRequest, at_once: int) -> None:
-    """Print the file. ``UserError`` for a suite, case or contender that does not exist."""
-    sys.stdout.write("\n".join(job_file(root, request, at_once)) + "\n")
+def run(root: Path, request: PartsRequest, at_once: int, fleet: Path | None = None) -> None:
+    """Print the file. ``UserError`` for a suite, case or contender that does not exist, and for a ``fleet`` (records of
+    its nodes) that tells nothing."""
+    slow = [] if fleet is None else slower(nodes_of([fleet], APART))
+    sys.stdout.write("\n".join(job_file(root, request, at_once, slow)) + "\n")
 
 
-def job_file(root: Path, request: PartsRequest, at_once: int) -> Iterator[str]:
-    """Lines of the batch script; ``at_once`` tasks run at a time."""
+def job_file(root: Path, request: PartsRequest, at_once: int, slow: Sequence[str] = ()) -> Iterator[str]:
+    """Lines of the batch script; ``at_once`` tasks run at a time, none on the ``slow`` nodes."""
     whole = parts(root, request)
     suite, cases, count = whole.suite, whole.cases, len(whole.seconds)
     devices = {case.device for case in cases}
@@ -33,6 +36,8 @@ def job_file(root: Path, request: PartsRequest, at_once: int) -> Iterator[str]:
         yield "#SBATCH --exclusive --mem=0      # trials on the CPU: nothing else on the node"
     if "gpu" in devices:
         yield "#SBATCH --gres=gpu:1"
+    if slow:
+        yield f"#SBATCH --exclude={','.join(slow)}     # slower than the others of their kind"
     yield f"#SBATCH --time={_limit(max(whole.limits))}"
     yield "#SBATCH --requeue --open-mode=append"
     yield f"#SBATCH --signal=B:TERM@{NOTICE_S}     # ends the trial that runs; its record says so"
