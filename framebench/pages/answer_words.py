@@ -22,18 +22,8 @@ from framebench.pages.words import (
     status_name,
 )
 from harness.flags import UNRANKED
+from harness.workloads import kind
 
-WORK = {
-    "resnet50": _("an image classifier"),
-    "convstack": _("a stack of convolutions"),
-    "fasterrcnn": _("an object detector"),
-    "gpt": _("a language model"),
-    "bert": _("a text classifier"),
-    "lstm": _("a recurrent network"),
-    "mlp": _("a small network"),
-    "input_pipeline": _("an image classifier, from files"),
-}
-"""What a workload is to somebody who does not know its name; one that is not here is called by it."""
 TITLES = {
     "train": _("Train {name}"),
     "infer": _("Predict with {name}"),
@@ -55,8 +45,8 @@ def title(question: Question) -> str:
 
 def long_title(question: Question) -> str:
     """The kind of work for somebody who does not know the workload: ``Train a language model (gpt)``."""
-    what = WORK.get(question.workload)
-    if what is None:
+    what = kind(question.workload)
+    if not what:
         return title(question)
     return _("{title} ({workload})").format(
         title=title(question._replace(workload=what)), workload=question.workload

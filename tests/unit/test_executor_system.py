@@ -44,6 +44,7 @@ def test_a_trial_runs_under_this_interpreter_and_sees_what_prepare_saw(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "elsewhere"))
     root = tmp_path / "clone"
     (root / "harness").mkdir(parents=True)
+    (root / "harness" / "__init__.py").touch()  # without it a `harness` further along the path would win
     (tmp_path / "record.json").write_bytes(encode(answering(make_spec())))
     (root / "harness" / "__main__.py").write_text(
         "import sys, bedrock\nprint(sys.executable, file=sys.stderr)\n"
@@ -62,6 +63,7 @@ def test_a_trial_meets_no_path_that_a_compiler_splits(
 ) -> None:
     root = tmp_path / name
     (root / "harness").mkdir(parents=True)
+    (root / "harness" / "__init__.py").touch()  # without it a `harness` further along the path would win
     (root / "temporary files").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(root / "temporary files"))
     (root / "record.json").write_bytes(encode(answering(make_spec())))

@@ -119,7 +119,9 @@ def spoiled_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 
 def test_no_page_obeys_the_words_of_a_record(spoiled_site: dict[str, Any]) -> None:
-    config = load_config(str(ROOT / "mkdocs.yml"))
+    config = load_config(
+        str(ROOT / "mkdocs.yml"), docs_dir=str(ROOT / "site")
+    )  # build/docs may not be there yet
     as_html = markdown.Markdown(
         extensions=config["markdown_extensions"], extension_configs=config["mdx_configs"]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from framebench import checking, dataset
-from framebench.checking import Checked, History
+from framebench.checking import Checked, History, waived
 from framebench.commands import check
 from framebench.errors import UserError
 from framebench.pages import data, result
@@ -80,9 +80,16 @@ def test_with_every_rule_waived_nothing_is_refused_and_the_command_says_it(resul
 
 
 def test_the_last_day_counts_and_the_day_after_refuses_and_says_so(results: Path) -> None:
+    found = asked(results).findings
     rule = min(refused_rules(results))
-    waive(results, rule, TODAY)
-    assert rule not in refused_rules(results)
+    last = date(2026, 11, 30)
+    waive(results, rule, last)
+
+    def refused_on(day: date) -> set[str]:
+        judged = waived.waive(found, [record_of(results)], results, day)
+        return {one.doubt.field for one in judged if one.doubt.refused}
+
+    assert rule not in refused_on(last) and rule in refused_on(last + timedelta(days=1))
     (results / WAIVERS).unlink()
     waive(results, rule, EARLIER)
     assert rule in refused_rules(results)

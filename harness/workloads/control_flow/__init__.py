@@ -1,0 +1,1 @@
+"""a network whose path depends on the data"""

@@ -1,0 +1,1 @@
+"""a stack of convolutions"""
