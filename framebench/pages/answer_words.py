@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 
 from markupsafe import Markup, escape
@@ -21,8 +22,8 @@ from framebench.pages.words import (
     stack_name,
     status_name,
 )
+from harness import workloads
 from harness.flags import UNRANKED
-from harness.workloads import kind
 
 TITLES = {
     "train": _("Train {name}"),
@@ -41,6 +42,13 @@ MOST_NAMED = 3
 def title(question: Question) -> str:
     """The kind of work as a reader would name it."""
     return TITLES.get(question.task, "{name}").format(name=question.workload)
+
+
+def kind(workload: str) -> str:
+    """What a workload is, in two or three words: the docstring of its folder's ``__init__.py``; empty without one."""
+    if workload not in workloads.names():
+        return ""
+    return (importlib.import_module(f"{workloads.__name__}.{workload}").__doc__ or "").strip()
 
 
 def long_title(question: Question) -> str:

@@ -1,7 +1,6 @@
 """A workload is specified once and implemented per framework; it never knows a clock.
 
-``workloads/<name>/`` holds ``__init__.py`` (whose docstring says in a few words what it is, as in "train a language
-model"), ``spec.py`` (a ``SPEC`` made of ``specification``'s values), one short file per framework
+``workloads/<name>/`` holds ``spec.py`` (a ``SPEC`` made of ``specification``'s values), one short file per framework
 (``torch.py``, ``tensorflow.py``, ``keras.py``, ``jax.py``) with the model as that framework's users write it, and
 ``reference.json``, what float64 says about it. Discovery is by folder. What a framework's file offers is said in that
 framework's ``driver.py``.
@@ -51,14 +50,6 @@ class Job(NamedTuple):
 def names() -> list[str]:
     """Workload folders that frameworks are compared on, sorted."""
     return [name for name in _folders() if name != SELF_TEST]
-
-
-def kind(name: str) -> str:
-    """What a workload is to somebody who does not know its name, in two or three words: the docstring of its
-    ``__init__.py``, or empty."""
-    if name not in _folders():
-        return ""
-    return (importlib.import_module(f"{__name__}.{name}").__doc__ or "").strip()
 
 
 def get(name: str) -> Workload:
