@@ -11,7 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+MEMORY_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)  # v2, v1
 MEBIBYTE = 1 << 20
 
 
@@ -47,7 +50,8 @@ def deadlock() -> None:
 
 def out_of_memory() -> None:
     """Takes memory once the container's limit is small, so that this machine does not have to be filled."""
-    while MEMORY_LIMIT.read_text().strip() == "max" or int(MEMORY_LIMIT.read_text()) > 1024 * MEBIBYTE:
+    limit = next(path for path in MEMORY_LIMITS if path.exists())
+    while (said := limit.read_text().strip()) == "max" or int(said) > 1024 * MEBIBYTE:
         time.sleep(0.05)
     held = []
     while True:

@@ -41,10 +41,13 @@ class Conversation:
         deadline = time.monotonic() + spec.timeout_s
         try:
             container.start()
-            killed = self._stream(getattr(attached, "_sock", attached), document, output, deadline)
+            connection = getattr(attached, "_sock", attached)
+            killed = self._stream(connection, document, output, deadline)
             if killed is None:
                 killed = self._await_end(container, deadline)
             if killed:
+                with contextlib.suppress(OSError):  # an engine that waits for a reader answers nobody
+                    connection.shutdown(socket.SHUT_RDWR)
                 with contextlib.suppress(APIError):  # it may have ended by itself just now
                     container.kill()
                 _wait(container, SETTLE_S)

@@ -239,6 +239,13 @@ def test_timeout_kills(run: Run) -> None:
     assert (outcome.status, outcome.reason) == ("timeout", "killed after 2 s")
 
 
+def test_endless_output_is_ended_and_the_engine_answers_the_next(run: Run) -> None:
+    flood = "while True: os.write(2, b'x' * 65536)"
+    for _ in range(2):
+        assert failed(run(flood, timeout_s=4.0)).status == "timeout"
+    assert isinstance(run("print(record)"), Record)
+
+
 def test_the_memory_limit_is_an_oom(run: Run, executor: DockerExecutor) -> None:
     executor.memory_bytes = 64 << 20
     outcome = failed(run("x = b'x' * (200 << 20); print(record)"))
