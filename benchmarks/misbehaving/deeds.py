@@ -5,17 +5,20 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 MEMORY_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )  # v2, v1
 MEBIBYTE = 1 << 20
+LEFT_BEHIND = "left behind by a misbehaving trial"
 
 
 def sound() -> None:
@@ -39,6 +42,14 @@ def exception() -> None:
 
 
 def exit_without_record() -> None:
+    os._exit(0)
+
+
+def child_left_behind() -> None:
+    """It would outlive its parent by far, in a session of its own."""
+    subprocess.Popen(
+        [sys.executable, "-c", f"import time; time.sleep(3600)  # {LEFT_BEHIND}"], start_new_session=True
+    )
     os._exit(0)
 
 
@@ -110,19 +121,29 @@ def lie() -> None:
         )
 
 
-DEEDS: dict[str, Callable[[], None]] = {
-    name.replace("_", "-"): deed
-    for name, deed in (
-        *(("sound", sound), ("killed", killed), ("segfault", segfault), ("abort", abort)),
-        *(("exception", exception), ("exit_without_record", exit_without_record), ("deadlock", deadlock)),
-        *(("out_of_memory", out_of_memory), ("fork_bomb", fork_bomb), ("full_disk", full_disk)),
-        *(
-            ("endless_words", endless_words),
-            ("endless_line", endless_line),
-            ("endless_record", endless_record),
-        ),
-        ("lie", lie),
-    )
+class Deed(NamedTuple):
+    """What is done, and how the record may say that the trial ended."""
+
+    do: Callable[[], None]
+    ends: tuple[str, ...]
+
+
+DEEDS = {
+    "sound": Deed(sound, ("ok",)),
+    "killed": Deed(killed, ("crashed",)),
+    "segfault": Deed(segfault, ("crashed",)),
+    "abort": Deed(abort, ("crashed",)),
+    "exception": Deed(exception, ("crashed",)),
+    "exit-without-record": Deed(exit_without_record, ("crashed",)),
+    "child-left-behind": Deed(child_left_behind, ("crashed",)),
+    "deadlock": Deed(deadlock, ("timeout",)),
+    "out-of-memory": Deed(out_of_memory, ("oom",)),
+    "fork-bomb": Deed(fork_bomb, ("timeout", "oom")),
+    "full-disk": Deed(full_disk, ("oom", "crashed")),
+    "endless-words": Deed(endless_words, ("timeout",)),
+    "endless-line": Deed(endless_line, ("timeout",)),
+    "endless-record": Deed(endless_record, ("timeout",)),
+    "lie": Deed(lie, ("crashed",)),
 }
 ONLY_CONTAINED = ("out-of-memory", "fork-bomb", "full-disk")
 """What a process without limits does to the whole machine."""

@@ -19,5 +19,5 @@ class Misbehaving(nn.Module):
 
 
 def model(preset: Preset) -> nn.Module:
-    DEEDS[preset.deed]()
+    DEEDS[preset.deed].do()
     return Misbehaving(preset)

@@ -41,11 +41,10 @@ def run(paths: Sequence[Path], percent: float, console: Console) -> int:
     return 3 if undecided else 0
 
 
-def nodes_of(paths: Sequence[Path], percent: float, say: Sayer | None = None) -> list[Node]:
+def nodes_of(paths: Sequence[Path], percent: float, say: Sayer) -> list[Node]:
     """What the records below ``paths`` say of each node. ``UserError`` where no two can be compared."""
     loaded = store.load(paths)
-    if say:
-        say.skipped(loaded.faults)
+    say.skipped(loaded.faults)
     nodes = fleet([record for _, record in loaded.every_trial], percent / 100)
     if not nodes:
         raise UserError(

@@ -7,8 +7,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rich.console import Console
+
 from framebench.commands.fleet import APART, nodes_of, slower
 from framebench.commands.parted import PartsRequest, parts, run_arguments
+from framebench.commands.saying import Sayer
 
 NOTICE_S = 120
 """Between SIGTERM, which ends the trial that runs, and the time limit."""
@@ -17,7 +20,7 @@ NOTICE_S = 120
 def run(root: Path, request: PartsRequest, at_once: int, fleet: Path | None = None) -> None:
     """Print the file. ``UserError`` for a suite, case or contender that does not exist, and for a ``fleet`` (records of
     its nodes) that tells nothing."""
-    slow = [] if fleet is None else slower(nodes_of([fleet], APART))
+    slow = [] if fleet is None else slower(nodes_of([fleet], APART, Sayer(Console(stderr=True))))
     sys.stdout.write("\n".join(job_file(root, request, at_once, slow)) + "\n")
 
 

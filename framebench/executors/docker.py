@@ -208,7 +208,7 @@ class DockerExecutor:
         """Remove the containers that a killed run of this clone left, never those of one that still runs."""
         with engine_errors():
             for container in self._client.containers.list(
-                all=True, filters={"label": f"{ROOT_LABEL}={_root_label(self._root)}"}
+                all=True, filters={"label": f"{ROOT_LABEL}={root_label(self._root)}"}
             ):
                 host, pid, started = container.labels[OWNER_LABEL].split(":")
                 if host == socket.gethostname() and not _lives(int(pid), started):
@@ -276,7 +276,7 @@ class DockerExecutor:
             options["environment"]["NVIDIA_DRIVER_CAPABILITIES"] = ",".join(gpu.CAPABILITIES)
         container = self._client.containers.create(
             image.engine_id,
-            labels={LABEL: "1", ROOT_LABEL: _root_label(self._root), OWNER_LABEL: _owner()},
+            labels={LABEL: "1", ROOT_LABEL: root_label(self._root), OWNER_LABEL: _owner()},
             stdin_open=True,
             log_config={"type": "none"},  # we read the streams ourselves
             **options,
@@ -297,7 +297,7 @@ def _remove(container: Container) -> None:
         container.remove(force=True, v=True)  # v: anonymous volumes; the named cache stays
 
 
-def _root_label(root: Path) -> str:
+def root_label(root: Path) -> str:
     return hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
 
 

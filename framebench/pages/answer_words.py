@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 
 from markupsafe import Markup, escape
@@ -11,6 +10,7 @@ from framebench.dataset import Result
 from framebench.dataset.answers import Answer, Question
 from framebench.dataset.drawbacks import Drawbacks, LaterStart, MoreMemory
 from framebench.pages import figures, flags
+from framebench.pages.source import docstring
 from framebench.pages.words import (
     _,
     cores_or_device,
@@ -46,9 +46,8 @@ def title(question: Question) -> str:
 
 def kind(workload: str) -> str:
     """What a workload is, in two or three words: the docstring of its folder's ``__init__.py``; empty without one."""
-    if workload not in workloads.names():
-        return ""
-    return (importlib.import_module(f"{workloads.__name__}.{workload}").__doc__ or "").strip()
+    file = workloads.FOLDER / workload / "__init__.py"
+    return docstring(file.read_text()) if workload in workloads.names() else ""
 
 
 def long_title(question: Question) -> str:

@@ -386,7 +386,11 @@ _ANSWERS = [
     _text("workload", _("the work that is asked about"), "case.workload"),
     _text("task", _("and its task"), "case.task"),
     _text("state", _("answered, too few rounds, no quiet host or not measured"), "comparisons.verdict"),
-    _text("relation", _("what follows of the first two; empty without an answer"), "comparisons.verdict"),
+    _text(
+        "relation",
+        _("fastest, level, too close to call or undecided; empty without an answer"),
+        "results.step_ns",
+    ),
     _CASE,
     _HOST,
     _EXECUTOR,

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from framebench.commands import fleet as command
+from framebench.commands import slurm
 from framebench.commands.parted import PartsRequest
+from framebench.commands.saying import Sayer
 from framebench.commands.slurm import job_file
 from framebench.dataset.fleet import fleet
 from framebench.errors import UserError
@@ -24,6 +26,7 @@ from tests.record_factory import make_record, trial_id
 
 ROOT = Path(__file__).resolve().parents[2]
 SPREAD = 0.004
+QUIET = Sayer(Console(file=io.StringIO()))
 
 
 def records(nodes: Mapping[str, tuple[float, float]], trials: int = 6, seed: int = 1) -> list[Record]:
@@ -79,11 +82,22 @@ def test_a_node_is_found_beside_one_that_is_much_slower() -> None:
 
 def test_a_job_array_leaves_the_slow_ones_out(tmp_path: Path) -> None:
     folder = written(tmp_path, records({"n1": (1.0, 1.0), "n2": (1.1, 1.0), "n3": (1.0, 1.2)}))
-    slow = command.slower(command.nodes_of([folder], command.APART))
+    slow = command.slower(command.nodes_of([folder], command.APART, QUIET))
     request = PartsRequest("cpu", (), (), "venv", None, None, None)
     lines = list(job_file(ROOT, request, 4, slow))
     assert next(line for line in lines if "--exclude=" in line).startswith("#SBATCH --exclude=n2,n3 ")
     assert not [line for line in job_file(ROOT, request, 4) if "--exclude=" in line]
+
+
+def test_the_job_file_is_all_of_the_output_and_skipped_files_are_named_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = written(tmp_path, records({"n1": (1.0, 1.0), "n2": (1.1, 1.0), "n3": (1.0, 1.0)}))
+    (folder / "torn.json").write_text("{")
+    slurm.run(ROOT, PartsRequest("cpu", (), (), "venv", None, None, None), 4, folder)
+    told = capsys.readouterr()
+    assert told.out.startswith("#!/bin/bash\n") and "--exclude=n2 " in told.out and "torn" not in told.out
+    assert "warning: skipped" in told.err and "torn.json" in told.err
 
 
 @settings(max_examples=20, deadline=None)
@@ -120,4 +134,4 @@ def test_machines_of_another_kind_are_not_held_against_each_other(tmp_path: Path
 def test_a_name_that_would_be_an_option_of_slurm_is_refused(tmp_path: Path) -> None:
     made = records({"n1": (1.0, 1.0), "n3": (1.0, 1.0), "n2\n#SBATCH --wrap=evil": (1.5, 1.5)})
     with pytest.raises(UserError, match="names no node"):
-        command.slower(command.nodes_of([written(tmp_path, made)], 2.0))
+        command.slower(command.nodes_of([written(tmp_path, made)], 2.0, QUIET))

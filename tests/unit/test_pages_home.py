@@ -10,6 +10,7 @@ from framebench.pages import home
 from framebench.pages.answer_words import long_title
 from framebench.pages.evidence import gather
 from framebench.records import store
+from harness import workloads
 from harness.flags import UNRANKED
 from harness.record import Case, Contender
 from tests.record_factory import CASE, CONTENDERS, MLP_CASE, make_trials
@@ -51,6 +52,16 @@ def test_every_answer_is_a_line_that_leads_to_its_card(tmp_path):
 
 def test_a_workload_without_a_description_goes_by_its_name():
     assert long_title(home.Question("mine", "train")) == "Train mine"
+
+
+def test_a_workload_that_cannot_be_imported_goes_by_its_name_too(tmp_path, monkeypatch):
+    for name, code in {"torn": "def (", "silent": ""}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(code)
+    monkeypatch.setattr(workloads, "FOLDER", tmp_path)
+    monkeypatch.setattr(workloads, "names", lambda: ["silent", "torn"])
+    assert long_title(home.Question("torn", "train")) == "Train torn"
+    assert long_title(home.Question("silent", "infer")) == "Predict with silent"
 
 
 def test_a_busy_host_gives_figures_and_no_rank(tmp_path):
