@@ -27,6 +27,7 @@ block_max_ms = 20.0
 measure_blocks = 10
 measure_s = 0.1
 measure_max_s = 2.0
+calibration_ms = 30.0
 """
 """A protocol whose trials take about a second."""
 SUITE = (

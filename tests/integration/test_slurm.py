@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -115,3 +116,27 @@ def test_jobs_that_are_requeued_drained_and_submitted_again_lose_nothing(slurm: 
     assert set(whole.values()) == {1} and len(whole) == 4 * 2 * 3, logs(home)
     assert kept <= whole
     assert store.load([home / "results"]).faults == []
+
+
+def test_each_node_is_measured_and_held_against_the_others(slurm: Cluster, home: Path) -> None:
+    """The lines of the page Slurm, with NumPy's suite; which node is slow on this day is not asserted."""
+    run = f"{sys.executable} -m framebench.cli run --suite cluster --executor system --budget none --case '*-b1-*'"
+    slurm.run(
+        *("srun", "--nodes=4", "--ntasks-per-node=1"),
+        *("sh", "-c", f"{run} --results fleet/$SLURMD_NODENAME"),
+        cwd=home,
+    )
+    jobs = [record.cluster_job for record in records(home / "fleet")]
+    nodes = {job.node for job in jobs if job}
+    assert len(nodes) == 4 and {path.name for path in (home / "fleet").iterdir()} == nodes
+    told = framebench(home, "fleet", "fleet")
+    assert told.returncode in (0, 1, 3), told.stderr
+    for kernel in ("matmul", "copy"):
+        table = told.stdout.partition(f"time of the {kernel} kernel")[2]
+        assert all(f"  {node} " in table for node in nodes), told.stdout
+    exclude = [
+        line
+        for line in framebench(home, "slurm", "--suite", "cluster", "--fleet", "fleet").stdout.splitlines()
+        if "--exclude" in line
+    ]
+    assert len(exclude) == (told.returncode == 1)
