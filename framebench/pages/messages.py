@@ -107,8 +107,8 @@ def _told(root: Path) -> Iterator[tuple[str, str]]:
         yield from (("containers/defaults/questions.toml", text) for text in told)
     for _image, table in defaults.stored(root).values():
         for answer in table.answers.values():
-            told = answer.value if isinstance(answer.value, str) else "", answer.reason or ""
-            yield from (("containers/defaults", text) for text in told)
+            yield "containers/defaults", answer.value if isinstance(answer.value, str) else ""
+            yield "containers/defaults", answer.reason or ""
     for name in workloads.names():
         if name in workloads.broken():
             continue
