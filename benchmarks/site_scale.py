@@ -1,8 +1,8 @@
 """What the site costs as results grow: ``python -m benchmarks.site_scale --results 10000``.
 
 Results of five trials each are built into a site, cold, and again after one more. They are the committed ones under
-other hosts' names: real structure, copied numbers. Per size one line: CPU seconds of the build and its children, largest
-memory, what lies in the folder afterwards, and CPU per result beyond what a site without results costs.
+other hosts' names: real structure, copied numbers. Per size one line: CPU per result beyond what a site without results
+costs, and what lies in the folder afterwards; the last line has CPU seconds (with children) and the largest memory.
 """
 
 from __future__ import annotations

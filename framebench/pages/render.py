@@ -28,12 +28,22 @@ def environment(templates: Path) -> jinja2.Environment:
     )
     env.globals.update(_=words._, figures=figures, words=words)
     env.filters.update(html=one_block, pre=preformatted, fenced=fenced, yaml=as_yaml, docstring=as_prose)
+    env.filters.update(prose=with_code)
+    return env
+
+
+@functools.cache
+def html_environment(templates: Path) -> jinja2.Environment:
+    """The same for pages that never are Markdown: HTML needs no shelter there."""
+    env = environment(templates).overlay()
+    env.filters = env.filters | {"html": Markup}
     return env
 
 
 def page(templates: Path, template: str, /, **values: Any) -> str:
     """The text of one page from its template and its view model."""
-    return environment(templates).get_template(template).render(**values)
+    env = html_environment if template.endswith(".html.j2") else environment
+    return env(templates).get_template(template).render(**values)
 
 
 def _shown(value: Any) -> Any:
@@ -77,6 +87,14 @@ def _plain(text: str) -> str:
         for number, part in enumerate(parts)
     ]
     return "".join(whole)
+
+
+def with_code(text: str) -> Markup:
+    """A sentence as HTML: what stands in backticks is code."""
+    parts = [escape(visible(part)) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts)
+    )
 
 
 def as_yaml(value: Any) -> Markup:

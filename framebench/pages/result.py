@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.quiet import too_busy
-from framebench.pages import badge, facts, figures, flags, gate, learning, telemetry, trials, vouched
+from framebench.pages import badge, facts, figures, flags, gate, learning, render, telemetry, trials, vouched
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
+from framebench.pages.shell import ResultPage
 from framebench.pages.views import Cell, Fact, Table
 from framebench.pages.words import UNITS, _, executor_name, precision_name, rate_unit, result_name, task_name
 from framebench.statistics.bootstrap import MIN_TRIALS
@@ -18,8 +19,15 @@ UP = "../../"
 NOWHERE = "ADDRESS"  # stands for the site's own where that is not known
 
 
+def page(result: Result, evidence: Evidence) -> ResultPage:
+    """What the result's page has in the shell of the site."""
+    shown = view(result, evidence)
+    content = render.page(evidence.root / "site" / "templates", "result.html.j2", **shown)
+    return ResultPage(result.id, shown["title"], shown["description"], content)
+
+
 def view(result: Result, evidence: Evidence) -> dict[str, Any]:
-    """Everything the template ``result.md.j2`` needs."""
+    """Everything the template ``result.html.j2`` needs."""
     case = result.case
     group = evidence.group_of(result)
     last = result.latest

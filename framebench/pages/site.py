@@ -1,8 +1,9 @@
-"""The site: dataset → pages → build/docs → MkDocs → build/site."""
+"""The site: dataset → pages → build/docs → MkDocs → build/mkdocs, and with the results' pages → build/site."""
 
 from __future__ import annotations
 
 import functools
+import gzip
 import http.server
 import logging
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from framebench import dataset
+from framebench.dataset import Result
 from framebench.errors import UserError
 from framebench.pages import (
     badge,
@@ -27,13 +29,14 @@ from framebench.pages import (
     result,
     selftest,
     serving,
+    shell,
     source,
     stack,
     workload,
 )
 from framebench.pages.evidence import Evidence, gather, record_file, sidecar_file
 from framebench.pages.render import page
-from framebench.pages.write import write_tree
+from framebench.pages.write import Content, tree, write_tree
 from framebench.records import store
 
 BASELINES = "data/baselines.json"
@@ -64,7 +67,7 @@ class SiteReport(NamedTuple):
 def build_site(
     root: Path, results_dirs: Sequence[Path], out: Path, strict: bool = True, site_url: str | None = None
 ) -> SiteReport:
-    """Render the records below ``results_dirs`` into the folder ``out``, by way of its sibling ``docs``.
+    """Render the records below ``results_dirs`` into the folder ``out``, by way of ``docs`` and ``mkdocs`` beside it.
 
     A folder that does not exist holds no records. Every page works below any address; ``site_url``, where it is known,
     is for what needs the whole one: the page of a missing page, the sitemap, lines to copy. ``UserError``
@@ -73,27 +76,32 @@ def build_site(
     folders = [folder for folder in results_dirs if folder.exists()]
     data = dataset.load(folders, published=root / "results")
     evidence = gather(root, data, site_url)
-    files = render(evidence)
-    docs = out.parent / "docs"
-    written = write_tree(docs, files)
-    _mkdocs(root, docs, out, strict, site_url)
+    docs, rendered = out.parent / "docs", out.parent / "mkdocs"
+    sources = render(evidence)
+    write_tree(docs, sources)
+    _mkdocs(root / "mkdocs.yml", docs, rendered, strict, site_url)
+    if site_url is None:
+        _without_an_address(root, rendered)
+    files = {**tree(rendered), **result_pages(evidence, rendered), **beside(evidence)}
+    del files[shell.RENDERED]
+    written = write_tree(out, files)
     return SiteReport(
         folder=out,
         results=len(data.results),
         trials=len(data.records),
-        pages=sum(name.endswith(".md") for name in files),
+        pages=sum(name.endswith(".md") for name in sources.keys() - {shell.SOURCE}) + len(data.results),
         written=written,
         broken=[str(fault) for fault in data.broken],
     )
 
 
-def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
-    """Every file of the site's sources: relative path → text, bytes, or the file to copy."""
+def render(evidence: Evidence) -> dict[str, Content]:
+    """Every file of the sources that MkDocs gets: relative path → text, bytes, or the file to copy."""
     root = evidence.root
     text = functools.partial(page, root / "site" / "templates")
     downloads = data.files(evidence)
     explained = {name: view(evidence) for name, view in guides.GUIDES.items()}
-    files: dict[str, str | bytes | Path] = {
+    files: dict[str, Content] = {
         "index.md": text("home.md.j2", **home.view(evidence)),
         "compare.md": text("compare.md.j2", **compare.view(evidence)),
         "data.md": text("data.md.j2", **data.view(downloads)),
@@ -114,7 +122,7 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "assets/stacks.css": stack.colours(),
         BASELINES: compare.baselines_json(evidence),
         **downloads,
-        **badge.files(evidence),
+        shell.SOURCE: shell.MARKDOWN,
     }
     for name in workload.names():
         files[f"workloads/{name}.md"] = text("workload.md.j2", **workload.view(name, evidence))
@@ -131,16 +139,40 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         files[f"images/{name}.md"] = text("image.md.j2", **image.view_gone(name, evidence))
     for host_id in host.ids(evidence):
         files[f"hosts/{host_id}.md"] = text("host.md.j2", **host.view(host_id, evidence))
-    for one in evidence.dataset.results:
-        files[f"results/{one.id}.md"] = text("result.md.j2", **result.view(one, evidence))
-    for trial_id, path in evidence.dataset.paths.items():
-        files[record_file(trial_id)] = path
+    files.update(_by_hand(root))
+    return files
+
+
+def result_pages(evidence: Evidence, rendered: Path) -> dict[str, Content]:
+    """The page of each result, rendered when it is written, and the sitemap that names them; ``rendered`` is what
+    MkDocs made of the rest."""
+    filled = shell.read(rendered)
+    results = {result.id: result for result in evidence.dataset.results}
+    pages: dict[str, Content] = {
+        f"results/{one.id}/index.html": functools.partial(_filled, filled, one, evidence)
+        for one in results.values()
+    }
+    sitemap = rendered / "sitemap.xml"
+    if sitemap.exists():
+        text = shell.in_sitemap(sitemap.read_text(), results)
+        pages |= {"sitemap.xml": text, "sitemap.xml.gz": gzip.compress(text.encode(), mtime=0)}
+    return pages
+
+
+def beside(evidence: Evidence) -> dict[str, Content]:
+    """What the pages of results link that no other page does: records as they were written, and badges."""
+    files: dict[str, Content] = {
+        record_file(trial_id): path for trial_id, path in evidence.dataset.paths.items()
+    }
     for one in evidence.dataset.results:
         gate = one.parity_trial
         if gate and (sidecar := store.sidecar_of(evidence.dataset.paths[gate.trial_id])):
             files[sidecar_file(gate.trial_id)] = sidecar
-    files.update(_by_hand(root))
-    return files
+    return files | badge.files(evidence)
+
+
+def _filled(filled: shell.Shell, one: Result, evidence: Evidence) -> str:
+    return filled.fill(result.page(one, evidence))
 
 
 def serve(root: Path, port: int) -> None:
@@ -177,7 +209,7 @@ def _by_hand(root: Path) -> dict[str, Path]:
     return files
 
 
-def _mkdocs(root: Path, docs: Path, out: Path, strict: bool, site_url: str | None) -> None:
+def _mkdocs(configuration: Path, docs: Path, out: Path, strict: bool, site_url: str | None) -> None:
     """Run MkDocs in this process: the last step, to be replaced by whatever builds an mkdocs.yml."""
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
@@ -188,7 +220,7 @@ def _mkdocs(root: Path, docs: Path, out: Path, strict: bool, site_url: str | Non
     logger.addHandler(complaints)
     try:
         config = load_config(
-            str(root / "mkdocs.yml"),
+            str(configuration),
             docs_dir=str(docs),
             site_dir=str(out),
             strict=strict,
@@ -200,8 +232,6 @@ def _mkdocs(root: Path, docs: Path, out: Path, strict: bool, site_url: str | Non
         raise UserError(f"MkDocs refused the pages in {docs}: {why}") from error
     finally:
         logger.removeHandler(complaints)
-    if site_url is None:
-        _without_an_address(root, out)
 
 
 def _without_an_address(root: Path, out: Path) -> None:

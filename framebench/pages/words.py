@@ -6,6 +6,7 @@ there is called by its code.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 
 from framebench.dataset import Result
@@ -23,13 +24,19 @@ def _(text: str) -> str:
 def stacks() -> list[StackInfo]:
     """Every stack that is compared: the plain frameworks first, then those that run on another one's backend, then
     those that run what others exported."""
-    compared = [one for one in frameworks.stacks().values() if one.name != frameworks.SELF_TEST]
+    compared = [one for one in _known().values() if one.name != frameworks.SELF_TEST]
     return sorted(compared, key=lambda one: (is_exported(one), bool(one.backend), one.title.lower()))
 
 
 def info(stack: str) -> StackInfo | None:
     """What a stack says of itself; null for one that is no longer there."""
-    return frameworks.stacks().get(stack)
+    return _known().get(stack)
+
+
+@functools.cache
+def _known() -> dict[str, StackInfo]:
+    """Every stack, looked up once: a build asks for their names ten thousands of times."""
+    return frameworks.stacks()
 
 
 def framework(stack: str) -> str:
