@@ -6,10 +6,9 @@ there is called by its code.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 
-from framebench.dataset import Result
+from framebench.dataset import Result, declared
 from harness import frameworks
 from harness.frameworks import StackInfo
 from harness.frameworks.exported import is_exported
@@ -24,19 +23,13 @@ def _(text: str) -> str:
 def stacks() -> list[StackInfo]:
     """Every stack that is compared: the plain frameworks first, then those that run on another one's backend, then
     those that run what others exported."""
-    compared = [one for one in _known().values() if one.name != frameworks.SELF_TEST]
+    compared = [one for one in declared.stacks().values() if one.name != frameworks.SELF_TEST]
     return sorted(compared, key=lambda one: (is_exported(one), bool(one.backend), one.title.lower()))
 
 
 def info(stack: str) -> StackInfo | None:
     """What a stack says of itself; null for one that is no longer there."""
-    return _known().get(stack)
-
-
-@functools.cache
-def _known() -> dict[str, StackInfo]:
-    """Every stack, looked up once: a build asks for their names ten thousands of times."""
-    return frameworks.stacks()
+    return declared.stacks().get(stack)
 
 
 def framework(stack: str) -> str:

@@ -56,7 +56,7 @@ def test_a_results_page_says_its_own_address_title_and_description(site: Path) -
         (title,) = re.findall("<title>(.*?)</title>", text)
         assert path.name in title and f'og:title" content="{title.removesuffix(" - framebench")}"' in text
         (told,) = re.findall('<meta name="description" content="(.*?)">', text)
-        assert "samples/s" in told and f'og:description" content="{told}"' in text
+        assert "images/s (preset cpu" in told and f'og:description" content="{told}"' in text
 
 
 def test_its_table_of_contents_leads_to_its_headings(site: Path) -> None:
