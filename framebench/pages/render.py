@@ -13,7 +13,9 @@ from markupsafe import Markup, escape
 
 from framebench.errors import visible
 from framebench.pages import figures, words
-from framebench.pages.views import Cell
+from framebench.pages.views import Cell, Fact
+
+REMEMBERED = 100_000  # cells and facts: results have most of them in common
 
 
 @functools.cache
@@ -30,7 +32,7 @@ def environment(templates: Path) -> jinja2.Environment:
     )
     env.globals.update(_=words._, figures=figures, words=words)
     env.filters.update(html=one_block, pre=preformatted, fenced=fenced, yaml=as_yaml, docstring=as_prose)
-    env.filters.update(prose=with_code, rows=table_rows)
+    env.filters.update(prose=with_code, rows=table_rows, facts=fact_list)
     return env
 
 
@@ -100,29 +102,44 @@ def with_code(text: str) -> Markup:
 
 
 def table_rows(rows: Sequence[Sequence[Cell]]) -> Markup:
-    """The rows of a table, each cell as its view says. Most of a site is cells: in a template each costs ten times as
-    much."""
+    """The rows of a table, each cell as its view says. Most of a site is cells: a template takes ten times as long."""
     lines = []
     for head, *others in rows:
-        line = f'<tr><th scope="row"{_class(head)}>{_cell(head)}</th>'
-        for cell in others:
-            line += f"<td{_class(cell)}>{_cell(cell)}</td>"
-        lines.append(f"{line}</tr>")
+        cells = "".join(map(_figure, others))
+        lines.append(f'<tr><th scope="row"{_inside(head, "th")}{cells}</tr>')
     return Markup("\n".join(lines))
 
 
-def _class(cell: Cell) -> str:
-    return f' class="{escape(cell.css)}"' if cell.css else ""
+def fact_list(facts: Sequence[Fact]) -> Markup:
+    """The names and texts of a definition list."""
+    return Markup("\n".join(map(_fact, facts)))
 
 
-def _cell(cell: Cell) -> str:
-    text = str(escape(visible(cell.text)))
-    if cell.code:
+@functools.lru_cache(maxsize=REMEMBERED)
+def _fact(fact: Fact) -> str:
+    return f"<dt>{_escaped(fact.name)}</dt><dd>{_linked(fact)}</dd>"
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _figure(cell: Cell) -> str:
+    return f"<td{_inside(cell, 'td')}"
+
+
+def _inside(cell: Cell, tag: str) -> str:
+    css = f' class="{_escaped(cell.css)}"' if cell.css else ""
+    dot = f'<span class="fb-dot" data-stack="{_escaped(cell.stack)}"></span>' if cell.stack else ""
+    return f"{css}>{dot}{_linked(cell)}</{tag}>"
+
+
+def _linked(shown: Cell | Fact) -> str:
+    text = _escaped(shown.text)
+    if shown.code:
         text = f"<code>{text}</code>"
-    if cell.href:
-        text = f'<a href="{escape(visible(cell.href))}">{text}</a>'
-    dot = f'<span class="fb-dot" data-stack="{escape(visible(cell.stack))}"></span>' if cell.stack else ""
-    return dot + text
+    return f'<a href="{_escaped(shown.href)}">{text}</a>' if shown.href else text
+
+
+def _escaped(text: str) -> str:
+    return str(escape(visible(text)))
 
 
 def as_yaml(value: Any) -> Markup:
