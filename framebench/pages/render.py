@@ -15,6 +15,7 @@ from framebench.errors import visible
 from framebench.pages import figures, words
 from framebench.pages.views import Cell, Fact
 
+FIGURE = "fb-num"
 REMEMBERED = 100_000  # cells and facts: results have most of them in common
 
 
@@ -32,7 +33,7 @@ def environment(templates: Path) -> jinja2.Environment:
     )
     env.globals.update(_=words._, figures=figures, words=words)
     env.filters.update(html=one_block, pre=preformatted, fenced=fenced, yaml=as_yaml, docstring=as_prose)
-    env.filters.update(prose=with_code, rows=table_rows, facts=fact_list)
+    env.filters.update(prose=with_code, body=table_body, facts=fact_list)
     return env
 
 
@@ -101,13 +102,17 @@ def with_code(text: str) -> Markup:
     )
 
 
-def table_rows(rows: Sequence[Sequence[Cell]]) -> Markup:
-    """The rows of a table, each cell as its view says. Most of a site is cells: a template takes ten times as long."""
-    lines = []
+def table_body(rows: Sequence[Sequence[Cell]]) -> Markup:
+    """The body of a table, each first cell a heading. Most of a site is cells: a template takes ten times as long.
+
+    Where all others are plain figures, the body says so once.
+    """
+    figures_only = all(cell.css == FIGURE for row in rows for cell in row[1:])
+    lines = [f'<tbody class="{FIGURE}s">' if figures_only else "<tbody>"]
     for head, *others in rows:
-        cells = "".join(map(_figure, others))
+        cells = "".join(_cell(cell._replace(css="") if figures_only else cell) for cell in others)
         lines.append(f'<tr><th scope="row"{_inside(head, "th")}{cells}</tr>')
-    return Markup("\n".join(lines))
+    return Markup("\n".join([*lines, "</tbody>"]))
 
 
 def fact_list(facts: Sequence[Fact]) -> Markup:
@@ -121,7 +126,7 @@ def _fact(fact: Fact) -> str:
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _figure(cell: Cell) -> str:
+def _cell(cell: Cell) -> str:
     return f"<td{_inside(cell, 'td')}"
 
 
