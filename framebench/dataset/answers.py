@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
+from framebench.dataset import declared
 from framebench.dataset.all_pairs import surely_faster_pairs
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.drawbacks import Drawbacks, drawbacks
@@ -22,7 +23,6 @@ from framebench.dataset.every_baseline import Against, Compared, Group
 from framebench.dataset.result import Result
 from framebench.records.identity import group_key
 from framebench.statistics.verdict import SMALLEST_MEANINGFUL
-from harness import frameworks
 from harness.frameworks import StackInfo
 from harness.frameworks.exported import is_exported
 from harness.record import PHASES, Task
@@ -99,7 +99,7 @@ def answers(
 
 def _families(results: Iterable[Result]) -> set[str]:
     """The frameworks that models are written in, of these results' stacks."""
-    known = frameworks.stacks()
+    known = declared.stacks()
     names = {result.contender.stack for result in results}
     return {_framework(name, known) for name in names if not is_exported(known.get(name))}
 
@@ -111,7 +111,7 @@ def _framework(stack: str, known: Mapping[str, StackInfo]) -> str:
 
 def timed(case: CaseComparison) -> list[Result]:
     """The results of frameworks with a time, fastest first; A/A twins and own builds left out."""
-    known = frameworks.stacks()
+    known = declared.stacks()
     results = [row.result for row in case.rows if not row.result.contender.twin]
     return [
         result
@@ -173,7 +173,7 @@ def _relation(others: Sequence[Result], slower: Set[str], pair: Compared, equal_
 
 def _earlier(case: CaseComparison, cases: Sequence[CaseComparison]) -> list[Result]:
     """The best of each framework without a time in ``case`` that an older edition of it has, the newest edition's."""
-    known = frameworks.stacks()
+    known = declared.stacks()
     here = _families(timed(case))
     older = [one for one in cases if _but_for_edition(one) == _but_for_edition(case)]
     older = [one for one in older if one is not case and one.measured_utc < case.measured_utc]
@@ -231,7 +231,7 @@ def _size(preset: str) -> int:
 
 def _best_of_each(results: Iterable[Result]) -> list[Result]:
     """The first result of each framework over its backends, modes and variants; they come best first."""
-    known = frameworks.stacks()
+    known = declared.stacks()
     best: dict[str, Result] = {}
     for result in results:
         best.setdefault(_framework(result.contender.stack, known), result)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from framebench.dataset import declared
 from framebench.dataset.every_baseline import Compared
 from framebench.dataset.result import Result
 from framebench.statistics.break_even import break_even_steps
-from harness import frameworks
 from harness.record import Contender
 
 
@@ -59,9 +59,9 @@ def compiled_pairs(
 
 def eager_variant(contender: Contender) -> str | None:
     """The variant of the same contender uncompiled; null where its stack has no such form."""
-    known = frameworks.stacks().get(contender.stack)
-    declared = known.modes.get("eager", ()) if known else (contender.variant,)
-    fitting = [one for one in declared if not one or f"-{contender.variant}".endswith(f"-{one}")]
+    known = declared.stacks().get(contender.stack)
+    variants = known.modes.get("eager", ()) if known else (contender.variant,)
+    fitting = [one for one in variants if not one or f"-{contender.variant}".endswith(f"-{one}")]
     return max(fitting, key=len, default=None)
 
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from framebench.dataset import declared
 from framebench.dataset.result import Result
 from framebench.dataset.same_contender import in_case, times_as_long
 from framebench.statistics.interval import Estimate
-from harness import workloads
 
 
 class Fed(NamedTuple):
@@ -25,7 +25,7 @@ def fed_results(timed: Sequence[Result], results: Sequence[Result]) -> list[Fed]
     """Those of ``timed`` whose contender was timed on ready batches too, at the same place, among ``results``."""
     found = []
     for fed in timed:
-        workload = workloads.get(fed.case.workload).ready
+        workload = declared.workload(fed.case.workload).ready
         if workload is None:
             continue
         ready = in_case(msgspec.structs.replace(fed.case, workload=workload), fed, results)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from framebench.dataset import declared
 from framebench.dataset.answers import timed
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.compiled_pairs import compiler
 from framebench.dataset.every_baseline import Against, Compared, Group
 from framebench.dataset.result import Result
 from framebench.records.identity import group_key
-from harness import frameworks
 
 KERAS = "keras"  # the framework, on whatever backend
 CHANNELS_LAST = ("NHWC", "NCHW, channels last")  # as trials record a layout
@@ -52,13 +52,13 @@ def keras_overheads(
 
 def is_keras(result: Result) -> bool:
     """Whether it was written in Keras, on whatever backend; an exported model is none."""
-    known = frameworks.stacks().get(result.contender.stack)
+    known = declared.stacks().get(result.contender.stack)
     return known is not None and known.framework == KERAS
 
 
 def backend_of(stack: str) -> str | None:
     """The stack of the framework that runs a Keras stack, used without Keras; null where nobody compares it."""
-    stacks = frameworks.stacks()
+    stacks = declared.stacks()
     runs = (one.name for one in stacks.values() if one.framework == stacks[stack].backend)
     return next(runs, None)
 

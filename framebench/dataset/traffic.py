@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from framebench.dataset import declared
 from framebench.dataset.device_share import MeasuredCeiling, Place, place_of
 from framebench.dataset.result import Result
 from harness import workloads
@@ -24,7 +25,7 @@ def traffic(result: Result, ceilings: Mapping[Place, MeasuredCeiling]) -> Traffi
     case = result.case
     if result.time_ns is None or case.precision != "fp32" or case.workload not in _readable():
         return None
-    spec = workloads.get(case.workload)
+    spec = declared.workload(case.workload)
     preset = spec.presets.get(case.preset)
     if spec.traffic is None or preset is None:
         return None

@@ -43,12 +43,12 @@ class Group:
     def suite(self) -> str:
         return self.comparison.protocol.name
 
-    @property
+    @functools.cached_property
     def key(self) -> tuple[str, ...]:
         """Unique; what ``group_key`` gives for each of its results."""
         return group_key(self.comparison)
 
-    @property
+    @functools.cached_property
     def anchor(self) -> str:
         """The group's id on the compare page."""
         name = "-".join(filter(None, self.key)).lower()
@@ -70,7 +70,7 @@ class Group:
         """The label of the contender that all others are compared with."""
         return self.comparison.baseline.label if self.comparison.baseline else None
 
-    @property
+    @functools.cached_property
     def against_baseline(self) -> dict[str, Compared]:
         """Result id → comparison with the baseline."""
         return against_baseline(self.comparison)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from framebench import language
 from framebench.errors import visible
 from framebench.language import ENGLISH, Language, locale
 from framebench.pages import figures, words
+from framebench.pages.views import Cell, Fact
+
+FIGURE = "fb-num"
+REMEMBERED = 100_000  # cells and facts: results have most of them in common
 
 
 @functools.cache
@@ -38,16 +43,25 @@ def environment(templates: Path, spoken: Language = ENGLISH) -> jinja2.Environme
     )
     env.globals.update(_=language._, language=spoken, figures=figures, words=words)
     env.filters.update(html=one_block, pre=preformatted, fenced=fenced, yaml=as_yaml, docstring=as_prose)
+    env.filters.update(prose=with_code, body=table_body, facts=fact_list)
+    return env
+
+
+@functools.cache
+def html_environment(templates: Path, spoken: Language = ENGLISH) -> jinja2.Environment:
+    """The same for pages that never are Markdown: HTML needs no shelter there."""
+    env = environment(templates, spoken).overlay()
+    env.filters = env.filters | {"html": Markup}
     return env
 
 
 def page(templates: Path, template: str, /, **values: Any) -> str:
     """The text of one page from its template and its view model."""
     spoken = language.spoken()
-    text = environment(templates, spoken).get_template(template).render(**values)
+    chosen = html_environment if template.endswith(".html.j2") else environment
+    text = chosen(templates, spoken).get_template(template).render(**values)
     if spoken != ENGLISH:
-        text = _TIGHT.sub("", text)
-        text = _told_apart(text)
+        text = _told_apart(_TIGHT.sub("", text))
     return text
 
 
@@ -123,6 +137,63 @@ def _plain(text: str) -> str:
         for number, part in enumerate(parts)
     ]
     return "".join(whole)
+
+
+def with_code(text: str) -> Markup:
+    """A sentence as HTML: what stands in backticks is code."""
+    parts = [escape(visible(part)) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts)
+    )
+
+
+def table_body(rows: Sequence[Sequence[Cell]]) -> Markup:
+    """The body of a table, each first cell a heading. Most of a site is cells: a template takes ten times as long.
+
+    Where all others are plain figures, the body says so once.
+    """
+    figures_only = all(cell.css == FIGURE for row in rows for cell in row[1:])
+    lines = [f'<tbody class="{FIGURE}s">' if figures_only else "<tbody>"]
+    if language.spoken() == ENGLISH:  # the page says so of everything
+        rows = [[cell._replace(quoted=False) if cell.quoted else cell for cell in row] for row in rows]
+    for head, *others in rows:
+        cells = "".join(_cell(cell._replace(css="") if figures_only else cell) for cell in others)
+        lines.append(f'<tr><th scope="row"{_inside(head, "th")}{cells}</tr>')
+    return Markup("\n".join([*lines, "</tbody>"]))
+
+
+def fact_list(facts: Sequence[Fact]) -> Markup:
+    """The names and texts of a definition list."""
+    return Markup("\n".join(map(_fact, facts)))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _fact(fact: Fact) -> str:
+    return f"<dt>{_escaped(fact.name)}</dt><dd>{_linked(fact)}</dd>"
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _cell(cell: Cell) -> str:
+    return f"<td{_inside(cell, 'td')}"
+
+
+def _inside(cell: Cell, tag: str) -> str:
+    css = f' class="{_escaped(cell.css)}"' if cell.css else ""
+    dot = f'<span class="fb-dot" data-stack="{_escaped(cell.stack)}"></span>' if cell.stack else ""
+    return f"{css}>{dot}{_linked(cell)}</{tag}>"
+
+
+def _linked(shown: Cell | Fact) -> str:
+    text = _escaped(shown.text)
+    if shown.code:
+        text = f"<code>{text}</code>"
+    elif isinstance(shown, Cell) and shown.quoted:
+        text = f'<span lang="en">{text}</span>'
+    return f'<a href="{_escaped(shown.href)}">{text}</a>' if shown.href else text
+
+
+def _escaped(text: str) -> str:
+    return str(escape(visible(text)))
 
 
 def as_yaml(value: Any) -> Markup:

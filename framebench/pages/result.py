@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.quiet import too_busy
-from framebench.language import _
-from framebench.pages import badge, facts, figures, flags, gate, learning, telemetry, trials, vouched
+from framebench.language import _, spoken
+from framebench.pages import badge, facts, figures, flags, gate, learning, render, telemetry, trials, vouched
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
+from framebench.pages.shell import ResultPage
 from framebench.pages.views import Cell, Fact, Table
 from framebench.pages.words import (
     UNITS,
@@ -27,8 +28,15 @@ UP = "../../"
 NOWHERE = "ADDRESS"  # stands for the site's own where that is not known
 
 
+def page(result: Result, evidence: Evidence) -> ResultPage:
+    """What the result's page has in the shell of the site."""
+    shown = view(result, evidence)
+    content = render.page(evidence.root / "site" / "templates", "result.html.j2", **shown)
+    return ResultPage(result.id, shown["title"], shown["description"], content)
+
+
 def view(result: Result, evidence: Evidence) -> dict[str, Any]:
-    """Everything the template ``result.md.j2`` needs."""
+    """Everything the template ``result.html.j2`` needs."""
     case = result.case
     group = evidence.group_of(result)
     last = result.latest
@@ -37,7 +45,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
     value, interval = "", ""
     if result.throughput is not None:
         value, interval = figures.with_interval(*result.throughput[:3])
-    links = {record.trial_id: UP + record_file(record.trial_id) for record in records}
+    links = {record.trial_id: _once() + record_file(record.trial_id) for record in records}
     version = evidence.written_as(last)
     name = result_name(result)
     return {
@@ -71,7 +79,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "memory": trials.memory_table(records),
         "gate_lead": gate.lead(result, version),
         "gate_parts": gate.parts_table(result.parity),
-        "gate_list": gate.listed(result, evidence, UP),
+        "gate_list": gate.listed(result, evidence, _once()),
         "shape": gate.shape_table(records),
         "kernels": [Fact(key.replace("_", " "), text) for key, text in sorted(gate.kernels(records).items())],
         "canaries": trials.canary_table(records),
@@ -90,6 +98,11 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
     }
 
 
+def _once() -> str:
+    """From a result's page to where the site keeps what is there once for all languages: records and badges."""
+    return UP + "../" * spoken().folder.count("/")
+
+
 class ShownBadge(NamedTuple):
     """A badge on the page, and the line of Markdown that shows it elsewhere."""
 
@@ -105,11 +118,12 @@ def _badges(result: Result, own: badge.Badge, group: Group | None, address: str)
     if group and group.comparison.baseline and compared:
         name = badge.comparison_file(result, group.comparison.baseline)
         drawn.append((name, badge.of_comparison(result, compared, group)))
+    shown = address.removesuffix(spoken().folder)
     return [
         ShownBadge(
-            href=UP + name,
+            href=_once() + name,
             title=one.title,
-            markdown=f"[![{one.label}: {one.message}]({address}{name})]({address}results/{result.id}/)",
+            markdown=f"[![{one.label}: {one.message}]({shown}{name})]({address}results/{result.id}/)",
         )
         for name, one in drawn
     ]

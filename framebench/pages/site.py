@@ -1,16 +1,17 @@
-"""The site: dataset → pages → build/docs → MkDocs → build/site."""
+"""The site: dataset → pages → build/docs → MkDocs → build/mkdocs, and with the results' pages → build/site."""
 
 from __future__ import annotations
 
 import functools
+import gzip
 import http.server
 import logging
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from framebench import dataset
+from framebench.dataset import Result
 from framebench.errors import UserError
 from framebench.language import ENGLISH, LANGUAGES, Language, locale, speaking, spoken
 from framebench.pages import (
@@ -28,13 +29,14 @@ from framebench.pages import (
     result,
     selftest,
     serving,
+    shell,
     source,
     stack,
     workload,
 )
 from framebench.pages.evidence import Evidence, gather, record_file, sidecar_file
 from framebench.pages.render import page
-from framebench.pages.write import write_tree
+from framebench.pages.write import Content, tree, write_tree
 from framebench.records import store
 
 BASELINES = "data/baselines.json"
@@ -65,8 +67,8 @@ class SiteReport(NamedTuple):
 def build_site(
     root: Path, results_dirs: Sequence[Path], out: Path, strict: bool = True, site_url: str | None = None
 ) -> SiteReport:
-    """Render the records below ``results_dirs`` into the folder ``out``, by way of its sibling ``docs``: in English,
-    and in each other language below a folder of its own (``zh``, by way of ``docs-zh``).
+    """Render the records below ``results_dirs`` into the folder ``out``, by way of ``docs`` and ``mkdocs`` beside it:
+    in English, and in each other language below a folder of its own (``zh``, by way of ``docs-zh`` and ``mkdocs-zh``).
 
     A folder that does not exist holds no records. Every page works below any address; ``site_url``, where it is known,
     is for what needs the whole one: the page of a missing page, the sitemap, lines to copy. ``UserError``
@@ -74,17 +76,27 @@ def build_site(
     """
     folders = [folder for folder in results_dirs if folder.exists()]
     data = dataset.load(folders, published=root / "results")
-    pages = written = 0
+    pages = 0
+    files: dict[str, Content] = {}
     for language in LANGUAGES:
         address = site_url and site_url + language.folder
+        docs, rendered = out.parent / _of(language, "docs"), out.parent / _of(language, "mkdocs")
         with speaking(language, root):
-            files = render(gather(root, data, address))
-        docs = out.parent / _of(language, "docs")
-        pages += sum(name.endswith(".md") for name in files)
-        written += write_tree(docs, files)
-        _mkdocs(root / _of(language, "mkdocs", ".yml"), docs, out / language.folder, strict, address)
+            evidence = gather(root, data, address)
+            sources = render(evidence)
+            write_tree(docs, sources)
+            _mkdocs(root / _of(language, "mkdocs", ".yml"), docs, rendered, strict, address)
+            made = {**tree(rendered), **result_pages(evidence, rendered)}
+        if site_url is None:
+            _without_an_address(made)
+        del made[shell.RENDERED]
+        pages += sum(name.endswith("index.html") for name in made)
+        files |= {language.folder + name: content for name, content in made.items()}
+    with speaking(ENGLISH, root):
+        files |= beside(gather(root, data, site_url))
     if site_url is None:
-        _without_an_address(root, out)
+        files["404.html"] = root / "site" / "missing.html"
+    written = write_tree(out, files)
     return SiteReport(
         folder=out,
         results=len(data.results),
@@ -95,15 +107,15 @@ def build_site(
     )
 
 
-def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
-    """Every file of the site's sources in the language that is spoken: relative path → text, bytes, or the file to
-    copy. Downloads are in English, whoever reads the page beside them."""
+def render(evidence: Evidence) -> dict[str, Content]:
+    """Every file of the sources that MkDocs gets, in the language that is spoken: relative path → text, bytes, or the
+    file to copy. Downloads are in English, whoever reads the page beside them."""
     root = evidence.root
     text = functools.partial(page, root / "site" / "templates")
     with speaking(ENGLISH, root):
         downloads = data.files(evidence)
     explained = {name: view(evidence) for name, view in guides.GUIDES.items()}
-    files: dict[str, str | bytes | Path] = {
+    files: dict[str, Content] = {
         "index.md": text("home.md.j2", **home.view(evidence)),
         "compare.md": text("compare.md.j2", **compare.view(evidence)),
         "data.md": text("data.md.j2", **data.view(downloads)),
@@ -123,7 +135,7 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "assets/stacks.css": stack.colours(),
         BASELINES: compare.baselines_json(evidence),
         **downloads,
-        **badge.files(evidence),
+        shell.SOURCE: shell.MARKDOWN,
     }
     if spoken() == ENGLISH:  # the one at the site's root counts
         files["robots.txt"] = text("robots.txt.j2", site_url=evidence.site_url, languages=LANGUAGES)
@@ -142,16 +154,41 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         files[f"images/{name}.md"] = text("image.md.j2", **image.view_gone(name, evidence))
     for host_id in host.ids(evidence):
         files[f"hosts/{host_id}.md"] = text("host.md.j2", **host.view(host_id, evidence))
-    for one in evidence.dataset.results:
-        files[f"results/{one.id}.md"] = text("result.md.j2", **result.view(one, evidence))
-    for trial_id, path in evidence.dataset.paths.items():
-        files[record_file(trial_id)] = path
+    files.update(_by_hand(root))
+    return files
+
+
+def result_pages(evidence: Evidence, rendered: Path) -> dict[str, Content]:
+    """The page of each result, rendered when it is written, and the sitemap that names them; ``rendered`` is what
+    MkDocs made of the rest."""
+    filled, language = shell.read(rendered), spoken()
+    results = {result.id: result for result in evidence.dataset.results}
+    pages: dict[str, Content] = {
+        f"results/{one.id}/index.html": functools.partial(_filled, filled, one, evidence, language)
+        for one in results.values()
+    }
+    sitemap = rendered / "sitemap.xml"
+    if sitemap.exists():
+        text = shell.in_sitemap(sitemap.read_text(), results)
+        pages |= {"sitemap.xml": text, "sitemap.xml.gz": gzip.compress(text.encode(), mtime=0)}
+    return pages
+
+
+def beside(evidence: Evidence) -> dict[str, Content]:
+    """What the pages of results link that no other page does: records as they were written, and badges."""
+    files: dict[str, Content] = {
+        record_file(trial_id): path for trial_id, path in evidence.dataset.paths.items()
+    }
     for one in evidence.dataset.results:
         gate = one.parity_trial
         if gate and (sidecar := store.sidecar_of(evidence.dataset.paths[gate.trial_id])):
             files[sidecar_file(gate.trial_id)] = sidecar
-    files.update(_by_hand(root))
-    return files
+    return files | badge.files(evidence)
+
+
+def _filled(filled: shell.Shell, one: Result, evidence: Evidence, language: Language) -> str:
+    with speaking(language, evidence.root):
+        return filled.fill(result.page(one, evidence))
 
 
 def serve(root: Path, port: int) -> None:
@@ -196,7 +233,7 @@ def _by_hand(root: Path) -> dict[str, Path]:
     return files
 
 
-def _mkdocs(settings: Path, docs: Path, out: Path, strict: bool, site_url: str | None) -> None:
+def _mkdocs(configuration: Path, docs: Path, out: Path, strict: bool, site_url: str | None) -> None:
     """Run MkDocs in this process: the last step, to be replaced by whatever builds an mkdocs.yml."""
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
@@ -207,7 +244,7 @@ def _mkdocs(settings: Path, docs: Path, out: Path, strict: bool, site_url: str |
     logger.addHandler(complaints)
     try:
         config = load_config(
-            str(settings),
+            str(configuration),
             docs_dir=str(docs),
             site_dir=str(out),
             strict=strict,
@@ -221,14 +258,11 @@ def _mkdocs(settings: Path, docs: Path, out: Path, strict: bool, site_url: str |
         logger.removeHandler(complaints)
 
 
-def _without_an_address(root: Path, out: Path) -> None:
-    """A server gives the page of a missing page at every depth, so it can load and link nothing by a relative path."""
-    shutil.copyfile(root / "site" / "missing.html", out / "404.html")
-    for language in LANGUAGES:
-        for sitemap in ("sitemap.xml", "sitemap.xml.gz"):  # an empty one
-            (out / language.folder / sitemap).unlink(missing_ok=True)
-        if language != ENGLISH:
-            (out / language.folder / "404.html").unlink()
+def _without_an_address(made: dict[str, Content]) -> None:
+    """A server gives the page of a missing page at every depth, so it can load and link nothing by a relative path;
+    and a sitemap without addresses is empty."""
+    for name in ("404.html", "sitemap.xml", "sitemap.xml.gz"):
+        made.pop(name, None)
 
 
 class _Complaints(logging.Handler):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from framebench.dataset import Result
+from framebench.dataset import Result, declared
 from framebench.language import N_, _
 from harness import frameworks
 from harness.frameworks import StackInfo
@@ -19,13 +19,13 @@ from harness.record import Case, Contender
 def stacks() -> list[StackInfo]:
     """Every stack that is compared: the plain frameworks first, then those that run on another one's backend, then
     those that run what others exported."""
-    compared = [one for one in frameworks.stacks().values() if one.name != frameworks.SELF_TEST]
+    compared = [one for one in declared.stacks().values() if one.name != frameworks.SELF_TEST]
     return sorted(compared, key=lambda one: (is_exported(one), bool(one.backend), one.title.lower()))
 
 
 def info(stack: str) -> StackInfo | None:
     """What a stack says of itself; null for one that is no longer there."""
-    return frameworks.stacks().get(stack)
+    return declared.stacks().get(stack)
 
 
 def framework(stack: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from framebench.dataset import declared
 from framebench.dataset.price_of_a_call import CALL
 from framebench.language import _, prose
 from framebench.pages import compare, figures, learning, source, specification
@@ -45,7 +46,7 @@ def names() -> list[str]:
 
 def is_called(name: str) -> bool:
     """Whether a step of the workload may be a single call."""
-    return CALL in workloads.get(name).tasks
+    return CALL in declared.workload(name).tasks
 
 
 def index(evidence: Evidence) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from framebench.errors import UserError, visible
 from framebench.pages import badge, feed, result
 from framebench.pages.evidence import Evidence, gather
 from framebench.pages.render import page
-from framebench.pages.site import render
+from framebench.pages.site import beside, render
 from framebench.records import store
 from harness.record import Record
 from tests.record_factory import CONTENDERS, make_failed, make_trials
@@ -115,7 +115,10 @@ def spoiled_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     ]
     evidence = evidence_of([spoiled(one, words) for one in records], tmp_path_factory.mktemp("results"))
     assert not evidence.dataset.broken and len(evidence.dataset.records) == len(records)
-    return render(evidence)
+    contents = {
+        f"results/{one.id}.html": result.page(one, evidence).content for one in evidence.dataset.results
+    }
+    return render(evidence) | beside(evidence) | contents
 
 
 def test_no_page_obeys_the_words_of_a_record(spoiled_site: dict[str, Any]) -> None:
@@ -130,8 +133,9 @@ def test_no_page_obeys_the_words_of_a_record(spoiled_site: dict[str, Any]) -> No
         if not isinstance(content, str):
             continue
         assert not set(content) & {*STEERING, "\x02"}, name
-        if name.endswith(".md"):
-            shown = as_html.reset().convert(re.sub(r"\A---\n.*?\n---\n", "", content, flags=re.DOTALL))
+        if name.endswith((".md", ".html")):
+            source = re.sub(r"\A---\n.*?\n---\n", "", content, flags=re.DOTALL)
+            shown = content if name.endswith(".html") else as_html.reset().convert(source)
             assert "<script" not in shown and "</pre></svg>" not in shown, name
             assert 'href="javascript:' not in shown and 'src="http://evil' not in shown, name
             assert not re.search("<h1[^>]*>heading", shown), name

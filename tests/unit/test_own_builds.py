@@ -33,8 +33,8 @@ from framebench.images import refuse_unfit as refuse
 from framebench.images.fetch.wheels import store_wheel
 from framebench.images.make.local import local_tag
 from framebench.images.ship.redistribution import publishable
+from framebench.pages import result
 from framebench.pages.evidence import gather
-from framebench.pages.site import render
 from framebench.records import identity, store
 from framebench.records.versions import encode_spec
 from harness.flags import OWN_BUILD
@@ -226,7 +226,7 @@ def test_everything_that_shows_it_marks_it(folders: tuple[Path, Path], tmp_path:
     console = Console(file=io.StringIO(), width=200)
     show.run(folders[1], own.id, console)
     assert str(BUILD) in console.file.getvalue()  # type: ignore[attr-defined]
-    page = str(render(gather(ROOT, data))[f"results/{own.id}.md"])
+    page = result.page(own, gather(ROOT, data)).content
     assert "own build" in page and BUILD.file in page and BUILD.sha256 in page
     assert (
         "make reproduce" not in page

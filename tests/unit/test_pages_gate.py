@@ -15,7 +15,7 @@ from framebench.pages import flags as flag_words
 from framebench.pages import gate, result
 from framebench.pages.evidence import Evidence, gather
 from framebench.pages.render import page as rendered
-from framebench.pages.site import render
+from framebench.pages.site import beside
 from framebench.pages.views import Table
 from framebench.records import store
 from harness import flags
@@ -36,8 +36,8 @@ def evidence(folder: Path, records: list[Record]) -> Evidence:
 def page(found: Evidence) -> str:
     """The only result's page, without its markup."""
     (one,) = found.dataset.results
-    text = rendered(ROOT / "site" / "templates", "result.md.j2", **result.view(one, found))
-    return re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]+>", " ", text)))
+    text = rendered(ROOT / "site" / "templates", "result.html.j2", **result.view(one, found))
+    return re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]+>|&para;", " ", text)))
 
 
 def rows(table: Table | None) -> list[list[str]]:
@@ -92,8 +92,7 @@ def test_the_whole_list_comes_from_the_sidecar_and_can_be_had(tmp_path: Path) ->
     assert listed is not None and listed.href is not None
     assert len(listed.table.rows) == sum(len(diffs) for _name, diffs in record_factory.gate())
     assert rows(listed.table)[2][:3] == ["logic, computed in float64", "gradients conv0/kernel", "relative"]
-    files = render(found)
-    kept = files[listed.href.removeprefix("../../")]
+    kept = beside(found)[listed.href.removeprefix("../../")]
     assert isinstance(kept, Path) and kept.is_file()
 
 
@@ -108,8 +107,10 @@ def test_of_a_long_list_the_nearest_are_shown_and_the_rest_counted(tmp_path: Pat
     ]
     found = evidence(tmp_path, records)
     listed = gate.listed(found.dataset.results[0], found, "")
-    assert listed is not None and "40 more in the download" in listed.title
-    assert [row[1] for row in rows(listed.table)] == [f"gradients layer {n}" for n in range(49, 39, -1)]
+    assert listed is not None and f"{50 - gate.SHOWN} more in the download" in listed.title
+    assert [row[1] for row in rows(listed.table)] == [
+        f"gradients layer {n}" for n in range(49, 49 - gate.SHOWN, -1)
+    ]
 
 
 def test_without_its_sidecar_what_failed_is_still_shown(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from framebench import dataset
+from framebench.pages import result, shell
 from framebench.pages.evidence import gather
 from framebench.pages.site import render
 from framebench.records import store
@@ -22,7 +23,11 @@ def pages(folder: Path, ceiling: bool) -> dict[str, str]:
         records.append(make_record(kind="ceiling", round=0, trial_id="0" * 26))
     for record in records:
         store.write(record, folder)
-    files = render(gather(ROOT, dataset.load([folder])))
+    evidence = gather(ROOT, dataset.load([folder]))
+    files = render(evidence)
+    for one in evidence.dataset.results:
+        files[f"results/{one.id}.md"] = result.page(one, evidence).content
+    del files[shell.SOURCE]
     return {
         name: html.unescape(re.sub("<[^>]+>", " ", text))
         for name, text in files.items()

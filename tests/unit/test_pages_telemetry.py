@@ -7,9 +7,8 @@ from pathlib import Path
 import msgspec
 
 from framebench import dataset
-from framebench.pages import telemetry
+from framebench.pages import result, telemetry
 from framebench.pages.evidence import gather
-from framebench.pages.site import render
 from framebench.pages.views import Table
 from framebench.records import store
 from harness import flags
@@ -86,10 +85,8 @@ def test_what_a_gpu_refused_is_listed_with_its_reason() -> None:
 def test_the_page_of_a_gpu_trial_has_its_tables_and_its_flags_in_words(tmp_path: Path) -> None:
     record = msgspec.structs.replace(with_gpus(1), flags=[flags.GPU_POWER_LIMITED])
     store.write(record, tmp_path)
-    files = render(gather(ROOT, dataset.load([tmp_path])))
-    page = next(
-        str(text) for name, text in files.items() if name.startswith("results/") and name.endswith(".md")
-    )
+    evidence = gather(ROOT, dataset.load([tmp_path]))
+    page = result.page(evidence.dataset.results[0], evidence).content
     for words in (
         "The GPU over the timed window",
         "Energy over the timed window",

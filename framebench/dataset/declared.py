@@ -1,0 +1,29 @@
+"""What stacks and workloads declare, looked up once: the harness searches its folders at every question, and a site
+asks ten thousands of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from harness import frameworks, workloads
+from harness.frameworks import StackInfo
+from harness.workloads.specification import Workload
+
+
+def stacks() -> dict[str, StackInfo]:
+    """``frameworks.stacks()``."""
+    known: dict[str, StackInfo] = _once(frameworks.stacks)
+    return known
+
+
+def workload(name: str) -> Workload:
+    """``workloads.get(name)``; ``KeyError`` if there is no such folder."""
+    specification: Workload = _once(workloads.get, name)
+    return specification
+
+
+@functools.cache
+def _once(look_up: Callable[..., Any], *names: str) -> Any:
+    return look_up(*names)
