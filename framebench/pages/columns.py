@@ -261,6 +261,7 @@ _RESULTS = [
     _GIT_COMMIT,
     _DIRTY,
     _flag("superseded", _("whether a newer result of the same contender stands in its place"), "started_utc"),
+    _flag("retired", _("whether its image is retired, so that it takes part in no comparison"), "image.name"),
     _STATUS,
     _REASON,
     _flag("ranked", _("whether it may take a place in a ranking"), "results.unranked_because"),
