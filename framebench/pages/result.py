@@ -7,7 +7,19 @@ from typing import Any, NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.quiet import too_busy
-from framebench.pages import badge, facts, figures, flags, gate, learning, telemetry, trials, vouched
+from framebench.pages import (
+    badge,
+    facts,
+    figures,
+    flags,
+    gate,
+    history,
+    lateness,
+    learning,
+    telemetry,
+    trials,
+    vouched,
+)
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.views import Cell, Fact, Table
@@ -45,8 +57,16 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "interval": interval,
         "failure": failure_text(result),
         "marks": result_marks(result),
-        "notes": [*_notes(result, version), *vouched.exceptions(result, evidence)],
-        "summary": [*_summary(result, group), *vouched.facts(result, evidence)],
+        "notes": [
+            *_notes(result, version),
+            *lateness.of_result(result, evidence),
+            *vouched.exceptions(result, evidence),
+        ],
+        "summary": [
+            *_summary(result, group),
+            *history.fact(result, evidence),
+            *vouched.facts(result, evidence),
+        ],
         "reproduce": reproduce(result),
         "identity": _identity(result),
         "reproductions": _reproductions(result, evidence),

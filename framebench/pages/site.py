@@ -12,13 +12,16 @@ from typing import NamedTuple
 
 from framebench import dataset
 from framebench.errors import UserError
+from framebench.images import load_matrix
 from framebench.pages import (
     badge,
     compare,
     data,
+    editions,
     feed,
     gpus,
     guides,
+    history,
     home,
     host,
     image,
@@ -71,7 +74,7 @@ def build_site(
     when MkDocs finds a fault (``strict``: any warning is one).
     """
     folders = [folder for folder in results_dirs if folder.exists()]
-    data = dataset.load(folders, published=root / "results")
+    data = dataset.load(folders, published=root / "results", retired=load_matrix(root).retired())
     evidence = gather(root, data, site_url)
     files = render(evidence)
     docs = out.parent / "docs"
@@ -106,6 +109,8 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "workloads/index.md": text("index.md.j2", **workload.index(evidence)),
         "stacks/index.md": text("index.md.j2", **stack.index(evidence)),
         "images/index.md": text("index.md.j2", **image.index(evidence)),
+        "history/index.md": text("history.md.j2", **history.index(evidence)),
+        "editions/index.md": text("index.md.j2", **editions.index(evidence)),
         "hosts/index.md": text("index.md.j2", **host.index(evidence)),
         "guides/index.md": text("index.md.j2", **guides.index(explained)),
         feed.NAME: text("feed.xml.j2", **feed.view(evidence)),
@@ -116,6 +121,11 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         **downloads,
         **badge.files(evidence),
     }
+    for (name, work), told in history.pages(evidence).items():
+        shown = history.view(name, work, told, evidence)
+        files[f"history/{name}/{work}.md"] = text("contender_history.md.j2", **shown)
+    for edition in evidence.dataset.editions:
+        files[f"editions/{edition.id}.md"] = text("edition.md.j2", **editions.view(edition))
     for name in workload.names():
         files[f"workloads/{name}.md"] = text("workload.md.j2", **workload.view(name, evidence))
         files.update(source.copies(root, workload.files(root, name)))
