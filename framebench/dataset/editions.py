@@ -29,8 +29,7 @@ class Edition(NamedTuple):
     """What was measured alike: one workload by one protocol and with one form of the work, on any host.
 
     ``id`` follows from workload, protocol and form alone, so it stays what it is whatever is measured later.
-    ``first_utc`` and ``last_utc``: when the oldest and the newest of its results ended. ``newest``: whether what is
-    measured now is compared with some of it.
+    ``first_utc`` and ``last_utc``: when the last trials of the oldest and of the newest of its results began.
     """
 
     id: str
@@ -38,13 +37,17 @@ class Edition(NamedTuple):
     suite: str
     first_utc: str
     last_utc: str
-    newest: bool
     results: list[Result]
 
     @property
     def hosts(self) -> list[str]:
         """Where it was measured."""
         return sorted({result.host_id for result in self.results})
+
+    @property
+    def newest(self) -> list[Result]:
+        """Those whose case was measured in no later edition on their host: new results are compared with them."""
+        return [result for result in self.results if not result.edition]
 
 
 def dated(results: Iterable[Result]) -> list[Edition]:
@@ -64,9 +67,8 @@ def dated(results: Iterable[Result]) -> list[Edition]:
 
 def _dated(name: str, members: list[Result]) -> Edition:
     times = [one.started_utc for one in members]
-    newest = any(not one.edition for one in members)
     one = members[0]
-    return Edition(name, one.case.workload, one.protocol.name, min(times), max(times), newest, members)
+    return Edition(name, one.case.workload, one.protocol.name, min(times), max(times), members)
 
 
 def _of_group(members: Sequence[Result]) -> dict[str, str]:

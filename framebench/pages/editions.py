@@ -38,7 +38,8 @@ def index(evidence: Evidence) -> dict[str, Any]:
         "title": _("Editions"),
         "lead": _(
             "What was measured by one protocol and with one form of a workload is an edition: only its results are "
-            "compared with each other. Its address follows from protocol and form, and stays; so do its results."
+            "compared with each other. Its address follows from protocol and form, and stays; so do its results. It is "
+            "closed for what was measured by another protocol or in another form since."
         ),
         "table": Table(head, rows),
         "empty": _("Nothing has been measured yet: `make bench-all` fills this page."),
@@ -66,4 +67,7 @@ def _days(edition: Edition) -> str:
 
 
 def _state(edition: Edition) -> str:
-    return _("compared with what is measured now") if edition.newest else _("closed: an earlier edition")
+    newest, every = len(edition.newest), len(edition.results)
+    if newest == every:
+        return _("the newest")
+    return _("the newest for {n} of {all} results").format(n=newest, all=every) if newest else _("closed")

@@ -14,6 +14,7 @@ from framebench.pages import figures
 from framebench.pages.chart import failure_text, result_marks
 from framebench.pages.evidence import Evidence
 from framebench.pages.lateness import brought_by, entry_sentence
+from framebench.pages.stack import names
 from framebench.pages.views import Cell, Fact, Mark, Table
 from framebench.pages.words import _, contender_name, executor_name, rate_unit, stack_name
 from framebench.records.start_time import started
@@ -40,6 +41,7 @@ class Row(NamedTuple):
     date: str
     href: str
     value: str
+    unit: str
     interval: str
     v: str
     lo: str
@@ -59,7 +61,6 @@ class Shown(NamedTuple):
     title: str
     anchor: str
     caption: str
-    unit: str
     stack: str
     mode: str
     rows: list[Row]
@@ -116,8 +117,8 @@ def view(stack: str, workload: str, told: Sequence[History], evidence: Evidence)
     """Everything the template ``contender_history.md.j2`` needs."""
     return {
         "title": _("{stack} in {workload}: history").format(stack=stack_name(stack), workload=workload),
-        "stack": stack,
-        "workload": workload,
+        "stack": Cell(stack_name(stack), href=f"{UP}stacks/{stack}/" if stack in names() else None),
+        "workload": Cell(workload, href=f"{UP}workloads/{workload}/"),
         "histories": [_shown(one, evidence) for one in told if one.steps],
         "single": _single([one for one in told if not one.steps]),
     }
@@ -154,10 +155,7 @@ def explaining(step: Step, evidence: Evidence) -> list[Entry]:
     """What the perf-changelog has between the two: a bump of that very version, or a commit between their days."""
     stack, case_path = step.new.contender.stack, step.new.case.path
     packages = differing(step, evidence.locked)
-    first, last = sorted(moment for one in (step.old, step.new) if (moment := started(one.records[-1]))) or (
-        None,
-        None,
-    )
+    moments = sorted(when for one in (step.old, step.new) if (when := started(one.records[-1])) is not None)
     found = []
     for entry in evidence.perf_changelog:
         if not entry.names(stack, case_path):
@@ -166,7 +164,7 @@ def explaining(step: Step, evidence: Evidence) -> list[Entry]:
         if bump is not None:
             if packages.get(bump.package) == (bump.old, bump.new):
                 found.append(entry)
-        elif first is not None and last is not None and first < entry.date <= last:
+        elif len(moments) == 2 and moments[0] < entry.date <= moments[1]:
             found.append(entry)
     return found
 
@@ -179,7 +177,7 @@ def _changes(evidence: Evidence) -> Table:
         ratio, interval = _times(step)
         rows.append(
             [
-                Cell(step.known_utc[:10]),
+                Cell(step.known_utc[:10], "fb-num"),
                 Cell(
                     contender_name(history.contender),
                     href="../" + address(history),
@@ -230,7 +228,7 @@ def _again(evidence: Evidence) -> Table:
                 ),
                 Cell(result.case.path, code=True),
                 Cell(result.host_id, code=True),
-                Cell(result.started_utc[:10]),
+                Cell(result.started_utc[:10], "fb-num"),
                 Cell(" ".join(map(entry_sentence, one.entries)), "fb-reason"),
             ]
         )
@@ -260,9 +258,9 @@ def _releases(evidence: Evidence) -> Table:
             [
                 Cell(release.title),
                 Cell(release.version, code=True),
-                Cell(str(release.released)),
+                Cell(str(release.released), "fb-num"),
                 Cell(measured or figures.NONE, code=bool(measured)),
-                Cell(str(release.looked_up), href=release.source),
+                Cell(str(release.looked_up), "fb-num", href=release.source),
             ]
         )
     head = [_("Framework"), _("Newest release"), _("Out since"), _("Newest measured"), _("Looked up")]
@@ -310,13 +308,11 @@ def _shown(history: History, evidence: Evidence) -> Shown:
         executor_name(history.executor),
         _("suite {name}").format(name=history.suite),
     ]
-    units = {rate_unit(one.unit) for one in history.results if one.throughput is not None}
     steps: list[Step | None] = [None, *history.steps]
     return Shown(
         title=f"{contender_name(history.contender)}, {history.case.slug}",
         anchor=anchor(history),
         caption=" · ".join(place),
-        unit=units.pop() if len(units) == 1 else "",
         stack=history.contender.stack,
         mode=history.contender.mode,
         rows=[_row(history, number, step, top, evidence) for number, step in enumerate(steps)],
@@ -336,6 +332,7 @@ def _row(history: History, number: int, step: Step | None, top: float, evidence:
         date=result.started_utc[:10],
         href=f"{UP}results/{result.id}/",
         value=value,
+        unit=rate_unit(result.unit),
         interval=interval,
         v=_share(middle, top),
         lo=_share(middle if low is None else low, top),
@@ -388,7 +385,7 @@ def _single(told: Sequence[History]) -> Table:
                 Cell(history.case.slug, code=True),
                 Cell(history.host_id, code=True),
                 Cell(version(result) or figures.NONE),
-                Cell(result.started_utc[:10]),
+                Cell(result.started_utc[:10], "fb-num"),
                 Cell(value, "fb-num"),
                 Cell(interval or failure_text(result) or figures.NONE, "fb-num"),
             ]

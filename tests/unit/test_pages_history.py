@@ -20,6 +20,7 @@ from framebench.records import store
 from harness.record import Outcome, Protocol, Record
 from tests.record_factory import MLP_CASE, sha
 from tests.unit.test_contender_history import TORCH, measured
+from tests.unit.test_lateness import CHANGE, checkout
 
 ROOT = Path(__file__).resolve().parents[2]
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -76,6 +77,29 @@ def test_a_slower_version_is_on_the_pages_with_what_differs(tmp_path: Path) -> N
         assert history.address(told) in str(files[f"results/{one.id}.md"])
 
 
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ('version = { package = "torch", from = "2.12.0", to = "2.13.0" }', True),
+        ('version = { package = "torch", from = "2.11.0", to = "2.13.0" }', False),
+        ('version = { package = "numpy", from = "2.12.0", to = "2.13.0" }', False),
+        ('commit = "0123456"', True),
+    ],
+)
+def test_the_perf_changelog_stands_beside_the_change_it_explains(
+    tmp_path: Path, source: str, named: bool
+) -> None:
+    root = checkout(tmp_path, perf_changelog=CHANGE.replace('commit = "0123456"', source))
+    for record in [*measured("2.12.0", 3), *measured("2.13.0", 26, 1.1)]:
+        store.write(record, tmp_path / "results")
+    shown = gather(root, dataset.load([tmp_path / "results"]))
+    (told,) = [one for one in shown.dataset.histories if one.contender == TORCH]
+    (step,) = told.steps
+    assert bool(history.explaining(step, shown)) == named
+    assert ("kernel" in history.sentence(step, shown)) == named
+    assert history.explaining(step._replace(new=step.old), shown) == []
+
+
 def test_noise_is_no_change(tmp_path: Path) -> None:
     shown = evidence(tmp_path, measured("2.12.0", 3), measured("2.13.0", 9))
     index = str(render(shown)["history/index.md"])
@@ -128,21 +152,44 @@ def test_the_feed_has_changes_under_ids_that_stay(tmp_path: Path, address: str |
     assert [one for one in later.values() if "fails now" in (one.findtext(f"{ATOM}title") or "")]
 
 
+def test_days_that_no_calendar_has_stop_no_page(tmp_path: Path) -> None:
+    odd = [
+        msgspec.structs.replace(one, started_utc=f"2026-19-39{one.started_utc[10:]}")
+        for one in measured("2.13.0", 9, 1.1)
+    ]
+    assert "slower" in str(render(evidence(tmp_path, measured("2.12.0", 3), odd))["history/index.md"])
+
+
+def test_a_stack_that_is_gone_keeps_its_history(tmp_path: Path) -> None:
+    gone = [
+        msgspec.structs.replace(one, contender=msgspec.structs.replace(one.contender, stack="gone"))
+        for one in measured("2.12.0", 3, contenders=[TORCH])
+    ]
+    text = str(render(evidence(tmp_path, gone))["history/gone/convstack.md"])
+    assert "stacks/gone" not in text and "workloads/convstack/" in text
+
+
 def test_an_edition_keeps_its_address_when_it_is_no_longer_the_newest(tmp_path: Path) -> None:
     old = measured("2.12.0", 3)
     (alone,) = dated(results(old))
-    assert alone.newest and alone.workload == "convstack" and alone.hosts == ["epyc-2c-ab12cd34"]
+    assert (
+        alone.newest == alone.results
+        and alone.workload == "convstack"
+        and alone.hosts == ["epyc-2c-ab12cd34"]
+    )
     assert not any(one.contender.twin for one in alone.results)
     new = measured("2.12.0", 9, protocol=Protocol(name="cpu", measure_blocks=7))
     newest, closed = dated(results([*old, *new]))
-    assert (closed.id, closed.newest, newest.newest) == (alone.id, False, True) and newest.id != alone.id
+    assert (closed.id, closed.newest, newest.newest) == (alone.id, [], newest.results)
+    assert newest.id != alone.id
     assert (closed.first_utc[:10], newest.last_utc[:10]) == ("2026-11-03", "2026-11-09")
     files = render(evidence(tmp_path, old, new))
     for one in (closed, newest):
         text = str(files[f"editions/{one.id}.md"])
         assert all(f"results/{result.id}/" in text for result in one.results)
         assert f'href="{one.id}/"' in str(files["editions/index.md"])
-    assert "closed: an earlier edition" in str(files[f"editions/{closed.id}.md"])
+    assert ">closed<" in str(files[f"editions/{closed.id}.md"])
+    assert ">the newest<" in str(files[f"editions/{newest.id}.md"])
 
 
 def test_each_workload_has_editions_of_its_own() -> None:
