@@ -18,7 +18,7 @@ def index(evidence: Evidence) -> dict[str, Any]:
             Cell(one.id, href=f"{one.id}/", code=True),
             Cell(one.workload),
             Cell(one.suite),
-            Cell(_days(one)),
+            Cell(_days(one), "fb-num"),
             Cell(_state(one)),
             Cell(", ".join(one.hosts), code=True),
             Cell(str(len(one.results)), "fb-num"),
