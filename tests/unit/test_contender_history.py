@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framebench.dataset.against_edition import against_edition
 from framebench.dataset.contender_history import (
     History,
     Step,
@@ -74,9 +75,25 @@ def test_a_change_has_a_direction_and_noise_is_none(times: float, kind: str) -> 
 @given(st.floats(0.8, 1.25))
 def test_exchanging_the_versions_turns_the_answer_round(times: float) -> None:
     one = only([*measured("2.12.0", 3), *measured("2.13.0", 9, times)])
-    other = only([*measured("2.12.0", 3, times), *measured("2.13.0", 9)])
+    other = only([*measured("2.13.0", 3), *measured("2.12.0", 9, times)])
     turned = {"slower": "faster", "faster": "slower"}
     assert turned.get(one.kind, one.kind) == other.kind
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.9, 1.15), st.integers(0, 2), st.floats(0.97, 1.03))
+def test_it_is_slower_where_the_gate_fails(times: float, more: int, apart: float) -> None:
+    """Also where several campaigns tell how far campaigns lie apart on this machine. The gate's family is larger: JAX
+    is in it, of which nothing changed, and which is no step here."""
+    old = [one for day in range(3, 4 + more) for one in measured("2.12.0", day, apart ** (day - 3))]
+    new = measured("2.13.0", 20, times)
+    (held,) = [
+        one for one in against_edition(new, old).held if one.new.contender == TORCH and not one.new.superseded
+    ]
+    step = only([*old, *new])
+    fails = held.answer == "fail" or "among so many" in held.because
+    assert (step.kind == "slower") == fails
+    assert step.times == held.times
 
 
 def test_versions_stand_in_their_order_whenever_they_were_measured() -> None:
