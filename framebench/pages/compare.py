@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.chart import Chart, chart, compared_text
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import TASKS, _, precision_name, result_name, task_name
+from framebench.pages.words import TASKS, precision_name, result_name, task_name
 from harness.flags import UNRANKED
 from harness.record import Case
 

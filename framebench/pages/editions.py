@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from framebench.dataset.editions import Edition
+from framebench.language import _
 from framebench.pages.evidence import Evidence
 from framebench.pages.listings import results_table
 from framebench.pages.views import Cell, Fact, Table
-from framebench.pages.words import _
 
 
 def index(evidence: Evidence) -> dict[str, Any]:

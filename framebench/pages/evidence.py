@@ -17,7 +17,8 @@ from framebench.images.locks import check_lock
 from framebench.images.matrix import Retired
 from framebench.images.perf_changelog import Entry, load_perf_changelog
 from framebench.images.releases import Release, load_releases
-from framebench.pages.words import _, executor_name, precision_name, task_name
+from framebench.language import _
+from framebench.pages.words import executor_name, precision_name, task_name
 from framebench.records import store
 from framebench.records.identity import group_key
 from harness.record import Case, Record, Task

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.contender_history import Step, changes
+from framebench.language import spoken
 from framebench.pages import badge, history
 from framebench.pages.evidence import Evidence
 from framebench.records.start_time import started
@@ -88,4 +89,4 @@ def _stamp(when: datetime) -> str:
 
 
 def _urn(what: str) -> str:
-    return uuid.uuid5(uuid.NAMESPACE_OID, f"framebench {what}").urn
+    return uuid.uuid5(uuid.NAMESPACE_OID, f"framebench {spoken().folder}{what}").urn

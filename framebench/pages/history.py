@@ -10,26 +10,27 @@ from framebench.dataset import Result
 from framebench.dataset.contender_history import History, Step, changes, differing, version, versions
 from framebench.images.perf_changelog import Entry
 from framebench.images.releases import Release
+from framebench.language import N_, _
 from framebench.pages import figures
 from framebench.pages.chart import failure_text, result_marks
 from framebench.pages.evidence import Evidence
 from framebench.pages.lateness import brought_by, entry_sentence
 from framebench.pages.stack import names
 from framebench.pages.views import Cell, Fact, Mark, Table
-from framebench.pages.words import _, contender_name, executor_name, rate_unit, stack_name
+from framebench.pages.words import contender_name, executor_name, rate_unit, stack_name
 from framebench.records.start_time import started
 
 MOST = 200
 UP, UP_FROM_RESULT = "../../../", "../../"
 
 KINDS = {
-    "slower": _("slower"),
-    "faster": _("faster"),
-    "broke": _("fails now"),
-    "mended": _("works now"),
-    "unchanged": _("unchanged"),
-    "undecided": _("undecided"),
-    "apart": _("not compared"),
+    "slower": N_("slower"),
+    "faster": N_("faster"),
+    "broke": N_("fails now"),
+    "mended": N_("works now"),
+    "unchanged": N_("unchanged"),
+    "undecided": N_("undecided"),
+    "apart": N_("not compared"),
 }
 _CSS = {"slower": "slower", "broke": "slower", "faster": "faster", "mended": "faster"}
 
@@ -103,7 +104,7 @@ def index(evidence: Evidence) -> dict[str, Any]:
     kinds: Counter[str] = Counter(step.kind for history in told for step in history.steps)
     return {
         "changes": _changes(evidence),
-        "counts": ", ".join(f"{kinds[kind]} {word}" for kind, word in KINDS.items() if kinds[kind]),
+        "counts": ", ".join(f"{kinds[kind]} {_(word)}" for kind, word in KINDS.items() if kinds[kind]),
         "steps": sum(kinds.values()),
         "apart": _why_apart(told),
         "again": _again(evidence),
@@ -134,7 +135,7 @@ def headline(step: Step) -> str:
         contender=contender_name(step.new.contender),
         new=version(step.new) or figures.NONE,
         case=step.new.case.path,
-        change=KINDS[step.kind],
+        change=_(KINDS[step.kind]),
         ratio=ratio,
         old=version(step.old) or figures.NONE,
     )
@@ -183,10 +184,10 @@ def _changes(evidence: Evidence) -> Table:
                     href="../" + address(history),
                     stack=history.contender.stack,
                 ),
-                Cell(KINDS[step.kind], f"fb-verdict--{_CSS[step.kind]}"),
+                Cell(_(KINDS[step.kind]), f"fb-verdict--{_CSS[step.kind]}"),
                 Cell(ratio or figures.NONE, "fb-num"),
                 Cell(interval or figures.NONE, "fb-num"),
-                Cell("; ".join(_notes(step, evidence)), "fb-reason"),
+                Cell("; ".join(_notes(step, evidence)), "fb-reason", quoted=True),
                 Cell(history.case.path, code=True),
                 Cell(history.host_id, code=True),
             ]
@@ -209,7 +210,7 @@ def _why_apart(told: Sequence[History]) -> Table:
     kinds = ("apart", "undecided")
     reasons = Counter((step.kind, step.because) for one in told for step in one.steps if step.kind in kinds)
     rows = [
-        [Cell(KINDS[kind]), Cell(_(because), "fb-reason"), Cell(str(count), "fb-num")]
+        [Cell(_(KINDS[kind])), Cell(because, "fb-reason", quoted=True), Cell(str(count), "fb-num")]
         for (kind, because), count in sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
     ]
     return Table([_("Steps"), _("Why"), _("How many")], rows)
@@ -229,7 +230,7 @@ def _again(evidence: Evidence) -> Table:
                 Cell(result.case.path, code=True),
                 Cell(result.host_id, code=True),
                 Cell(result.started_utc[:10], "fb-num"),
-                Cell(" ".join(map(entry_sentence, one.entries)), "fb-reason"),
+                Cell(" ".join(map(entry_sentence, one.entries)), "fb-reason", quoted=True),
             ]
         )
     return Table([_("Contender"), _("Case"), _("Host"), _("Measured"), _("What has changed since")], rows)
@@ -240,8 +241,8 @@ def _changelog(evidence: Evidence) -> Table:
         [
             Cell(f"{entry.date:%Y-%m-%d}"),
             Cell(", ".join(map(stack_name, entry.stacks))),
-            Cell(brought_by(entry)),
-            Cell(entry.what, "fb-reason"),
+            Cell(brought_by(entry), quoted=True),
+            Cell(entry.what, "fb-reason", quoted=True),
             Cell(" ".join(entry.cases), code=True),
         ]
         for entry in evidence.perf_changelog
@@ -342,7 +343,7 @@ def _row(history: History, number: int, step: Step | None, top: float, evidence:
         ratio=ratio,
         ratio_interval=ratio_interval,
         kind=_CSS.get(step.kind, "undecided") if step else "",
-        kind_word=KINDS[step.kind] if step else "",
+        kind_word=_(KINDS[step.kind]) if step else "",
         notes=_notes(step._replace(because="") if step.kind == "broke" else step, evidence) if step else [],
     )
 
@@ -352,8 +353,8 @@ def _times(step: Step | None) -> tuple[str, str]:
 
 
 def _notes(step: Step, evidence: Evidence) -> list[str]:
-    """Why nothing is claimed, what differs, and what the perf-changelog says of it."""
-    notes = [_(step.because)] if step.because else []
+    """Why nothing is claimed, what differs, and what the perf-changelog says of it, in its own words."""
+    notes = [step.because] if step.because else []
     packages = differing(step, evidence.locked)
     if packages:
         changed = (
@@ -362,7 +363,7 @@ def _notes(step: Step, evidence: Evidence) -> list[str]:
         notes.append(", ".join(changed))
     commits = [(one.git_commit or "")[:7] for one in (step.old, step.new)]
     if step.kind == "apart" and all(commits) and commits[0] != commits[1]:
-        notes.append(_("harness at commit {old} → {new}").format(old=commits[0], new=commits[1]))
+        notes.append(f"harness {commits[0]} → {commits[1]}")
     return notes + list(map(entry_sentence, explaining(step, evidence)))
 
 

@@ -11,8 +11,8 @@ from framebench.dataset.to_measure_again import MeasureAgain
 from framebench.images.matrix import ImageRow, Retired
 from framebench.images.perf_changelog import Entry
 from framebench.images.releases import Behind, behind
+from framebench.language import _
 from framebench.pages.evidence import Evidence
-from framebench.pages.words import _
 
 
 def of_result(result: Result, evidence: Evidence) -> list[str]:
@@ -57,11 +57,11 @@ def retirement(retired: Retired) -> str:
 
 def to_be_measured_again(again: MeasureAgain) -> str:
     """Since when, and what has changed."""
-    return " ".join([_("To be measured again."), *map(entry_sentence, again.entries)])
+    return _("To be measured again: {what}").format(what=" ".join(map(entry_sentence, again.entries)))
 
 
 def entry_sentence(entry: Entry) -> str:
-    """An entry of the perf-changelog: the day, versions or commit, and what changed."""
+    """An entry of the perf-changelog, in its own words: the day, versions or commit, and what changed."""
     return f"{entry.date:%Y-%m-%d}, {brought_by(entry)}: {entry.what.rstrip('.')}."
 
 
@@ -69,7 +69,7 @@ def brought_by(entry: Entry) -> str:
     """``numpy 2.4.1 → 2.4.6``, or the commit of the harness."""
     if entry.version is not None:
         return f"{entry.version.package} {entry.version.old} → {entry.version.new}"
-    return _("commit {commit}").format(commit=(entry.commit or "")[:7])
+    return f"commit {(entry.commit or '')[:7]}"
 
 
 def _named(one: Behind) -> Mapping[str, object]:

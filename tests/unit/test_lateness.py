@@ -196,7 +196,7 @@ def test_pages_say_what_is_behind_its_time(tmp_path: Path) -> None:
             "PyTorch 2.14.1 is out since 2026-09-30; measured with 2.13.0+cpu. Looked up on 2026-10-01."
             in page
         )
-        assert ("To be measured again." in page) == (one.case == CASE)
+        assert ("To be measured again: 2026-11-24, commit 0123456" in page) == (one.case == CASE)
         assert "<b>kernel" not in page
     history = str(files["history/index.md"])
     assert "A &lt;b&gt;kernel&lt;/b&gt; is another" in history and "2.14.1" in history
