@@ -609,7 +609,7 @@ def answers(results: Path) -> None:
     """Say which framework to use for which work, and by how much, as the site's home page does."""
     from framebench.commands import answers as command
 
-    command.run(results, console)
+    command.run(ROOT, results, console)
 
 
 @cli.command()

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from framebench.commands.phrases import interval
 from framebench.commands.saying import Sayer
-from framebench.dataset.against_edition import AgainstEdition, Held, against_edition
+from framebench.dataset.against_edition import AgainstEdition, against_edition
+from framebench.dataset.new_against_old import Held
 from framebench.errors import UserError
 from framebench.records import store
 from framebench.records.store import Loaded

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
 from rich.console import Console
 
 from framebench.campaign.opening import Bench, open_campaign
+from framebench.campaign.plan import Plan
 from framebench.campaign.preparation import still_needed
 from framebench.campaign.request import Request, Resolved, as_known, resolve
 from framebench.campaign.shards import split
 from framebench.campaign.unsupported import broken_folders
 from framebench.commands.phrases import minutes
 from framebench.commands.saying import Sayer
+from framebench.images.perf_changelog import Entry, load_perf_changelog
 
 WIDTH = 110  # of lines that are wrapped
 
@@ -30,6 +32,7 @@ def run(request: Request, console: Console, shards: int | None = None) -> None:
             say(f"round {trial.round:<2} {trial.kind:<10} {trial.case.path}  {trial.contender.slug}")
     for line in [
         *plan_lines(bench),
+        *named_lines(bench.plan, load_perf_changelog(request.root)),
         *(shard_lines(resolved, bench, shards) if shards else ()),
         *unsupported_lines(resolved),
         *preparation_lines(request, resolved),
@@ -64,6 +67,21 @@ def plan_lines(bench: Bench) -> Iterator[str]:
         yield from left_out(plan.dropped)
     if bench.campaign.source.dirty:
         yield "note: the working tree differs from its commit; these records are marked dirty"
+
+
+def named_lines(plan: Plan, changelog: Iterable[Entry]) -> Iterator[str]:
+    """What of the plan the perf-changelog asks for, by its entries, in lines that fit a terminal."""
+    timed = {(trial.case.path, trial.contender) for trial in plan.trials() if trial.kind == "timing"}
+    for entry in changelog:
+        cases = sorted({path for path, entrant in timed if entry.names(entrant.stack, path)})
+        if cases:
+            yield from wrap(
+                f"asked for by the perf-changelog of {entry.date:%Y-%m-%d} ({', '.join(entry.stacks)}: "
+                f"{entry.what.rstrip('.')}): {', '.join(cases)}",
+                WIDTH,
+                subsequent_indent="  ",
+                break_on_hyphens=False,
+            )
 
 
 def shard_lines(resolved: Resolved, bench: Bench, count: int) -> Iterator[str]:

@@ -26,7 +26,7 @@ def batch_ladders(results: Iterable[Result]) -> list[BatchLadder]:
     """In reading order, training first. What was replaced, twins and what failed the gate take no part."""
     places: dict[tuple[str, str, Case], list[Result]] = defaultdict(list)
     for result in results:
-        if not (result.superseded or result.contender.twin or result.status == "not_comparable"):
+        if result.current and not (result.contender.twin or result.status == "not_comparable"):
             alike = msgspec.structs.replace(result.case, batch=1)
             places[result.host_id, result.executor, alike].append(result)
     return sorted((_ladder(members) for members in places.values()), key=_in_reading_order)

@@ -87,7 +87,8 @@ class CaseComparison:
 def comparisons(
     results: Sequence[Result], baseline: str = BASELINE, noises: Mapping[str, Noise] | None = None
 ) -> list[CaseComparison]:
-    """One comparison per host, executor, case, protocol and edition, sorted; superseded results take no part.
+    """One comparison per host, executor, case, protocol and edition, sorted; superseded and retired results take no
+    part.
 
     ``baseline`` is the contender that the suite declares, or a label. Where it was not timed, the contender with most
     timed trials stands in (the first by name among equals). ``noises`` is each host's A/A noise where more than
@@ -98,10 +99,10 @@ def comparisons(
 
 
 def group_results(results: Sequence[Result]) -> list[list[Result]]:
-    """Results that may share a table, sorted; superseded ones take no part."""
+    """Results that may share a table, sorted; superseded and retired ones take no part."""
     groups: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
-        if not result.superseded:
+        if result.current:
             groups[group_key(result)].append(result)
     return [groups[key] for key in sorted(groups, key=lambda key: (key[1], key[0], *key[2:]))]
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framebench.dataset.aa_pairs import host_noises
 from framebench.dataset.answers import Answer, answers
 from framebench.dataset.case_comparisons import BASELINE, CaseComparison, comparisons
+from framebench.dataset.contender_history import History, histories
 from framebench.dataset.device_share import MeasuredCeiling, Place, ceilings
+from framebench.dataset.editions import Edition, dated
 from framebench.dataset.every_baseline import Against, Group, every_baseline
 from framebench.dataset.file_formats import as_files
 from framebench.dataset.frames import comparisons_frame, results_frame, trials_frame
@@ -82,6 +84,16 @@ class Dataset:
         return ladders(self.comparisons)
 
     @functools.cached_property
+    def histories(self) -> list[History]:
+        """Each contender in each case over versions and time."""
+        return histories(self.results)
+
+    @functools.cached_property
+    def editions(self) -> list[Edition]:
+        """What was measured alike, the newest first."""
+        return dated(self.results)
+
+    @functools.cached_property
     def news(self) -> list[News]:
         """The campaigns, the newest first."""
         return news(self.results)
@@ -111,14 +123,23 @@ class Dataset:
         }
 
 
-def load(paths: Iterable[Path], baseline: str = BASELINE, published: Path | None = None) -> Dataset:
+def load(
+    paths: Iterable[Path],
+    baseline: str = BASELINE,
+    published: Path | None = None,
+    retired: Collection[str] = (),
+) -> Dataset:
     """Read records below ``paths`` and compute everything; broken files are reported, never fatal.
 
-    Below the folder ``published`` a record of somebody's own build is one.
+    Below the folder ``published`` a record of somebody's own build is one. ``retired``: names of images whose results
+    take no part in comparisons.
     """
     loaded = store.load(paths, published)
     records = [record for _, record in loaded.records]
-    every_result = results(records)
+    every_result = [
+        replace(result, retired=True) if result.image.name in retired else result
+        for result in results(records)
+    ]
     noises = host_noises(every_result)
     cases = comparisons(every_result, baseline, noises)
     reproductions: dict[str, list[Reproduction]] = defaultdict(list)

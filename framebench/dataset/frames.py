@@ -209,6 +209,7 @@ def _result(result: Result) -> dict[str, Any]:
         "git_commit": result.git_commit,
         "dirty": result.dirty,
         "superseded": result.superseded,
+        "retired": result.retired,
         "status": result.status,
         "reason": result.reason,
         "ranked": result.ranked,

@@ -20,10 +20,10 @@ class ImportTime(NamedTuple):
 
 
 def import_times(results: Iterable[Result]) -> list[ImportTime]:
-    """By image and host, sorted; superseded results take no part."""
+    """By image and host, sorted; superseded and retired results take no part."""
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for result in results:
-        if result.superseded or result.image.name is None:
+        if not result.current or result.image.name is None:
             continue
         for record in result.timed:
             took = phase_ns(record, "import")

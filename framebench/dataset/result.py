@@ -68,7 +68,8 @@ class Result:
     null when there is none, and then ``status`` and ``reason`` say why. ``step_ns`` has one median block time
     per step for each of ``timed``. ``ranked`` is false where ``unranked_because`` gives the reason.
     ``utilization`` says how much of the device that is; null without a time or without products.
-    ``superseded``: a newer result of the same contender exists. ``version`` is the image's, e.g.
+    ``superseded``: a newer result of the same contender exists; ``retired``: nothing is measured in its image any more.
+    Neither takes part in comparisons. ``version`` is the image's, e.g.
     ``2.20.0-cpu-py311``, where the dataset has the contender in several images; null where the name says enough.
     ``edition`` is empty for what was measured as the newest results of its case were (``dataset.editions``).
     """
@@ -107,6 +108,7 @@ class Result:
     unranked_because: str | None
     utilization: Utilization | None
     superseded: bool = False
+    retired: bool = False
     version: str | None = None
     edition: str = ""
 
@@ -114,6 +116,11 @@ class Result:
     def label(self) -> str:
         """The contender, with the version where the dataset has several: ``tensorflow-eager@2.20.0-cpu-py311``."""
         return f"{self.contender.slug}@{self.version}" if self.version else self.contender.slug
+
+    @property
+    def current(self) -> bool:
+        """Whether it takes part in comparisons: no newer one has replaced it, and its image is not retired."""
+        return not (self.superseded or self.retired)
 
     @property
     def ranked(self) -> bool:

@@ -18,7 +18,7 @@ def in_case(case: Case, result: Result, results: Iterable[Result]) -> Result | N
     there = (
         one
         for one in results
-        if one.case == case and comparable(one) and not one.superseded and _place(one) == _place(result)
+        if one.case == case and comparable(one) and one.current and _place(one) == _place(result)
     )
     return next(there, None)
 

@@ -30,10 +30,10 @@ class TrainingCost(NamedTuple):
 def training_costs(results: Sequence[Result]) -> list[TrainingCost]:
     """Of every contender that has both, at the same place and in the same environment, in the order of ``results``.
 
-    Rounds that both have are paired, as in a comparison of two contenders; superseded results and A/A twins take
-    no part.
+    Rounds that both have are paired, as in a comparison of two contenders; superseded and retired results and A/A twins
+    take no part.
     """
-    timed = [one for one in results if comparable(one) and not one.superseded and not one.contender.twin]
+    timed = [one for one in results if comparable(one) and one.current and not one.contender.twin]
     costs = []
     for train in (one for one in timed if one.case.task == "train"):
         infer = in_case(msgspec.structs.replace(train.case, task="infer"), train, timed)

@@ -60,7 +60,7 @@ def too_old(root: Path, driver: str, image: str, stack: str, cuda: str) -> str |
     fitting = [
         (row.cuda_version, row.alias)
         for row in rows
-        if row.stack == stack and row.device == "gpu"
+        if row.stack == stack and row.device == "gpu" and not row.retired
         if (lowest := oldest.get(row.cuda_version[0])) and _numbers(driver) >= _numbers(lowest)
     ]
     way_out = f"{max(fitting)[1]} fits" if fitting else f"no image of {stack} is for it, so update the driver"

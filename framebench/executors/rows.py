@@ -87,6 +87,11 @@ class Rows:
             sentence = too_old(self._root, self._driver, newer.name, wanted.stack, newer.cuda)
             if sentence is not None:
                 return Unavailable(sentence)
+        for row in self._matrix.rows:
+            if newer is None and row.retired and (row.stack, row.device) == (wanted.stack, wanted.device):
+                return Unavailable(
+                    f"image {row.name} is retired since {row.retired.on}: {row.retired.because}"
+                )
         return Unavailable(
             f"containers/images.toml has no default image of {wanted.stack} for a {wanted.device.upper()}",
             "add a row there, or set `default = true` on one",

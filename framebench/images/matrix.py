@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -22,6 +23,13 @@ Device = Literal["cpu", "gpu"]
 Version = Annotated[str, Meta(pattern=r"^\d+(\.\d+)+$")]
 
 
+class Retired(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A row that campaigns measure in no longer; its results stay. ``on``: the first day of that."""
+
+    on: date
+    because: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
 class ImageRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One image: what is installed in it, for which stack, Python and accelerator."""
 
@@ -37,6 +45,7 @@ class ImageRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     nccl: Version | None = None
     packages: Annotated[list[Requirement], Meta(min_length=1)]
     index: Annotated[str, Meta(pattern=r"^https://")] | None = None
+    retired: Retired | None = None
 
     def __post_init__(self) -> None:
         """What one key demands of another; msgspec adds the row's number to the sentence."""
@@ -121,11 +130,16 @@ class Matrix(NamedTuple):
         raise UserError(f"There is no image '{name_or_alias}' in containers/images.toml; {mend}")
 
     def select(self, names: Sequence[str] = (), all_cpu: bool = False) -> list[ImageRow]:
-        """The rows with these names, or every CPU row, or else those that campaigns on the CPU measure in."""
+        """The rows with these names, or every CPU row, or else those that campaigns on the CPU measure in; retired ones
+        by name only."""
         if names:
             return [self.find(name) for name in names]
-        cpu = [row for row in self.rows if row.accelerator == "cpu"]
+        cpu = [row for row in self.rows if row.accelerator == "cpu" and not row.retired]
         return cpu if all_cpu else [row for row in cpu if row.default]
+
+    def retired(self) -> dict[str, Retired]:
+        """By the row's name, since when and why nothing is measured in it."""
+        return {row.name: row.retired for row in self.rows if row.retired}
 
     def for_device(
         self,
@@ -136,10 +150,15 @@ class Matrix(NamedTuple):
         """By stack, what campaigns measure it in on this device: a default row, or one of ``names`` in its place.
 
         Of several default rows of a stack (a GPU has one for each CUDA) it is the newest that ``fits``. A stack
-        without a row is not in the answer. ``UserError`` when two of the names are of one stack and device.
+        without a row is not in the answer, and no row that is retired. ``UserError`` when one of the names is of a
+        retired row, or two are of one stack and device.
         """
         rows = sorted(
-            (row for row in self.rows if row.default and row.device == device and fits(row)),
+            (
+                row
+                for row in self.rows
+                if row.default and not row.retired and row.device == device and fits(row)
+            ),
             key=lambda row: row.cuda_version,
         )
         return {row.stack: row for row in rows} | {
@@ -149,6 +168,11 @@ class Matrix(NamedTuple):
     def _asked(self, names: Sequence[str]) -> dict[tuple[str, Device], ImageRow]:
         asked: dict[tuple[str, Device], ImageRow] = {}
         for row in map(self.find, names):
+            if row.retired:
+                raise UserError(
+                    f"--image {row.name}: retired since {row.retired.on}: {row.retired.because.rstrip('.')}; its "
+                    "results stay, and nothing new is measured in it. Name another image."
+                )
             if asked.setdefault((row.stack, row.device), row) is not row:
                 raise UserError(
                     f"--image {asked[row.stack, row.device].name} and {row.name} are both for {row.stack} on a "

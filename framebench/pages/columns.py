@@ -264,6 +264,9 @@ _RESULTS = [
     _flag(
         "superseded", N_("whether a newer result of the same contender stands in its place"), "started_utc"
     ),
+    _flag(
+        "retired", N_("whether its image is retired, so that it takes part in no comparison"), "image.name"
+    ),
     _STATUS,
     _REASON,
     _flag("ranked", N_("whether it may take a place in a ranking"), "results.unranked_because"),

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 from framebench.dataset import CaseComparison, Dataset, Result, Row
+from framebench.dataset.contender_history import History
 from framebench.dataset.every_baseline import Against, Compared, against_baseline
+from framebench.dataset.to_measure_again import MeasureAgain, to_measure_again
+from framebench.images import is_locked, load_matrix, lock_sha256
+from framebench.images.locks import check_lock
+from framebench.images.matrix import Retired
+from framebench.images.perf_changelog import Entry, load_perf_changelog
+from framebench.images.releases import Release, load_releases
 from framebench.language import _
 from framebench.pages.words import executor_name, precision_name, task_name
 from framebench.records import store
@@ -111,6 +118,45 @@ class Evidence:
     def group_of(self, result: Result) -> Group | None:
         """The group a result stands in; null for one that a newer result has replaced everywhere."""
         return self._by_key.get(group_key(result))
+
+    def history_of(self, result: Result) -> History | None:
+        """The history that the result is in; null for one that is in none."""
+        return self._history_of.get(result.id)
+
+    @functools.cached_property
+    def _history_of(self) -> dict[str, History]:
+        return {one.id: history for history in self.dataset.histories for one in history.results}
+
+    @functools.cached_property
+    def releases(self) -> list[Release]:
+        """The newest known of what is measured."""
+        return load_releases(self.root)
+
+    @functools.cached_property
+    def perf_changelog(self) -> list[Entry]:
+        """What may have changed speed, the newest first."""
+        return load_perf_changelog(self.root)
+
+    @functools.cached_property
+    def measure_again(self) -> dict[str, MeasureAgain]:
+        """By result id, what the perf-changelog asks for and nobody has measured since."""
+        return {one.result.id: one for one in to_measure_again(self.dataset.results, self.perf_changelog)}
+
+    @functools.cached_property
+    def retired(self) -> dict[str, Retired]:
+        """By image, since when and why nothing is measured in it."""
+        return load_matrix(self.root).retired()
+
+    @functools.cached_property
+    def locked(self) -> dict[str, dict[str, str]]:
+        """Version by package of every lock, by its SHA-256."""
+        rows = [row for row in load_matrix(self.root).rows if is_locked(self.root, row)]
+        return {
+            lock_sha256(self.root, row): dict(
+                wheel.pin.split("==", 1) for wheel in check_lock(self.root, row)
+            )
+            for row in rows
+        }
 
     @functools.cached_property
     def _by_key(self) -> dict[tuple[str, ...], Group]:

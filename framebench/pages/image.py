@@ -11,7 +11,7 @@ from framebench.images.locks import is_locked, lock_path
 from framebench.images.matrix import ImageRow, load_matrix
 from framebench.images.published import Published, load_published
 from framebench.language import _
-from framebench.pages import figures
+from framebench.pages import figures, lateness
 from framebench.pages.evidence import Evidence
 from framebench.pages.listings import results_table
 from framebench.pages.views import Cell, Fact, Table
@@ -60,7 +60,9 @@ def index(evidence: Evidence) -> dict[str, Any]:
 
 
 def _state(row: ImageRow, evidence: Evidence, rebuild: Rebuild | None) -> str:
-    """How far an image got: no lock, locked, or built twice and compared."""
+    """How far an image got: retired, no lock, locked, or built twice and compared."""
+    if row.retired:
+        return _("retired since {date}").format(date=row.retired.on)
     if not is_locked(evidence.root, row):
         return _("no lock")
     if rebuild is None:
@@ -84,6 +86,7 @@ def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
         "name": row.name,
         "alias": row.alias if is_locked(evidence.root, row) else None,
         "gone": False,
+        "notes": lateness.of_image(row, evidence),
         "facts": [
             Fact(_("Stack"), stack_name(row.stack), href=f"../../stacks/{row.stack}/"),
             *([Fact(_("Short name"), row.alias, code=True)] if row.default else []),
@@ -124,6 +127,7 @@ def view_gone(name: str, evidence: Evidence) -> dict[str, Any]:
         "name": name,
         "alias": None,
         "gone": True,
+        "notes": [],
         "facts": facts,
         "lock": "",
         "packages": Table([], []),

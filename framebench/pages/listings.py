@@ -12,17 +12,21 @@ from framebench.pages.views import Cell, Table
 from framebench.pages.words import rate_unit, result_name
 
 
-def results_table(results: Iterable[Result], up: str) -> Table:
-    """One row per result that is not superseded, by case and contender."""
+def results_table(results: Iterable[Result], up: str, replaced: bool = False) -> Table:
+    """One row per result, by case and contender; superseded ones only where ``replaced``."""
     rows = []
     for result in sorted(results, key=lambda r: (r.case.path, r.label)):
-        if result.superseded:
+        if result.superseded and not replaced:
             continue
         value, interval = figures.NONE, ""
         if result.throughput is not None:
             value, interval = figures.with_interval(*result.throughput[:3])
             value = f"{value} {rate_unit(result.unit)}"
         remark = failure_text(result) or flags.unranked_word(result.unranked_because)
+        if result.superseded:
+            remark = "; ".join(filter(None, [remark, _("a newer result exists")]))
+        if result.retired:
+            remark = "; ".join(filter(None, [remark, _("image retired")]))
         rows.append(
             [
                 Cell(

@@ -43,7 +43,7 @@ def environment(templates: Path, spoken: Language = ENGLISH) -> jinja2.Environme
     )
     env.globals.update(_=language._, language=spoken, figures=figures, words=words)
     env.filters.update(html=one_block, pre=preformatted, fenced=fenced, yaml=as_yaml, docstring=as_prose)
-    env.filters.update(prose=with_code, body=table_body, facts=fact_list)
+    env.filters.update(prose=with_code, body=table_body, facts=fact_list, cell=within_cell)
     return env
 
 
@@ -179,8 +179,13 @@ def _cell(cell: Cell) -> str:
 
 def _inside(cell: Cell, tag: str) -> str:
     css = f' class="{_escaped(cell.css)}"' if cell.css else ""
+    return f"{css}>{within_cell(cell)}</{tag}>"
+
+
+def within_cell(cell: Cell) -> Markup:
+    """What a cell shows, outside a table too: the stack's dot, the text, its link."""
     dot = f'<span class="fb-dot" data-stack="{_escaped(cell.stack)}"></span>' if cell.stack else ""
-    return f"{css}>{dot}{_linked(cell)}</{tag}>"
+    return Markup(dot + _linked(cell))
 
 
 def _linked(shown: Cell | Fact) -> str:

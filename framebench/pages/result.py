@@ -8,7 +8,20 @@ from typing import Any, NamedTuple
 from framebench.dataset import Result
 from framebench.dataset.quiet import too_busy
 from framebench.language import _, spoken
-from framebench.pages import badge, facts, figures, flags, gate, learning, render, telemetry, trials, vouched
+from framebench.pages import (
+    badge,
+    facts,
+    figures,
+    flags,
+    gate,
+    history,
+    lateness,
+    learning,
+    render,
+    telemetry,
+    trials,
+    vouched,
+)
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.shell import ResultPage
@@ -62,8 +75,16 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "interval": interval,
         "failure": failure_text(result),
         "marks": result_marks(result),
-        "notes": [*_notes(result, version), *vouched.exceptions(result, evidence)],
-        "summary": [*_summary(result, group), *vouched.facts(result, evidence)],
+        "notes": [
+            *_notes(result, version),
+            *lateness.of_result(result, evidence),
+            *vouched.exceptions(result, evidence),
+        ],
+        "summary": [
+            *_summary(result, group),
+            *history.fact(result, evidence),
+            *vouched.facts(result, evidence),
+        ],
         "reproduce": reproduce(result),
         "identity": _identity(result),
         "reproductions": _reproductions(result, evidence),

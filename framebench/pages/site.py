@@ -13,14 +13,17 @@ from typing import NamedTuple
 from framebench import dataset
 from framebench.dataset import Result
 from framebench.errors import UserError
+from framebench.images import load_matrix
 from framebench.language import ENGLISH, LANGUAGES, Language, locale, speaking, spoken
 from framebench.pages import (
     badge,
     compare,
     data,
+    editions,
     feed,
     gpus,
     guides,
+    history,
     home,
     host,
     image,
@@ -75,7 +78,7 @@ def build_site(
     when MkDocs finds a fault (``strict``: any warning is one).
     """
     folders = [folder for folder in results_dirs if folder.exists()]
-    data = dataset.load(folders, published=root / "results")
+    data = dataset.load(folders, published=root / "results", retired=load_matrix(root).retired())
     pages = 0
     files: dict[str, Content] = {}
     for language in LANGUAGES:
@@ -128,6 +131,8 @@ def render(evidence: Evidence) -> dict[str, Content]:
         "workloads/index.md": text("index.md.j2", **workload.index(evidence)),
         "stacks/index.md": text("index.md.j2", **stack.index(evidence)),
         "images/index.md": text("index.md.j2", **image.index(evidence)),
+        "history/index.md": text("history.md.j2", **history.index(evidence)),
+        "editions/index.md": text("index.md.j2", **editions.index(evidence)),
         "hosts/index.md": text("index.md.j2", **host.index(evidence)),
         "guides/index.md": text("index.md.j2", **guides.index(explained)),
         feed.NAME: text("feed.xml.j2", **feed.view(evidence)),
@@ -137,6 +142,11 @@ def render(evidence: Evidence) -> dict[str, Content]:
         **downloads,
         shell.SOURCE: shell.MARKDOWN,
     }
+    for (name, work), told in history.pages(evidence).items():
+        shown = history.view(name, work, told, evidence)
+        files[f"history/{name}/{work}.md"] = text("contender_history.md.j2", **shown)
+    for edition in evidence.dataset.editions:
+        files[f"editions/{edition.id}.md"] = text("edition.md.j2", **editions.view(edition))
     if spoken() == ENGLISH:  # the one at the site's root counts
         files["robots.txt"] = text("robots.txt.j2", site_url=evidence.site_url, languages=LANGUAGES)
     for name in workload.names():

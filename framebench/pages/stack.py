@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from framebench.images import load_matrix
 from framebench.language import N_, _, prose
 from framebench.pages import figures, source
 from framebench.pages.compiling import compiling_table
@@ -43,7 +44,9 @@ def index(evidence: Evidence) -> dict[str, Any]:
     """The list of stacks."""
     rows = []
     for name in names():
-        results = [r for r in evidence.dataset.results if r.contender.stack == name and not r.superseded]
+        if _retired(name, evidence):
+            continue
+        results = [r for r in evidence.dataset.results if r.contender.stack == name and r.current]
         modes = sorted({mode_name(result.contender) for result in results if not result.contender.twin})
         rows.append(
             [
@@ -60,6 +63,12 @@ def index(evidence: Evidence) -> dict[str, Any]:
         "table": Table([_("Stack"), _("Modes and variants measured"), _("Results")], rows),
         "empty": _("There is no stack."),
     }
+
+
+def _retired(name: str, evidence: Evidence) -> bool:
+    """Whether it has images and nothing is measured in any of them."""
+    own = [row for row in load_matrix(evidence.root).rows if row.stack == name]
+    return bool(own) and all(row.retired for row in own)
 
 
 def view(name: str, evidence: Evidence) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def what_it_takes(workload: str, evidence: Evidence, up: str) -> WhatItTakes:
         first=[(_words(one), table) for one in ladders if (table := _first_results(one, up)).rows],
         memory=[(_words(one), table) for one in ladders if (table := _memory(one)).rows],
         batches=_batches(ladders),
-        sizes=_sizes([one for one in results if not one.superseded], evidence, up),
+        sizes=_sizes([one for one in results if one.current], evidence, up),
         lines=_lines(workload, evidence),
     )
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from framebench.commands import against
 from framebench.commands.terminal import Terminal
-from framebench.dataset.against_edition import AgainstEdition, Held, against_edition
+from framebench.dataset.against_edition import AgainstEdition, against_edition
+from framebench.dataset.new_against_old import Held
 from framebench.errors import UserError
 from framebench.records import store
 from harness import flags

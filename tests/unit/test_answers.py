@@ -76,7 +76,7 @@ def test_home_download_and_terminal_say_the_same(tmp_path: Path) -> None:
     rows = json.loads(downloads["data/answers.json"])
     table = list(csv.DictReader(io.StringIO(downloads["data/answers.csv"].decode())))  # type: ignore[union-attr]
     said = io.StringIO()
-    command.run(tmp_path, Console(file=said, soft_wrap=True, highlight=False))
+    command.run(ROOT, tmp_path, Console(file=said, soft_wrap=True, highlight=False))
     cards = home.view(found)["scenarios"]
     assert [row["sentence"] for row in rows] == [str(card.sentence.striptags()) for card in cards]
     assert [row["sentence"] for row in table] == [row["sentence"] for row in rows]

@@ -54,7 +54,7 @@ def test_the_terminal_names_each_file_that_it_skips(results: Path) -> None:
     one, other = (row.result.id for row in case.rows[:2])
     for text in (
         said(lambda console: show.run(results, None, console)),
-        said(lambda console: answers.run(results, console)),
+        said(lambda console: answers.run(ROOT, results, console)),
         said(lambda console: compare.run([results], one, other, console)),
     ):
         assert len(data.broken) > 50

@@ -257,7 +257,7 @@ def test_home_terminal_and_download_have_the_same_ladder(tmp_path: Path) -> None
     evidence = gather(ROOT, dataset.load([tmp_path]))
     (ladder,) = evidence.dataset.ladders
     said = io.StringIO()
-    command.run(tmp_path, Console(file=said, soft_wrap=True, highlight=False))
+    command.run(ROOT, tmp_path, Console(file=said, soft_wrap=True, highlight=False))
     page = str(render(evidence)["index.md"])
     rows = json.loads(data.files(evidence)["data/ladder.json"])
     assert words.lead(ladder) in said.getvalue() and words.lead(ladder) in page

@@ -62,7 +62,7 @@ def test_home_and_terminal_say_the_same_and_nothing_new_is_no_heading(tmp_path: 
     evidence = gather(ROOT, dataset.load([tmp_path]))
     (item,) = words.items(evidence.dataset.news)
     said = io.StringIO()
-    command.run(tmp_path, Console(file=said, soft_wrap=True, highlight=False))
+    command.run(ROOT, tmp_path, Console(file=said, soft_wrap=True, highlight=False))
     page = str(render(evidence)["index.md"])
     assert f"New on {item.date}, {item.host_id}: {item.text}" in said.getvalue()
     assert "What is new?" in page and item.text in page and f'href="hosts/{item.host_id}/"' in page
