@@ -15,6 +15,7 @@ from framebench.errors import UserError
 from framebench.pages import (
     badge,
     compare,
+    compare_data,
     data,
     feed,
     gpus,
@@ -37,6 +38,7 @@ from framebench.pages.write import write_tree
 from framebench.records import store
 
 BASELINES = "data/baselines.json"
+FIGURES = "data/compare.json"
 
 
 class SiteReport(NamedTuple):
@@ -113,6 +115,7 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "robots.txt": text("robots.txt.j2", site_url=evidence.site_url),
         "assets/stacks.css": stack.colours(),
         BASELINES: compare.baselines_json(evidence),
+        FIGURES: compare_data.compare_json(evidence),
         **downloads,
         **badge.files(evidence),
     }
