@@ -16,7 +16,7 @@
   const beside = get("side-by-side");
   const own = get("your-own-numbers");
   const facets = [...form.querySelectorAll("[data-facet]")].map((row) => row.dataset.facet).filter((key) => key !== "mode");
-  const PAGE = 100;
+  const PAGE = 60;
   const BYTES = 1 << 28;
   let data = null;
   let verdicts = {};
@@ -338,6 +338,7 @@
     node.classList.toggle("fb-baseline", Boolean(row.isBaseline));
     node.querySelector(".fb-relative").classList.toggle("fb-tie", verdict === "tied");
     put(".fb-kernels", row.kernels || words.none);
+    node.querySelector(".fb-kernels").classList.toggle("fb-none", !row.kernels);
     return node;
   }
 

@@ -304,7 +304,7 @@ def test_ten_thousand_results_answer(
         page = browser.new_page()
         page.goto(address + "compare/?workload=&task=&preset=&host=&batch=&hardware=")
         wait_said(page, "10000 of 10000 results")
-        assert page.locator(ROWS).count() == 100
+        assert page.locator(ROWS).count() == 60
         took = page.evaluate(
             """async () => {
               const box = document.querySelector("input[name=mode][value=eager]"), took = [];
@@ -320,7 +320,7 @@ def test_ten_thousand_results_answer(
         )
         wait_said(page, "10000 of 10000 results")
         page.click("button.fb-rest")
-        assert page.locator(ROWS).count() == 200
+        assert page.locator(ROWS).count() == 120
         page.close()
     record_property("ms_per_filter", took)
     print(f"10,000 results: a filter took {sorted(took)[len(took) // 2]:.0f} ms (median of {len(took)})")

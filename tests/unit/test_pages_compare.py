@@ -104,6 +104,24 @@ def test_a_metric_that_nobody_measured_is_not_offered(tmp_path: Path) -> None:
     ]
 
 
+def test_limits_are_for_p99_and_memory_where_they_were_measured(tmp_path: Path) -> None:
+    replace = msgspec.structs.replace
+    timed = [
+        replace(
+            one,
+            timing=replace(one.timing, latency=replace(one.timing.latency, steps=600, p99_ns=123_000_000)),
+        )
+        if one.timing and one.timing.latency
+        else one
+        for one in make_trials(kinds=("parity", "memory", "timing"))
+    ]
+    found = evidence(tmp_path, timed)
+    assert [one.key for one in compare.view(found)["limits"]] == ["p99", "memory"]
+    assert {row["latency_p99_ns"] for row in rows(found)} == {123_000_000}
+    text = page(ROOT / "site" / "templates", "compare.md.j2", **compare.view(found))
+    assert 'name="limit-p99"' in text and 'data-scale="1000000"' in text
+
+
 def test_energy_is_offered_where_a_gpu_told_it(tmp_path: Path) -> None:
     case = Case(workload="convstack", preset="cpu", task="train", batch=16, device="gpu", cores=2)
     told: Telemetry = msgspec.structs.replace(telemetry(), gpus=[gpu_telemetry()], gpu_reason=None)
@@ -141,6 +159,17 @@ def test_hosts_of_one_processor_are_one_hardware(tmp_path: Path) -> None:
     found = evidence(tmp_path, trials)
     assert {row["hardware"] for row in rows(found)} == {"AMD EPYC"}
     assert len({row["host"] for row in rows(found)}) == 2
+
+
+def test_it_begins_with_the_case_of_homes_first_answer(tmp_path: Path) -> None:
+    found = evidence(tmp_path, make_trials(cases=[MLP_CASE, CASE, GPT_CASE], kinds=("parity", "timing")))
+    first = next(answer for answer in found.dataset.answers if answer.case)
+    shown = compare.first_shown(found)
+    assert shown and shown.comparison is first.case
+    chosen = {
+        row.key: [one.value for one in row.options if one.chosen] for row in compare.view(found)["chips"]
+    }
+    assert chosen["workload"] == [first.question.workload] and chosen["mode"] == []
 
 
 def test_every_case_has_an_anchor_and_leads_to_its_table(tmp_path: Path) -> None:
