@@ -452,35 +452,38 @@
       const length = parseInt(decode(at + 124, at + 136), 8);
       if (decode(at + 257, at + 262) !== "ustar" || !(length >= 0)) throw new Error(words.not_archive);
       const kind = bytes[at + 156];
-      if ((kind === 0 || kind === 48) && decode(at, at + 100).endsWith(".json")) found.push(new TextDecoder().decode(bytes.subarray(at + 512, at + 512 + length)));
+      const content = bytes.subarray(at + 512, at + 512 + length);
+      // A long name may stand elsewhere, so the content tells: a sidecar is compressed.
+      if ((kind === 0 || kind === 48) && content[0] !== 0x1f) found.push(new TextDecoder().decode(content));
       at += 512 + Math.ceil(length / 512) * 512;
     }
     return found;
   }
 
-  // A trial's figures by column; null for what is no record of a trial that ended well.
+  // A trial's figures by column, none where it has none or ended badly; null for what is no record.
   function trial(text) {
     try { return figuresOf(JSON.parse(text)); } catch { return null; }
   }
 
   function figuresOf(record) {
     const { case: work, contender, provenance, outcome, timing, memory, hardware } = record;
-    if (!work || !contender || !provenance || !outcome || outcome.status !== "ok") return null;
+    const texts = [record.trial_id, work.workload, work.preset, work.task, contender.stack, contender.mode, provenance.host_id, outcome.status];
+    if (!texts.every((text) => typeof text === "string") || ![work.batch, work.cores].every(positive)) return null;
     const figures = {};
-    const set = (column, value) => { if (positive(value)) figures[column] = value; };
+    const set = (column, value) => { if (outcome.status === "ok" && positive(value)) figures[column] = value; };
     const blocks = timing ? timing.blocks : []; // each [steps, wall_ns, …]
     if (blocks.length && blocks.every(([steps, wall]) => positive(steps) && positive(wall))) {
       set("units_per_s", (timing.units_per_step * 1e9) / middle(blocks.map(([steps, wall]) => wall / steps)));
       for (const point of ["p50", "p90", "p95", "p99"]) if (timing.latency) set("latency_" + point + "_ns", timing.latency[point + "_ns"]);
     }
-    const first = record.phases.find(([name]) => name === "first_step");
+    const phases = (record.phases || []).map((phase) => (Array.isArray(phase) ? phase : [phase.name, phase.wall_ns])); // as version 1 had them
+    const first = phases.find(([name]) => name === "first_step");
     if (first) set("first_step_" + record.cache_state + "_ns", first[1]);
     if (memory) set("peak_memory_bytes", work.device === "cpu" ? memory.host_rss_peak - memory.host_rss_after_import : memory.device_delta);
-    if (!Object.keys(figures).length) return null;
     const gpus = hardware && Array.isArray(hardware.gpus) ? hardware.gpus.map((gpu) => gpu.name) : [];
     const slug = [contender.stack, contender.mode, contender.variant, contender.twin ? "twin" : ""].filter(Boolean).join("-");
     return {
-      id: String(record.trial_id), figures, slug, label: slug, stack: String(contender.stack), mode: String(contender.mode), host: String(provenance.host_id),
+      id: record.trial_id, figures, slug, twin: contender.twin, label: slug, stack: contender.stack, mode: contender.mode, host: provenance.host_id,
       case: work.workload + "/" + work.preset + "-" + work.task + "-b" + work.batch + "-" + (work.precision || "fp32") + "-" + (work.device || "cpu") + (work.device_count || 1) + "-c" + work.cores,
       hardware: hardware ? (work.device === "gpu" ? [...new Set(gpus)].sort().join(", ") : hardware.cpu_model) : null,
     };
@@ -519,12 +522,13 @@
         said.push(say(words.unread, { file: file.name, n: 1, why: error.message }));
       }
     }
-    mine = together(trials.values());
+    const timed = [...trials.values()].filter((one) => !one.twin && metrics.some(({ column }) => column in one.figures));
+    mine = together(timed);
     for (const name of new Set(mine.map((one) => one.case))) {
       const known = data.groups.case.flatMap((one, group) => (one === name ? [group] : []));
       if (known.length) admit(known);
     }
-    own.querySelector(".fb-own-said").textContent = [say(words.read, { n: trials.size }), ...said].join(" ");
+    own.querySelector(".fb-own-said").textContent = [say(words.read, { n: trials.size, figures: timed.length }), ...said].join(" ");
     own.querySelector(".fb-forget").hidden = !trials.size;
     changed();
   }
@@ -539,8 +543,10 @@
       let unit = "";
       data.groups.case.forEach((name, group) => {
         if (name !== one.case) return;
-        title = data.groups.title[group];
-        unit = " " + data.groups.unit[group];
+        if (!unit) {
+          title = data.groups.title[group];
+          unit = " " + data.groups.unit[group];
+        }
         if (data.groups.hardware[group] !== one.hardware || data.groups.host[group] === one.host) return;
         for (const result of data.members[group]) {
           const figure = data.contenders.slug[data.results.contender[result]] === one.slug && data.figures[rate.column][result];

@@ -242,7 +242,7 @@ def test_own_records_stand_beside_the_published_ones_and_go_nowhere(
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb") as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
         for number, record in enumerate(mine[1:]):
-            entry = tarfile.TarInfo(f"my-desk/convstack/case/torch-eager/{number}.json")
+            entry = tarfile.TarInfo(f"my-desk/convstack/{'a-long-name-' * 12}/torch-eager/{number}.json")
             content = msgspec.json.encode(record)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
@@ -266,7 +266,12 @@ def test_own_records_stand_beside_the_published_ones_and_go_nowhere(
     expected = 16e9 / math.exp(sum(steps) / len(steps))
     assert float(own.locator(".fb-value").inner_text()) == pytest.approx(expected, rel=0.01)
     told = page.locator(".fb-own-said").inner_text()
-    assert "torn.json" in told and "text.gz" in told and page.locator("main img[src=x]").count() == 0
+    assert (
+        "4 trials of yours read" in told
+        and "torn.json" in told
+        and "text.gz" in told
+        and page.locator("main img[src=x]").count() == 0
+    )
     place = page.locator("#your-own-numbers tbody tr").first.inner_text()
     assert "1 of 3 hosts" in place
     assert set(sent) <= {"GET"}
