@@ -11,7 +11,7 @@ FOREIGN := USER TARGET PREFIX ROOT CONSTRAINT BUILD_CONSTRAINT REQUIREMENT EDITA
 INSTALL := env $(FOREIGN:%=-u PIP_%) $(BIN)/python -I -m pip install --no-user -q --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv bench-all images site serve reproduce selftest doctor test lint bench ci-full soak lock clean
+.PHONY: help .venv bench-all images site serve reproduce selftest doctor test lint messages bench ci-full soak lock clean
 
 help: ## print this help
 	@echo "framebench: PyTorch, TensorFlow or Keras - which one, for your work, and by how much?"
@@ -55,6 +55,9 @@ lint: $(BIN)/.ready-dev ## ruff, mypy, import contracts, workflow files
 	$(BIN)/lint-imports
 	$(BIN)/actionlint
 	$(BIN)/zizmor --offline --quiet --persona pedantic .github
+
+messages: $(BIN)/.ready ## bring the Chinese catalogue up to date with the pages' texts; lists what has no translation
+	$(BIN)/python -m framebench.pages.messages
 
 bench: $(BIN)/.ready ## the project's own benchmarks (ratios, side by side in one run)
 	$(BIN)/python -m benchmarks

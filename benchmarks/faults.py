@@ -8,8 +8,8 @@ cannot have, and what could not be tried here. What a kill leaves of a record th
 nothing: `framebench check` names it. The exit code is 0 only if nothing was lost. Without Docker (``system``) the
 trials are NumPy's; with it, PyTorch's in its image.
 
-Not here, because it would need a machine of its own: a clock that is stepped, and an engine that is restarted. Lost
-GPUs and lost engines are tested with a fake driver and a relay (``tests/``).
+Not here, because it would need a machine of its own: an engine that is restarted. Lost GPUs and lost engines are tested
+with a fake driver and a relay (``tests/``).
 """
 
 from __future__ import annotations
@@ -300,6 +300,48 @@ def of_the_disk(bed: Bed, folder: Path, name: str, mount: str) -> Line:
     return Line(name, f"{len(before)} of 12 records, then: {sentence[:150]}", missing)
 
 
+STEPS = {2: -7200, 5: 0, 8: -86400}  # seconds beside the true time, from so many records on
+
+
+def of_the_clock(bed: Bed, folder: Path) -> Line:
+    """The wall clock is set back, put right and set back again, for the campaign and its trials; then once more."""
+    suite, results, clock = bed.suite(["sound"], (1, 2, 4, 8), 3), folder / "clock", folder / "seconds"
+    results.mkdir()
+    clock.write_text("0")
+    settings = folder / "etc"  # where the loader finds the stepped clock, for these processes alone
+    shutil.copytree("/etc", settings, symlinks=True, ignore_dangling_symlinks=True)
+    library = folder / "stepped_clock.so"
+    source = ROOT / "benchmarks" / "misbehaving" / "stepped_clock.c"
+    flags = ["-shared", "-fPIC", f'-DCLOCK="{clock}"', "-o", str(library), str(source), "-ldl"]
+    subprocess.run(["gcc", *flags], check=True)
+    (settings / "ld.so.preload").write_text(f"{library}\n")
+    run = shlex.join(bed.command(suite, results))
+    script = f"mount --bind {shlex.quote(str(settings))} /etc || exit 3; {run}"
+    process = bed.start(["unshare", "--mount", "--map-root-user", "sh", "-c", script])
+    said: list[str] = []
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda: said.extend(process.stdout or ()))
+    reader.start()
+    while process.poll() is None:
+        there = len(finished(results))
+        clock.write_text(str(next((STEPS[at] for at in sorted(STEPS, reverse=True) if there >= at), 0)))
+        time.sleep(0.1)
+    reader.join()
+    stepped = [one for _, one in store.load([results]).records if one.outcome.status == "invalid"]
+    missing = (
+        [] if process.returncode in (0, 1) else [f"exit code {process.returncode}: {''.join(said)[-300:]}"]
+    )
+    again, more = bed.run([*bed.command(suite, results), "--retry-failed"])
+    ok = [one for _, one in store.load([results]).records if one.outcome.status == "ok"]
+    missing += [] if again == 0 else [f"exit code {again} afterwards: {more[-300:]}"]
+    missing += [] if len(ok) == 12 else [f"{len(ok)} of 12 trials ended well"]
+    _, checked = bed.run([sys.executable, "-P", "-m", "framebench.cli", "check", str(results)])
+    missing += [
+        line for line in checked.splitlines() if "started_utc" in line and not line.startswith("warning")
+    ]
+    return Line("stepped clock", f"{len(stepped)} trials invalid, {len(ok)} of 12 in the end", missing)
+
+
 def main() -> int:
     """Print the table; 1 if anything was lost."""
     parser = argparse.ArgumentParser(
@@ -326,6 +368,8 @@ def main() -> int:
         show(of_two_at_once(bed, folder / "two"))
         show(of_the_disk(bed, folder, "full disk", "mount -t tmpfs -o size=60k none"))
         show(of_the_disk(bed, folder, "disk that may only be read", "mount -t tmpfs -o ro none"))
+        if options.executor == "system":  # a container has the machine's clock
+            show(of_the_clock(bed, folder))
         show(of_kills(bed, folder, options.kills, random.Random(options.seed)))
     bad = sum(bool(line.lost) for line in lines)
     print(f"{len(lines)} faults, {options.kills} kills: {bad} lost something")

@@ -7,6 +7,7 @@ from harness.record import Record
 
 KILLED_BY = frozenset({"SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"})
 """Signals that come from somebody else; a fault of the program's own ends in another one."""
+CLOCK_STEPPED = "clock_stepped"
 LEFT_WITHOUT = ("No space left on device", "Disk quota exceeded", "Input/output error")
 
 
@@ -21,6 +22,6 @@ def from_outside(record: Record) -> bool:
             killed = outcome.signal in KILLED_BY and KERNEL_KILLED not in reason
             return killed or any(words in reason for words in LEFT_WITHOUT)
         case "invalid":
-            return (outcome.reason or "").startswith("gpu_lost")
+            return (outcome.reason or "").startswith(("gpu_lost", CLOCK_STEPPED))
         case _:
             return False

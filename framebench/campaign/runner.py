@@ -9,11 +9,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from framebench.campaign.accidents import CLOCK_STEPPED
 from framebench.campaign.cluster_job import this_job
 from framebench.campaign.plan import Planned, shuffled_round
 from framebench.executors import Executor, Failure, Progress
 from framebench.records import store
-from harness.record import Case, Contender, Record, TrialSpec
+from framebench.records.start_time import CLOCKS, identified, started
+from harness.record import Case, Contender, Outcome, Record, TrialSpec
 
 
 class Runner:
@@ -41,6 +43,7 @@ class Runner:
         answer = self.executor.run(spec, log)
         record = host_record(spec, answer, started_utc) if isinstance(answer, Failure) else answer
         record = replace(record, cluster_job=this_job(os.environ))  # whatever the trial itself says of one
+        record = _by_one_clock(record)
         store.write(record, self.folder)
         self._ended(trial, record)
         return record
@@ -52,6 +55,17 @@ class Runner:
             for number in range(1, rounds + 1)
             for trial in shuffled_round(case, contenders, number, seed)
         ]
+
+
+def _by_one_clock(record: Record) -> Record:
+    """The record, as invalid where its moments cannot be believed: the clock was stepped after its id was made, or
+    the machine that measured has another one."""
+    start, made = started(record), identified(record)
+    if start is None or made is None or abs(start - made) <= CLOCKS:
+        return record
+    reason = f"{CLOCK_STEPPED}: the trial began at {start:%Y-%m-%dT%H:%M:%SZ} by its clock, asked at {made:%H:%M:%SZ}"
+    mend = "set the clocks of this machine and of the one that measures, then run the same command again"
+    return replace(record, outcome=Outcome(status="invalid", reason=reason, mend=mend))
 
 
 def host_record(spec: TrialSpec, failure: Failure, started_utc: str) -> Record:

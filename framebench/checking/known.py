@@ -17,7 +17,6 @@ from framebench.records.identity import gate_key
 from framebench.records.manifest_document import Manifest
 from framebench.records.manifests import Listed, listed
 from framebench.records.step_time import step_ns
-from framebench.records.trial_ids import milliseconds
 from harness.record import Record
 
 Fact = Callable[[Record], Hashable]
@@ -145,15 +144,6 @@ def same_measurement(record: Record) -> Hashable:
     """What ought to take about the same time: a contender or its twin in a case, on one kind of machine."""
     slug = record.contender.slug.removesuffix("-twin")
     return record.provenance.host_id, record.case.path, slug, bool(record.image.own_builds)
-
-
-def identified(record: Record) -> datetime | None:
-    """When its id was made; null where the id is none."""
-    told = milliseconds(record.trial_id)
-    try:
-        return None if told is None else datetime.fromtimestamp(told / 1000, UTC)
-    except (ValueError, OverflowError):  # after the year 9999
-        return None
 
 
 def measured(record: Record) -> bytes:

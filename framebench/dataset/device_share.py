@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from framebench.language import N_
 from harness import roofline
 from harness.record import Gpu, Record
 
@@ -104,7 +105,7 @@ def utilization(record: Record, step_ns: float, measured: dict[Place, MeasuredCe
     precision, unknown = (
         roofline.precision_ran(record.settings.precision, record.case.device)
         if record.settings
-        else (None, "the settings were not recorded")
+        else (None, N_("the settings were not recorded"))
     )
     peak, no_peak = _peak(record, precision, unknown)
     ceiling, no_ceiling = _ceiling(record, precision, unknown, measured)
@@ -125,12 +126,12 @@ def _peak(
 ) -> tuple[float | None, str | None]:
     """The data sheets' peak of all GPUs of the trial."""
     if record.case.device == "cpu":
-        return None, "no data sheet states a peak for a CPU"
+        return None, N_("no data sheet states a peak for a CPU")
     if precision is None:
         return None, unknown
     gpus = gpus_of(record)
     if not gpus:
-        return None, "which GPU ran is not recorded"
+        return None, N_("which GPU ran is not recorded")
     total = 0.0
     for gpu in gpus:
         if gpu.mig:
@@ -155,7 +156,7 @@ def _ceiling(
     place = place_of(record)
     here = measured.get(place) if place else None
     if here is None:
-        return None, "no ceiling has been measured on this device"
+        return None, N_("no ceiling has been measured on this device")
     ceiling = here.matmul.get(precision)
     if ceiling is None:
         return None, f"no {precision} ceiling has been measured on this device"

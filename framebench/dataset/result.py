@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from framebench.dataset.device_share import Utilization
+from framebench.language import N_
 from framebench.statistics.interval import Estimate
 from harness.record import Case, Contender, ImageRef, Memory, Parity, Protocol, Record, TrialKind
 
 NOT_TIMED = "not timed"
+NOT_RUN = N_("no timing trial has been run")
 SET_ASIDE = "noisy trials set aside"
 
 

@@ -9,6 +9,7 @@ from statistics import median
 from framebench.dataset import quiet
 from framebench.dataset.device_share import MeasuredCeiling, Place, utilization
 from framebench.dataset.result import (
+    NOT_RUN,
     NOT_TIMED,
     SET_ASIDE,
     FirstSteps,
@@ -69,7 +70,7 @@ def summarise(trials: list[Record], gate: Record | None, measured: dict[Place, M
         failures=tuple(record for record in trials if record.outcome.status != "ok"),
         step_ns=tuple(steps),
         status=outcome.status if outcome else NOT_TIMED,
-        reason=outcome.reason if outcome else "no timing trial has been run",
+        reason=outcome.reason if outcome else NOT_RUN,
         mend=outcome.mend if outcome else "framebench run",
         time_ns=time_ns,
         throughput=throughput_interval(steps, timing.units_per_step) if timing else None,

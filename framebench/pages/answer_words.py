@@ -9,10 +9,10 @@ from markupsafe import Markup, escape
 from framebench.dataset import Result
 from framebench.dataset.answers import Answer, Question
 from framebench.dataset.drawbacks import Drawbacks, LaterStart, MoreMemory
+from framebench.language import N_, _
 from framebench.pages import figures, flags
 from framebench.pages.source import docstring
 from framebench.pages.words import (
-    _,
     cores_or_device,
     families,
     framework,
@@ -26,28 +26,28 @@ from harness import workloads
 from harness.flags import UNRANKED
 
 TITLES = {
-    "train": _("Train {name}"),
-    "infer": _("Predict with {name}"),
-    "prefill": _("Read a prompt with {name}"),
-    "decode": _("Generate with {name}"),
-    "load": _("Load data for {name}"),
-    "call": _("Call {name}"),
+    "train": N_("Train {name}"),
+    "infer": N_("Predict with {name}"),
+    "prefill": N_("Read a prompt with {name}"),
+    "decode": N_("Generate with {name}"),
+    "load": N_("Load data for {name}"),
+    "call": N_("Call {name}"),
 }
 
 
-WEIGHED = {"first step": _("first step"), "memory": _("memory")}
+WEIGHED = {"first step": N_("first step"), "memory": N_("memory")}
 MOST_NAMED = 3
 
 
 def title(question: Question) -> str:
     """The kind of work as a reader would name it."""
-    return TITLES.get(question.task, "{name}").format(name=question.workload)
+    return _(TITLES.get(question.task, "{name}")).format(name=question.workload)
 
 
 def kind(workload: str) -> str:
     """What a workload is, in two or three words: the docstring of its folder's ``__init__.py``; empty without one."""
     file = workloads.FOLDER / workload / "__init__.py"
-    return docstring(file.read_text()) if workload in workloads.names() else ""
+    return _(docstring(file.read_text())) if workload in workloads.names() else ""
 
 
 def long_title(question: Question) -> str:
@@ -152,7 +152,7 @@ def _against(answer: Answer) -> Iterator[Markup]:
             _("Neither the first step nor the memory of <strong>{name}</strong> speaks against it.")
         )
         yield sentence.format(name=result_name(answer.best[0]))
-    missing = [word for name, word in WEIGHED.items() if name not in against.compared]
+    missing = [_(word) for name, word in WEIGHED.items() if name not in against.compared]
     if missing:
         yield escape(_("Not measured beside the others: {what}.").format(what=", ".join(missing)))
 

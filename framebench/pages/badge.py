@@ -8,11 +8,12 @@ from typing import NamedTuple
 from framebench.dataset import Result
 from framebench.dataset.every_baseline import Compared
 from framebench.errors import one_line
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.chart import caption, compared_text, failure_text
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.render import page
-from framebench.pages.words import _, rate_unit, result_name, status_name, task_name
+from framebench.pages.words import rate_unit, result_name, status_name, task_name
 
 LONGEST = 80  # characters of each half; the whole words are the drawing's title
 COLOURS = {"faster": "#12703f", "slower": "#a8321f", "measured": "#0b5cad"}

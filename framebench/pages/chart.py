@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.every_baseline import Compared
+from framebench.language import _
 from framebench.pages import figures, flags
 from framebench.pages.evidence import Group
 from framebench.pages.views import Mark
 from framebench.pages.words import (
-    _,
     common_unit,
     cores_or_device,
     executor_name,
@@ -118,7 +118,7 @@ def failure_text(result: Result) -> str:
     if result.status == "ok":
         return ""
     words = status_name(result.status)
-    return f"{words}: {result.reason}" if result.reason else words
+    return f"{words}: {_(result.reason)}" if result.reason else words
 
 
 def _row(result: Result, group: Group, time_to_best: float | None, top: float, up: str) -> Row:

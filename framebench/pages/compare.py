@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.prices import read_prices
+from framebench.language import _
 from framebench.pages import figures, gate
 from framebench.pages.chart import Row, caption, chart, compared_text
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.facets import MODE, Choice, choices, facets
 from framebench.pages.metrics import Metric, metrics
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, common_unit, precision_name, rate_unit, result_name, task_name
+from framebench.pages.words import common_unit, precision_name, rate_unit, result_name, task_name
 from harness import workloads
 from harness.flags import UNRANKED
 from harness.record import Case

@@ -6,16 +6,11 @@ import msgspec
 
 from framebench.dataset import Result
 from framebench.dataset.compiled_pairs import CompiledPair, FirstStep, beside, compiled_pairs
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.evidence import Group
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import (
-    _,
-    mode_name,
-    stack_name,
-    verdict_name,
-    with_version,
-)
+from framebench.pages.words import mode_name, stack_name, verdict_name, with_version
 
 NUM = "fb-num"
 

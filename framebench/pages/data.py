@@ -8,22 +8,22 @@ from typing import Any
 
 from framebench.dataset.answers_frame import answers_frame
 from framebench.dataset.file_formats import as_files
+from framebench.language import N_, _
 from framebench.pages import columns, figures
 from framebench.pages.answer_words import plain
 from framebench.pages.evidence import Evidence
 from framebench.pages.views import Cell, Table
 from framebench.pages.vouched import in_force
-from framebench.pages.words import _
 from framebench.records import store
 
 CONTENTS = {
-    "trials": _("one row per trial, of every kind and outcome"),
-    "results": _("one row per result, with intervals, failures included"),
-    "comparisons": _("one row per contender and case, against the baseline"),
-    "ladder": _(
+    "trials": N_("one row per trial, of every kind and outcome"),
+    "results": N_("one row per result, with intervals, failures included"),
+    "comparisons": N_("one row per contender and case, against the baseline"),
+    "ladder": N_(
         "one row per contender over all cases of a machine and precision: geometric mean, range of places"
     ),
-    "answers": _("one row per kind of work: which one, by how much, and the sentence of the home page"),
+    "answers": N_("one row per kind of work: which one, by how much, and the sentence of the home page"),
 }
 
 
@@ -43,7 +43,7 @@ def view(downloads: dict[str, str | bytes]) -> dict[str, Any]:
     names = sorted(name.removeprefix("data/") for name in downloads)
     rows = []
     for table, content in CONTENTS.items():
-        cells = [Cell(table, code=True), Cell(content, "fb-reason")]
+        cells = [Cell(table, code=True), Cell(_(content), "fb-reason")]
         for kind in ("csv", "parquet", "json"):
             name = f"{table}.{kind}"
             cells.append(Cell(figures.size(len(downloads[f"data/{name}"])), "fb-num", href=name))
@@ -62,7 +62,7 @@ def view(downloads: dict[str, str | bytes]) -> dict[str, Any]:
 def dictionary() -> dict[str, Any]:
     """Everything the template ``dictionary.md.j2`` needs."""
     return {
-        "tables": [(name, content, columns.dictionary(name)) for name, content in CONTENTS.items()],
+        "tables": [(name, _(content), columns.dictionary(name)) for name, content in CONTENTS.items()],
     }
 
 

@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 from framebench.dataset import CaseComparison, Dataset, Result, Row
 from framebench.dataset.every_baseline import Against, Compared, against_baseline
-from framebench.pages.words import _, executor_name, precision_name, task_name
+from framebench.language import _
+from framebench.pages.words import executor_name, precision_name, task_name
 from framebench.records import store
 from framebench.records.identity import group_key
 from harness.record import Case, Record, Task

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from framebench.errors import visible
+from framebench.language import _
 from framebench.pages import facts
 from framebench.pages.evidence import Group
-from framebench.pages.words import TASKS, _, cores_or_device, task_name
+from framebench.pages.words import TASKS, cores_or_device, task_name
 
 MODE = "mode"
 """The one facet of contenders; the others are those of a case and its place."""

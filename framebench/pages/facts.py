@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from framebench.dataset import Utilization
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.views import Fact
-from framebench.pages.words import _, executor_name
+from framebench.pages.words import executor_name
 from harness.record import Gpu, Hardware, Record
 
 
@@ -27,7 +28,10 @@ def hardware(machine: Hardware | None) -> list[Fact]:
         return [Fact(_("Hardware"), _("not recorded: the trial ended before it could be read"))]
     rows = [
         Fact(_("Processor"), text(machine.cpu_model)),
-        Fact(_("Cores allowed"), f"{machine.cores_allowed} {_('of')} {text(machine.cores_online)}"),
+        Fact(
+            _("Cores allowed"),
+            _("{found} of {count}").format(found=machine.cores_allowed, count=text(machine.cores_online)),
+        ),
         Fact(_("Memory"), figures.size(machine.ram_bytes)),
         Fact(
             _("Architecture"),

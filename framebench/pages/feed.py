@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from framebench.dataset import Result
+from framebench.language import spoken
 from framebench.pages import badge
 from framebench.pages.evidence import Evidence
 from framebench.records.start_time import started
@@ -67,4 +68,4 @@ def _stamp(when: datetime) -> str:
 
 
 def _urn(what: str) -> str:
-    return uuid.uuid5(uuid.NAMESPACE_OID, f"framebench {what}").urn
+    return uuid.uuid5(uuid.NAMESPACE_OID, f"framebench {spoken().folder}{what}").urn

@@ -5,100 +5,101 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from framebench.dataset.result import SET_ASIDE
+from framebench.language import N_, _
 from framebench.pages.views import Mark
-from framebench.pages.words import _
 from harness import flags
 
 WORDS = {
-    flags.NOISY: _("noisy host"),
-    flags.UNRANKED: _("busy host"),
-    flags.NOISE_UNKNOWN: _("noise unknown"),
-    flags.NOT_STEADY: _("not steady"),
-    flags.SLOWDOWN: _("slowed down"),
-    flags.NO_STEADY_STATE: _("no steady state"),
-    flags.DRIFTED: _("machine drifted"),
-    flags.CALL_OVERHEAD: _("call overhead above 1 %"),
-    flags.BARRIER_OVERHEAD: _("synchronisation above 1 %"),
-    flags.NO_TELEMETRY: _("no telemetry"),
-    flags.SLOW_SAMPLER: _("sampler slowed"),
-    flags.GPU_LIMITED: _("GPU held back"),
-    flags.GPU_POWER_LIMITED: _("GPU at its power limit"),
-    flags.GPU_SHARED: _("GPU shared"),
-    flags.EMULATED: _("emulated"),
-    flags.OWN_BUILD: _("own build"),
-    flags.SHAPE_UNCHECKED: _("timed shape unchecked"),
-    flags.UNEQUAL_CORES: _("cores of two speeds"),
-    flags.ON_BATTERY: _("on battery"),
+    SET_ASIDE: N_("noisy trials set aside"),
+    flags.NOISY: N_("noisy host"),
+    flags.UNRANKED: N_("busy host"),
+    flags.NOISE_UNKNOWN: N_("noise unknown"),
+    flags.NOT_STEADY: N_("not steady"),
+    flags.SLOWDOWN: N_("slowed down"),
+    flags.NO_STEADY_STATE: N_("no steady state"),
+    flags.DRIFTED: N_("machine drifted"),
+    flags.CALL_OVERHEAD: N_("call overhead above 1 %"),
+    flags.BARRIER_OVERHEAD: N_("synchronisation above 1 %"),
+    flags.NO_TELEMETRY: N_("no telemetry"),
+    flags.SLOW_SAMPLER: N_("sampler slowed"),
+    flags.GPU_LIMITED: N_("GPU held back"),
+    flags.GPU_POWER_LIMITED: N_("GPU at its power limit"),
+    flags.GPU_SHARED: N_("GPU shared"),
+    flags.EMULATED: N_("emulated"),
+    flags.OWN_BUILD: N_("own build"),
+    flags.SHAPE_UNCHECKED: N_("timed shape unchecked"),
+    flags.UNEQUAL_CORES: N_("cores of two speeds"),
+    flags.ON_BATTERY: N_("on battery"),
 }
 
 MEANINGS = {
-    SET_ASIDE: _(
+    SET_ASIDE: N_(
         "Other work took the cores during these trials; three quiet ones or more remain and make the figure."
     ),
-    flags.NOISY: _(
+    flags.NOISY: N_(
         "Between 2 and 10 % of the time in which this process wanted a processor core it waited for others: "
         "something else was using the machine."
     ),
-    flags.UNRANKED: _(
+    flags.UNRANKED: N_(
         "More than 10 % of the time in which this process wanted a processor core it waited for others: such "
         "trials take no part in a ranking."
     ),
-    flags.NOISE_UNKNOWN: _("This machine does not tell how long a process waits for a core."),
-    flags.NOT_STEADY: _("The time per step had not settled when the warm-up reached its limit."),
-    flags.SLOWDOWN: _("The timed blocks became slower and stayed so: their median mixes two levels."),
-    flags.NO_STEADY_STATE: _("The timed blocks did not stay at one level: their median mixes several."),
-    flags.DRIFTED: _(
+    flags.NOISE_UNKNOWN: N_("This machine does not tell how long a process waits for a core."),
+    flags.NOT_STEADY: N_("The time per step had not settled when the warm-up reached its limit."),
+    flags.SLOWDOWN: N_("The timed blocks became slower and stayed so: their median mixes two levels."),
+    flags.NO_STEADY_STATE: N_("The timed blocks did not stay at one level: their median mixes several."),
+    flags.DRIFTED: N_(
         "A fixed kernel ran more than 3 % faster or slower after the timed blocks than before the framework was "
         "loaded: the machine itself had changed, by heat, clock or neighbours."
     ),
-    flags.CALL_OVERHEAD: _("The fixed cost of one timed call is more than 1 % of a block."),
-    flags.BARRIER_OVERHEAD: _("Waiting for the device takes more than 1 % of a block."),
-    flags.GPU_LIMITED: _(
+    flags.CALL_OVERHEAD: N_("The fixed cost of one timed call is more than 1 % of a block."),
+    flags.BARRIER_OVERHEAD: N_("Waiting for the device takes more than 1 % of a block."),
+    flags.GPU_LIMITED: N_(
         "Heat, a power brake from outside or the hardware's own protection held the GPU's clocks back while it "
         "was timed."
     ),
-    flags.GPU_POWER_LIMITED: _(
+    flags.GPU_POWER_LIMITED: N_(
         "The GPU ran at its power limit while it was timed: normal at full load, and why its clocks are below "
         "their maximum."
     ),
-    flags.GPU_SHARED: _(
+    flags.GPU_SHARED: N_(
         "More than one process held the GPU, or more than 5 % of its time was used while this trial rested: "
         "something else may have run on it."
     ),
-    flags.EMULATED: _(
+    flags.EMULATED: N_(
         "The image was made for another kind of processor, which this machine imitated: the times are the "
         "emulator's, and such a result takes no part in a ranking."
     ),
-    flags.OWN_BUILD: _(
+    flags.OWN_BUILD: N_(
         "Measured with somebody's own build of a package in place of the locked one: such a result is for whoever "
         "made that build, takes no part in a ranking, and is never published."
     ),
-    flags.SLOW_SAMPLER: _(
+    flags.SLOW_SAMPLER: N_(
         "Watching disturbs the work on this host more than 1 %, by its self-test: the sampler looked less often."
     ),
-    flags.SHAPE_UNCHECKED: _(
+    flags.SHAPE_UNCHECKED: N_(
         "What double precision says of the timed batch size was never computed: the gate saw its own, smaller batch, "
         "and nothing but the count of steps and the machine's ceiling stood guard over the timed one."
     ),
-    flags.UNEQUAL_CORES: _(
+    flags.UNEQUAL_CORES: N_(
         "The cores of this trial are of two kinds, fast and slow ones: how long a step takes depends on which of them "
         "its threads met."
     ),
-    flags.ON_BATTERY: _(
+    flags.ON_BATTERY: N_(
         "The machine ran on its battery, where most hold their clocks back: on mains it would be faster, and steadier."
     ),
-    flags.NO_TELEMETRY: _("The sampler that reads the machine's counters could not run."),
+    flags.NO_TELEMETRY: N_("The sampler that reads the machine's counters could not run."),
 }
 
 
 def word(flag: str) -> str:
     """The flag in a few words."""
-    return WORDS.get(flag, _(flag))
+    return _(WORDS.get(flag, flag))
 
 
 def meaning(flag: str) -> str:
     """The flag in a sentence; empty for a code that nobody knows."""
-    return MEANINGS.get(flag, "")
+    return _(MEANINGS.get(flag, ""))
 
 
 def marks(found: Iterable[str]) -> list[Mark]:
@@ -108,18 +109,18 @@ def marks(found: Iterable[str]) -> list[Mark]:
 
 UNRANKED = {
     "parity not checked": (
-        _("gate not passed yet"),
-        _("Its arithmetic has not been checked against the reference yet."),
+        N_("gate not passed yet"),
+        N_("Its arithmetic has not been checked against the reference yet."),
     ),
-    "not comparable": (_("not comparable"), _("It failed the gate: it does not compute the same.")),
+    "not comparable": (N_("not comparable"), N_("It failed the gate: it does not compute the same.")),
 }
 
 
 def unranked_word(reason: str | None) -> str:
     """Why a result takes no place, in a few words; empty where it does."""
-    return UNRANKED[reason][0] if reason in UNRANKED else word(reason or "")
+    return _(UNRANKED[reason][0]) if reason in UNRANKED else word(reason or "")
 
 
 def why_unranked(reason: str) -> str:
     """Why a result takes no place, in a sentence."""
-    return UNRANKED[reason][1] if reason in UNRANKED else meaning(reason) or word(reason)
+    return _(UNRANKED[reason][1]) if reason in UNRANKED else meaning(reason) or word(reason)

@@ -9,25 +9,25 @@ from typing import Any, NamedTuple
 import msgspec
 
 from framebench.dataset import Result
+from framebench.language import N_, _
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence, sidecar_file
 from framebench.pages.trials import MAX_SHOWN, NUM, names
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _
 from harness.record import GatePart, Parity, ParityDiff, Record
 
 SHOWN = 10  # comparisons of a part, the nearest to their tolerance first
 
 PARTS = {
-    "data": _("the same bytes: weights and batches"),
-    "logic": _("logic, computed in float64"),
-    "precision": _("the precision that is timed"),
-    "optimizer": _("the optimizer's rule by itself"),
-    "state": _("state: counters, reset, many steps at once"),
-    "shape": _("the timed batch size"),
-    "outputs": _("what the task gives back"),
+    "data": N_("the same bytes: weights and batches"),
+    "logic": N_("logic, computed in float64"),
+    "precision": N_("the precision that is timed"),
+    "optimizer": N_("the optimizer's rule by itself"),
+    "state": N_("state: counters, reset, many steps at once"),
+    "shape": N_("the timed batch size"),
+    "outputs": N_("what the task gives back"),
 }
-METRICS = {"rel-l2": _("relative"), "abs": _("absolute")}
+METRICS = {"rel-l2": N_("relative"), "abs": N_("absolute")}
 
 
 class Listed(NamedTuple):
@@ -42,7 +42,7 @@ def part_names(names: Sequence[str]) -> list[str]:
     """Parts of one gate in words; one that is looked at twice says in which precision."""
     found = []
     for position, name in enumerate(names):
-        words = PARTS.get(name, name)
+        words = _(PARTS.get(name, name))
         if names.count(name) > 1:
             again = name in names[:position]
             words = f"{words}, {_('in the timed precision') if again else _('in float64')}"
@@ -177,7 +177,7 @@ def _list_head() -> list[str]:
 def _comparison(diff: ParityDiff) -> list[Cell]:
     return [
         Cell(diff.what, code=True),
-        Cell(METRICS.get(diff.metric, diff.metric)),
+        Cell(_(METRICS.get(diff.metric, diff.metric))),
         Cell(_difference(diff), NUM),
         Cell(_tolerance(diff), NUM),
         Cell(_("pass") if diff.passed else _("fail"), "fb-yes" if diff.passed else "fb-no"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _
 from harness import roofline
 
 
@@ -20,7 +20,7 @@ def view() -> dict[str, Any]:
                 Cell(gpu.name, code=True),
                 Cell(", ".join(gpu.pci) or figures.NONE, code=bool(gpu.pci)),
                 *(Cell(_figure(value), "fb-num") for value in (*peaks, gpu.bandwidth, gpu.tdp)),
-                Cell(gpu.source, "fb-reason", href=gpu.url),
+                Cell(gpu.source, "fb-reason", href=gpu.url, quoted=True),
             ]
         )
     head = [

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from framebench.dataset.answers import Answer, Question, State, answers
+from framebench.language import N_, _
 from framebench.pages import figures, ladder, news
 from framebench.pages.answer_words import long_title, paragraphs, title
 from framebench.pages.chart import Row, caption, chart
 from framebench.pages.evidence import Evidence
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, all_of, common_unit, families, framework, rate_unit, result_name
+from framebench.pages.words import all_of, common_unit, families, framework, rate_unit, result_name
 from framebench.pages.workload import summary
 from harness import workloads
 from harness.record import PHASES
@@ -82,15 +83,15 @@ def scenario(question: Question, evidence: Evidence) -> Scenario:
 
 
 SURE = {
-    "fastest": _("the fastest"),
-    "level": _("level"),
-    "too close to call": _("too close to call"),
-    "undecided": _("undecided"),
+    "fastest": N_("the fastest"),
+    "level": N_("level"),
+    "too close to call": N_("too close to call"),
+    "undecided": N_("undecided"),
 }
 OPEN = {
-    "no quiet host": _("no quiet host yet"),
-    "too few rounds": _("too few rounds yet"),
-    "not measured": _("not measured yet"),
+    "no quiet host": N_("no quiet host yet"),
+    "too few rounds": N_("too few rounds yet"),
+    "not measured": N_("not measured yet"),
 }
 
 
@@ -100,7 +101,7 @@ def _glance(asked: Sequence[Answer]) -> Table:
     for answer in asked:
         work = Cell(long_title(answer.question), "fb-reason", href=f"#{_anchor(answer)}")
         if answer.relation is None:
-            rows.append([work, Cell("–"), Cell(OPEN[answer.state]), Cell("–")])
+            rows.append([work, Cell("–"), Cell(_(OPEN[answer.state])), Cell("–")])
             continue
         first, second = answer.best[:2]
         ratio = answer.ratios[second.id]
@@ -109,7 +110,7 @@ def _glance(asked: Sequence[Answer]) -> Table:
             times=times, span=span, name=framework(second.contender.stack)
         )
         best = Cell(result_name(first), stack=first.contender.stack)
-        rows.append([work, best, Cell(SURE[answer.relation]), Cell(ahead)])
+        rows.append([work, best, Cell(_(SURE[answer.relation])), Cell(ahead)])
     return Table([_("Work"), _("Best figure"), _("What follows"), _("Speed ÷ the next framework's")], rows)
 
 

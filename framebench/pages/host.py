@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from framebench.dataset import Place, Result
+from framebench.language import _
 from framebench.pages import facts, figures, selftest
 from framebench.pages.evidence import Evidence
 from framebench.pages.listings import results_table
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _
 from harness.record import Hardware
 
 

@@ -10,11 +10,12 @@ from framebench.images.audit.two_builds import Rebuild, load_rebuilds
 from framebench.images.locks import is_locked, lock_path
 from framebench.images.matrix import ImageRow, load_matrix
 from framebench.images.published import Published, load_published
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence
 from framebench.pages.listings import results_table
 from framebench.pages.views import Cell, Fact, Table
-from framebench.pages.words import _, stack_name
+from framebench.pages.words import stack_name
 
 ISOLATED = "--network none --read-only --tmpfs /tmp:exec --cap-drop ALL"
 
@@ -154,7 +155,7 @@ def _packages(packages: list[Package]) -> Table:
             [
                 Cell(package.name, code=True),
                 Cell(package.version, code=True),
-                Cell(package.licence or figures.NONE),
+                Cell(package.licence or figures.NONE, quoted=True),
                 Cell(figures.size(layer.size_bytes if layer else None), "fb-num"),
                 Cell(figures.size(layer.compressed_bytes if layer else None), "fb-num"),
                 Cell(package.sha256[:16] + "…", code=True),
@@ -168,7 +169,7 @@ def _other_layers(rebuild: Rebuild) -> Table:
     """The layers that hold no wheel, with the digests that every machine should get."""
     table = [
         [
-            Cell(layer.holds),
+            Cell(layer.holds, quoted=True),
             Cell(figures.size(layer.size_bytes), "fb-num"),
             Cell(figures.size(layer.compressed_bytes), "fb-num"),
             Cell(layer.digest.removeprefix("sha256:")[:16] + "…", code=True),

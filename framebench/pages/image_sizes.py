@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from framebench.images.audit.two_builds import Rebuild
+from framebench.language import N_
 from framebench.pages import figures
 from framebench.pages.views import Cell
-from framebench.pages.words import _
 
-SIZES = [_("Download"), _("On disk")]
+SIZES = [N_("Download"), N_("On disk")]
 
 
 def size_cells(rebuild: Rebuild | None) -> list[Cell]:

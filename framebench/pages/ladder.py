@@ -11,13 +11,14 @@ from typing import NamedTuple
 from framebench.dataset.answers import Question
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.ladder import Ladder, Rung
+from framebench.language import N_, _
 from framebench.pages import figures
 from framebench.pages.answer_words import title
 from framebench.pages.views import Cell, Scatter, Table, scatter
-from framebench.pages.words import _, cores_or_device, executor_name, precision_name, result_name
+from framebench.pages.words import cores_or_device, executor_name, precision_name, result_name
 
-NEEDS = {"energy": _("Energy ÷ baseline"), "memory": _("Memory ÷ baseline")}
-TITLES = {"energy": _("Speed against energy"), "memory": _("Speed against memory")}
+NEEDS = {"energy": N_("Energy ÷ baseline"), "memory": N_("Memory ÷ baseline")}
+TITLES = {"energy": N_("Speed against energy"), "memory": N_("Speed against memory")}
 
 
 class LadderView(NamedTuple):
@@ -104,7 +105,7 @@ def _table(ladder: Ladder) -> Table:
                 Cell(need(rung), "fb-num"),
             ]
         )
-    head = [_("Contender"), _("Place"), _("Speed ÷ baseline"), _("95 % interval"), NEEDS[ladder.needed]]
+    head = [_("Contender"), _("Place"), _("Speed ÷ baseline"), _("95 % interval"), _(NEEDS[ladder.needed])]
     return Table(head, rows)
 
 
@@ -117,7 +118,7 @@ def _scatter(ladder: Ladder) -> Scatter | None:
     ]
     if len(points) < 2:
         return None
-    return scatter(TITLES[ladder.needed], points, (NEEDS[ladder.needed], _("Speed ÷ baseline")))
+    return scatter(_(TITLES[ladder.needed]), points, (_(NEEDS[ladder.needed]), _("Speed ÷ baseline")))
 
 
 def _letters() -> Iterator[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.evidence import Group
 from framebench.pages.trials import MAX_SHOWN, NUM, names
 from framebench.pages.views import Cell, Plot, Table, plot
-from framebench.pages.words import _, measure_name, result_name
+from framebench.pages.words import measure_name, result_name
 from framebench.statistics.interval import Estimate
 from harness import record
 from harness.record import Record

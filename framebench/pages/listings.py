@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from framebench.dataset import Result
+from framebench.language import _
 from framebench.pages import figures, flags
 from framebench.pages.chart import failure_text
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, rate_unit, result_name
+from framebench.pages.words import rate_unit, result_name
 
 
 def results_table(results: Iterable[Result], up: str) -> Table:

@@ -9,7 +9,7 @@ from framebench.dataset import Result
 from framebench.dataset.drawbacks import peak_memory
 from framebench.dataset.energy import joules_per_unit
 from framebench.dataset.prices import Price, cost_per_million
-from framebench.pages.words import _
+from framebench.language import _
 from framebench.statistics.interval import Estimate
 
 Figure = tuple[float | None, float | None, float | None]

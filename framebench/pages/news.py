@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from framebench.dataset.news import News
-from framebench.pages.words import _, stack_name
+from framebench.language import _
+from framebench.pages.words import stack_name
 
 MOST = 5
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from framebench.dataset import Result
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.evidence import Group
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, result_name, task_name
+from framebench.pages.words import result_name, task_name
 from harness.record import PHASES
 
 

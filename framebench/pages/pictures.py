@@ -7,7 +7,7 @@ import struct
 import zlib
 from typing import Any, NamedTuple
 
-from framebench.pages.words import _
+from framebench.language import _
 from harness import workloads
 
 

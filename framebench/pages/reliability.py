@@ -6,12 +6,13 @@ from typing import Any
 
 from framebench.dataset import reliability
 from framebench.dataset.reliability import Reliability
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence
 from framebench.pages.host import ids
 from framebench.pages.stack import names
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, stack_name, status_name
+from framebench.pages.words import stack_name, status_name
 
 
 def view(evidence: Evidence) -> dict[str, Any]:

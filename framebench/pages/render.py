@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markdown.extensions.toc import slugify, unique
 from markupsafe import Markup, escape
 
+from framebench import language
 from framebench.errors import visible
+from framebench.language import ENGLISH, Language, locale
 from framebench.pages import figures, words
 
 
 @functools.cache
-def environment(templates: Path) -> jinja2.Environment:
-    """The environment of ``site/templates``: a missing name is an error, every value is escaped."""
+def environment(templates: Path, spoken: Language = ENGLISH) -> jinja2.Environment:
+    """The environment of ``site/templates``: a missing name is an error, every value is escaped.
+
+    A template that is prose from end to end may have its translation as a whole in ``site/locale/…/templates``.
+    """
+    translated = locale(templates.parent.parent, spoken) / "templates"
     env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
+        loader=jinja2.FileSystemLoader(templates)
+        if spoken == ENGLISH
+        else _WithAnchors([translated, templates]),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         finalize=_shown,
@@ -26,14 +36,50 @@ def environment(templates: Path) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    env.globals.update(_=words._, figures=figures, words=words)
+    env.globals.update(_=language._, language=spoken, figures=figures, words=words)
     env.filters.update(html=one_block, pre=preformatted, fenced=fenced, yaml=as_yaml, docstring=as_prose)
     return env
 
 
 def page(templates: Path, template: str, /, **values: Any) -> str:
     """The text of one page from its template and its view model."""
-    return environment(templates).get_template(template).render(**values)
+    spoken = language.spoken()
+    text = environment(templates, spoken).get_template(template).render(**values)
+    if spoken != ENGLISH:
+        text = _TIGHT.sub("", text)
+        text = _told_apart(text)
+    return text
+
+
+# Chinese has no space between sentences or beside its own punctuation, where templates and joined sentences put one;
+# what Markdown needs stays: the space before a brace, after a list's sign, around a table's bar.
+_TIGHT = re.compile(
+    r"(?<=[\u3000-\u303f\uff01-\uffee]) (?=[^\s{|])"
+    r"|(?<=[\u4e00-\u9fff]) (?=[\u3000-\u9fff\uff01-\uffee])"
+    r"|(?<=[\w)\]`]) (?=[\u3000-\u303f\uff01-\uffee])"
+)
+
+
+class _WithAnchors(jinja2.FileSystemLoader):
+    """Templates whose headings have the anchors that they have in English: links hold in every language."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> Any:
+        text, name, is_current = super().get_source(environment, template)
+        return _SAID_HEADING.sub(_with_anchor, text), name, is_current
+
+
+_SAID_HEADING = re.compile(r'^#{1,6} \{\{ _\("(?P<text>[^"]+)"\) \}\}$', re.M)
+_ANCHOR = re.compile(r"(?<=\{: #)[\w-]+(?= \}$)", re.M)
+
+
+def _with_anchor(heading: re.Match[str]) -> str:
+    return f"{heading[0]} {{{{ '{{: #{slugify(heading['text'], '-')} }}' }}}}"
+
+
+def _told_apart(markdown: str) -> str:
+    """Anchors that stand twice on a page, numbered as Python-Markdown numbers its own."""
+    taken: set[str] = set()
+    return _ANCHOR.sub(lambda anchor: unique(anchor[0], taken), markdown)
 
 
 def _shown(value: Any) -> Any:

@@ -7,11 +7,20 @@ from typing import Any, NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.quiet import too_busy
+from framebench.language import _
 from framebench.pages import badge, facts, figures, flags, gate, learning, telemetry, trials, vouched
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.views import Cell, Fact, Table
-from framebench.pages.words import UNITS, _, executor_name, precision_name, rate_unit, result_name, task_name
+from framebench.pages.words import (
+    UNITS,
+    executor_name,
+    precision_name,
+    rate_unit,
+    result_name,
+    status_name,
+    task_name,
+)
 from framebench.statistics.bootstrap import MIN_TRIALS
 
 UP = "../../"
@@ -151,7 +160,7 @@ def _summary(result: Result, group: Group | None) -> list[Fact]:
     rows = [Fact(_("Precision"), precision_name(result.case))]
     per_step = next((record.timing.units_per_step for record in result.timed if record.timing), None)
     if per_step is not None:
-        rows.append(Fact(_("One step"), f"{per_step} {UNITS.get(result.unit, result.unit)}"))
+        rows.append(Fact(_("One step"), f"{per_step} {_(UNITS.get(result.unit, result.unit))}"))
     if result.time_ns is not None:
         rows.append(Fact(_("Time per step"), figures.duration(result.time_ns.value)))
     if result.cpu_ns is not None:
@@ -278,7 +287,7 @@ def _failures(result: Result) -> list[dict[str, str]]:
         outcome = record.outcome
         if outcome.status == "ok":
             continue
-        words = [outcome.status.replace("_", " ")]
+        words = [status_name(outcome.status)]
         if outcome.reason:
             words.append(outcome.reason)
         if outcome.exit_code is not None:

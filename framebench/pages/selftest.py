@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _
 from framebench.records.selftest_document import Check, Planted, Ratio, SelfTest
 
 NUM = "fb-num"
@@ -86,9 +86,9 @@ def weightiest(selftests: list[SelfTest]) -> SelfTest:
 def _check(check: Check) -> list[Cell]:
     css = {"pass": "fb-yes", "fail": "fb-no"}.get(check.answer, "")
     return [
-        Cell(check.name),
-        Cell(check.found, "fb-reason"),
-        Cell(check.bound, "fb-reason"),
+        Cell(check.name, quoted=True),
+        Cell(check.found, "fb-reason", quoted=True),
+        Cell(check.bound, "fb-reason", quoted=True),
         Cell(_(check.answer), css),
     ]
 

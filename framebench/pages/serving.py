@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.result import NOT_TIMED
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.chart import failure_text
 from framebench.pages.compiling import ratio_and_interval
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, family, info, mode_name, result_name, stack_name, stacks, status_name
+from framebench.pages.words import family, info, mode_name, result_name, stack_name, stacks, status_name
 from harness.frameworks.exported import ExportInfo, is_exported
 from harness.record import Contender
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from framebench import dataset
 from framebench.errors import UserError
+from framebench.language import ENGLISH, LANGUAGES, Language, locale, speaking, spoken
 from framebench.pages import (
     badge,
     compare,
@@ -66,7 +67,8 @@ class SiteReport(NamedTuple):
 def build_site(
     root: Path, results_dirs: Sequence[Path], out: Path, strict: bool = True, site_url: str | None = None
 ) -> SiteReport:
-    """Render the records below ``results_dirs`` into the folder ``out``, by way of its sibling ``docs``.
+    """Render the records below ``results_dirs`` into the folder ``out``, by way of its sibling ``docs``: in English,
+    and in each other language below a folder of its own (``zh``, by way of ``docs-zh``).
 
     A folder that does not exist holds no records. Every page works below any address; ``site_url``, where it is known,
     is for what needs the whole one: the page of a missing page, the sitemap, lines to copy. ``UserError``
@@ -74,26 +76,34 @@ def build_site(
     """
     folders = [folder for folder in results_dirs if folder.exists()]
     data = dataset.load(folders, published=root / "results")
-    evidence = gather(root, data, site_url)
-    files = render(evidence)
-    docs = out.parent / "docs"
-    written = write_tree(docs, files)
-    _mkdocs(root, docs, out, strict, site_url)
+    pages = written = 0
+    for language in LANGUAGES:
+        address = site_url and site_url + language.folder
+        with speaking(language, root):
+            files = render(gather(root, data, address))
+        docs = out.parent / _of(language, "docs")
+        pages += sum(name.endswith(".md") for name in files)
+        written += write_tree(docs, files)
+        _mkdocs(root / _of(language, "mkdocs", ".yml"), docs, out / language.folder, strict, address)
+    if site_url is None:
+        _without_an_address(root, out)
     return SiteReport(
         folder=out,
         results=len(data.results),
         trials=len(data.records),
-        pages=sum(name.endswith(".md") for name in files),
+        pages=pages,
         written=written,
         broken=[str(fault) for fault in data.broken],
     )
 
 
 def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
-    """Every file of the site's sources: relative path → text, bytes, or the file to copy."""
+    """Every file of the site's sources in the language that is spoken: relative path → text, bytes, or the file to
+    copy. Downloads are in English, whoever reads the page beside them."""
     root = evidence.root
     text = functools.partial(page, root / "site" / "templates")
-    downloads = data.files(evidence)
+    with speaking(ENGLISH, root):
+        downloads = data.files(evidence)
     explained = {name: view(evidence) for name, view in guides.GUIDES.items()}
     files: dict[str, str | bytes | Path] = {
         "index.md": text("home.md.j2", **home.view(evidence)),
@@ -112,13 +122,14 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
         "guides/index.md": text("index.md.j2", **guides.index(explained)),
         feed.NAME: text("feed.xml.j2", **feed.view(evidence)),
         "llms.txt": text("llms.txt.j2", **llms.view(evidence)),
-        "robots.txt": text("robots.txt.j2", site_url=evidence.site_url),
         "assets/stacks.css": stack.colours(),
         BASELINES: compare.baselines_json(evidence),
         FIGURES: compare_data.compare_json(evidence),
         **downloads,
         **badge.files(evidence),
     }
+    if spoken() == ENGLISH:  # the one at the site's root counts
+        files["robots.txt"] = text("robots.txt.j2", site_url=evidence.site_url, languages=LANGUAGES)
     for name in workload.names():
         files[f"workloads/{name}.md"] = text("workload.md.j2", **workload.view(name, evidence))
         files.update(source.copies(root, workload.files(root, name)))
@@ -170,17 +181,25 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         return
 
 
+def _of(language: Language, name: str, suffix: str = "") -> str:
+    """The name of what each language has one of: ``docs`` and ``docs-zh``, ``mkdocs.yml`` and ``mkdocs-zh.yml``."""
+    return name + suffix if language == ENGLISH else f"{name}-{language.code}{suffix}"
+
+
 def _by_hand(root: Path) -> dict[str, Path]:
-    """The pages and assets that people write."""
+    """The pages and assets that people write; a page that nobody has translated yet is in English."""
     files = {}
-    for folder, prefix in ((root / "site" / "docs", ""), (root / "site" / "assets", "assets/")):
+    folders = [(root / "site" / "docs", ""), (root / "site" / "assets", "assets/")]
+    if spoken() != ENGLISH:
+        folders.append((locale(root, spoken()) / "docs", ""))
+    for folder, prefix in folders:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 files[prefix + path.relative_to(folder).as_posix()] = path
     return files
 
 
-def _mkdocs(root: Path, docs: Path, out: Path, strict: bool, site_url: str | None) -> None:
+def _mkdocs(settings: Path, docs: Path, out: Path, strict: bool, site_url: str | None) -> None:
     """Run MkDocs in this process: the last step, to be replaced by whatever builds an mkdocs.yml."""
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
@@ -191,7 +210,7 @@ def _mkdocs(root: Path, docs: Path, out: Path, strict: bool, site_url: str | Non
     logger.addHandler(complaints)
     try:
         config = load_config(
-            str(root / "mkdocs.yml"),
+            str(settings),
             docs_dir=str(docs),
             site_dir=str(out),
             strict=strict,
@@ -203,15 +222,16 @@ def _mkdocs(root: Path, docs: Path, out: Path, strict: bool, site_url: str | Non
         raise UserError(f"MkDocs refused the pages in {docs}: {why}") from error
     finally:
         logger.removeHandler(complaints)
-    if site_url is None:
-        _without_an_address(root, out)
 
 
 def _without_an_address(root: Path, out: Path) -> None:
     """A server gives the page of a missing page at every depth, so it can load and link nothing by a relative path."""
     shutil.copyfile(root / "site" / "missing.html", out / "404.html")
-    for sitemap in ("sitemap.xml", "sitemap.xml.gz"):  # an empty one
-        (out / sitemap).unlink(missing_ok=True)
+    for language in LANGUAGES:
+        for sitemap in ("sitemap.xml", "sitemap.xml.gz"):  # an empty one
+            (out / language.folder / sitemap).unlink(missing_ok=True)
+        if language != ENGLISH:
+            (out / language.folder / "404.html").unlink()
 
 
 class _Complaints(logging.Handler):

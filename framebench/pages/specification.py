@@ -7,16 +7,17 @@ from typing import Any
 
 import msgspec
 
+from framebench.language import N_, _
 from framebench.pages import figures
 from framebench.pages.views import Cell, Fact, Table
-from framebench.pages.words import PRECISIONS, _, measure_name, task_name
+from framebench.pages.words import PRECISIONS, UNITS, measure_name, task_name
 from harness import workloads
 
 NUM = "fb-num"
 DRAWS = {
-    "uniform": _("uniform on ± {a:.4g}"),
-    "integers": _("whole numbers, uniform below {below}"),
-    "given": _("{source}"),
+    "uniform": N_("uniform on ± {a:.4g}"),
+    "integers": N_("whole numbers, uniform below {below}"),
+    "given": N_("{source}"),
 }
 
 
@@ -31,7 +32,7 @@ def view(name: str) -> dict[str, Any]:
         "tasks": _tasks(spec),
         "optimizer": _optimizer(spec),
         "decisions": [
-            Fact(key, _text(value).replace("`", ""))
+            Fact(_(key), _(_text(value)).replace("`", ""))
             for key, value in {**spec.decisions, **_data(spec)}.items()
         ],
         "gate": _gate(spec),
@@ -44,10 +45,10 @@ def view(name: str) -> dict[str, Any]:
 def _sizes(spec: Any) -> Table:
     """One column per preset: its fields, parameters, work per step of one sample and task."""
     presets = dict(spec.presets)
-    fields = {name: _fields(preset) for name, preset in presets.items()}
-    keys = list(dict.fromkeys(key for found in fields.values() for key in found if key != "smooth"))
+    by_preset = {name: fields(preset) for name, preset in presets.items()}
+    keys = list(dict.fromkeys(key for found in by_preset.values() for key in found if key != "smooth"))
     rows = [
-        [Cell(key.replace("_", " ")), *(Cell(_text(fields[p].get(key)), NUM) for p in presets)]
+        [Cell(_(key.replace("_", " "))), *(Cell(_text(by_preset[p].get(key)), NUM) for p in presets)]
         for key in keys
     ]
     counts = [_parameters(spec, preset) for preset in presets]
@@ -64,7 +65,8 @@ def _sizes(spec: Any) -> Table:
     return Table([_("Preset"), *presets], rows)
 
 
-def _fields(preset: Any) -> dict[str, Any]:
+def fields(preset: Any) -> dict[str, Any]:
+    """A preset's own settings by name."""
     found: dict[str, Any] = preset._asdict() if hasattr(preset, "_asdict") else dict(vars(preset))
     return found
 
@@ -78,7 +80,9 @@ def _inputs(spec: Any) -> Table:
     rows = []
     for name, one in spec.inputs.items():
         draw = msgspec.to_builtins(one.draw)
-        words = DRAWS.get(draw.get("type", ""), "{type}").format(**draw)
+        words = _(DRAWS.get(draw.get("type", ""), "{type}")).format(
+            **draw | {"source": _(draw.get("source", ""))}
+        )
         shape = " × ".join(_("batch") if part == "B" else str(part) for part in one.shape) or _("one number")
         rows.append([Cell(name, code=True), Cell(shape), Cell(one.dtype), Cell(words, "fb-reason")])
     return Table([_("Input"), _("Shape"), _("Type"), _("Values")], rows)
@@ -96,9 +100,9 @@ def _tasks(spec: Any) -> Table:
         rows.append(
             [
                 Cell(task_name(task)),
-                Cell(given, "fb-reason"),
-                Cell(", ".join(work.outputs)),
-                Cell(work.unit),
+                Cell(given, "fb-reason", quoted=True),
+                Cell(", ".join(work.outputs), quoted=True),
+                Cell(_(UNITS.get(work.unit, work.unit))),
                 Cell(each),
             ]
         )
@@ -114,22 +118,24 @@ def _optimizer(spec: Any) -> list[Fact]:
     names = {"sgd": "SGD", "adamw": "AdamW"}
     kind = declared.pop("type")
     facts = [Fact(_("rule"), names.get(kind, kind))]
-    facts += [Fact(_RATES.get(key, key.replace("_", " ")), _text(value)) for key, value in declared.items()]
+    facts += [
+        Fact(_(_RATES.get(key, key.replace("_", " "))), _text(value)) for key, value in declared.items()
+    ]
     if schedule:
         words = ", ".join(f"{key} {_text(value)}" for key, value in schedule.items() if key != "type")
         facts.append(Fact(_("schedule"), f"{schedule['type'].replace('-', ', ')}: {words}"))
     return facts
 
 
-_RATES = {"lr": _("learning rate"), "beta1": _("β₁"), "beta2": _("β₂"), "epsilon": _("ε")}
+_RATES = {"lr": N_("learning rate"), "beta1": N_("β₁"), "beta2": N_("β₂"), "epsilon": N_("ε")}
 
 
 def _data(spec: Any) -> dict[str, Any]:
-    return {_("data: {name}").format(name=key): value for key, value in spec.data_facts.items()}
+    return {_("data: {name}").format(name=_(key)): value for key, value in spec.data_facts.items()}
 
 
 def _gate(spec: Any) -> list[Fact]:
-    facts = [Fact(_("precisions"), ", ".join(PRECISIONS.get(one, one) for one in spec.precisions))]
+    facts = [Fact(_("precisions"), ", ".join(_(PRECISIONS.get(one, one)) for one in spec.precisions))]
     for preset, size in spec.gate.sizes.items():
         text = _("batch {n}").format(n=size.batch)
         if size.preset is not None:

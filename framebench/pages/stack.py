@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from framebench.language import N_, _, prose
 from framebench.pages import figures, source
 from framebench.pages.compiling import compiling_table
 from framebench.pages.evidence import Evidence
 from framebench.pages.listings import results_table
 from framebench.pages.source import SourceFile
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, info, mode_name, stack_name, stacks
+from framebench.pages.words import info, mode_name, stack_name, stacks
 from harness.frameworks.exported import is_exported, source_of
 from harness.record import Contender
 
 FIRST = ("driver.py", "stack.py")  # what is timed, and what is set
-NAMED = {"__init__.py": _("declaration")}
+NAMED = {"__init__.py": N_("declaration")}
 
 
 PALETTE = 8  # colours that framebench.css has for either scheme
@@ -75,13 +76,13 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
     return {
         "name": name,
         "title": stack_name(name),
-        "about": known.about if known else "",
+        "about": _(known.about) if known else "",
         "modes": declared_modes(name),
         "backend": _backend(name),
         "backend_words": _("The model is written in, and exported from, the stack")
         if is_exported(known)
         else _("What runs it is described on the page of"),
-        "conventions": source.docstring(driver.code) if driver else "",
+        "conventions": prose(source.docstring(driver.code)) if driver else "",
         "sources": shown,
         "compiling": compiling,
         "results": results_table(results, "../../"),
@@ -103,7 +104,7 @@ def files(root: Path, name: str) -> list[SourceFile]:
     if is_exported(known):  # of the exporters its own
         own = f"from_{source_of(known).framework}.py"
         paths = [path for path in paths if path == own or not path.startswith("from_")]
-    read = [source.read(root, f"{folder}/{path}", NAMED.get(path, "")) for path in paths]
+    read = [source.read(root, f"{folder}/{path}", _(NAMED.get(path, ""))) for path in paths]
     return [one for one in read if one is not None]
 
 

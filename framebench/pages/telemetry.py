@@ -4,43 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from framebench.language import N_, _
 from framebench.pages import figures
 from framebench.pages.trials import MAX_SHOWN, NUM, names
 from framebench.pages.views import Cell, Fact, Table
-from framebench.pages.words import _, one_of
+from framebench.pages.words import one_of
 from harness.record import Energy, GpuTelemetry, Metric, Record
 
 WORDS = {
-    "utilization": _("a kernel was running (not how full the GPU was)"),
-    "memory_utilization": _("its memory was being read or written"),
-    "power_instant": _("power, instantaneous"),
-    "power_average": _("power, the driver's 1-s average"),
-    "power_limited": _("time at the power limit"),
-    "thermally_limited": _("time held back by heat"),
-    "externally_limited": _("time held back from outside"),
-    "gpm_graphics": _("any engine active (GPM)"),
-    "gpm_sm": _("SMs active (GPM)"),
-    "gpm_sm_occupancy": _("SM occupancy (GPM)"),
-    "gpm_tensor": _("tensor cores active (GPM)"),
-    "gpm_hmma": _("tensor cores, half precision (GPM)"),
-    "gpm_dram": _("memory bandwidth used (GPM)"),
-    "gpm_fp64": _("fp64 pipes active (GPM)"),
-    "gpm_fp32": _("fp32 pipes active (GPM)"),
-    "gpm_fp16": _("fp16 pipes active (GPM)"),
-    "gpm_pcie_tx": _("PCIe, sent (GPM)"),
-    "gpm_pcie_rx": _("PCIe, received (GPM)"),
-    "gpm_nvlink_rx": _("NVLink, received (GPM)"),
-    "gpm_nvlink_tx": _("NVLink, sent (GPM)"),
-    "policy_power": _("held back by the power limit"),
-    "policy_thermal": _("held back by heat"),
-    "policy_sync_boost": _("held back by synchronous boost"),
-    "policy_low_utilization": _("clocked down for want of work"),
-    "event_sw_thermal": _("held back by heat, by the driver"),
-    "event_hw_thermal": _("held back by heat, by the hardware"),
-    "event_power_brake": _("held back by a power brake"),
-    "ecc_corrected": _("memory errors, corrected"),
-    "ecc_uncorrected": _("memory errors, not corrected"),
-    "xid_errors": _("driver errors (XID)"),
+    "psi_cpu_some": N_("some task of the machine waited for a core (PSI)"),
+    "cgroup_psi_cpu_some": N_("some task of the container waited for a core (PSI)"),
+    "run_queue_wait": N_("the trial's threads waited for a core"),
+    "utilization": N_("a kernel was running (not how full the GPU was)"),
+    "memory_utilization": N_("its memory was being read or written"),
+    "power_instant": N_("power, instantaneous"),
+    "power_average": N_("power, the driver's 1-s average"),
+    "power_limited": N_("time at the power limit"),
+    "thermally_limited": N_("time held back by heat"),
+    "externally_limited": N_("time held back from outside"),
+    "gpm_graphics": N_("any engine active (GPM)"),
+    "gpm_sm": N_("SMs active (GPM)"),
+    "gpm_sm_occupancy": N_("SM occupancy (GPM)"),
+    "gpm_tensor": N_("tensor cores active (GPM)"),
+    "gpm_hmma": N_("tensor cores, half precision (GPM)"),
+    "gpm_dram": N_("memory bandwidth used (GPM)"),
+    "gpm_fp64": N_("fp64 pipes active (GPM)"),
+    "gpm_fp32": N_("fp32 pipes active (GPM)"),
+    "gpm_fp16": N_("fp16 pipes active (GPM)"),
+    "gpm_pcie_tx": N_("PCIe, sent (GPM)"),
+    "gpm_pcie_rx": N_("PCIe, received (GPM)"),
+    "gpm_nvlink_rx": N_("NVLink, received (GPM)"),
+    "gpm_nvlink_tx": N_("NVLink, sent (GPM)"),
+    "policy_power": N_("held back by the power limit"),
+    "policy_thermal": N_("held back by heat"),
+    "policy_sync_boost": N_("held back by synchronous boost"),
+    "policy_low_utilization": N_("clocked down for want of work"),
+    "event_sw_thermal": N_("held back by heat, by the driver"),
+    "event_hw_thermal": N_("held back by heat, by the hardware"),
+    "event_power_brake": N_("held back by a power brake"),
+    "ecc_corrected": N_("memory errors, corrected"),
+    "ecc_uncorrected": N_("memory errors, not corrected"),
+    "xid_errors": N_("driver errors (XID)"),
 }
 
 
@@ -158,7 +162,7 @@ def _refused(metrics: dict[str, Metric]) -> dict[str, str]:
 
 
 def _name(metric: str) -> str:
-    return WORDS.get(metric, metric.replace("_", " "))
+    return _(WORDS.get(metric, metric.replace("_", " ")))
 
 
 def _amount(value: float | None, unit: str) -> str:

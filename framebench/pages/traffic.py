@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from framebench.dataset.traffic import traffic
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, result_name
+from framebench.pages.words import result_name
 
 
 def traffic_table(group: Group, evidence: Evidence, up: str) -> Table:

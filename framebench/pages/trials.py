@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from framebench.dataset import cpu_step_ns, step_ns, wait_share
+from framebench.language import N_, _
 from framebench.pages import figures
 from framebench.pages.views import Cell, Plot, Table, plot
-from framebench.pages.words import _, phase_name, status_name
+from framebench.pages.words import phase_name, status_name
 from harness.record import Record
 
 NUM = "fb-num"
 MAX_SHOWN = 12
 OTHER_KINDS = {
-    "cold-start": _("cold start"),
-    "memory": _("memory"),
-    "parity": _("gate"),
-    "ceiling": _("ceiling"),
+    "cold-start": N_("cold start"),
+    "memory": N_("memory"),
+    "parity": N_("gate"),
+    "ceiling": N_("ceiling"),
 }
 
 
@@ -24,7 +25,9 @@ def names(records: Sequence[Record]) -> dict[str, str]:
     """Short names of trials: ``round 3``, or the kind for the others."""
     names = {}
     for record in records:
-        name = _("round {n}").format(n=record.round) if record.kind == "timing" else OTHER_KINDS[record.kind]
+        name = (
+            _("round {n}").format(n=record.round) if record.kind == "timing" else _(OTHER_KINDS[record.kind])
+        )
         names[record.trial_id] = name
     return names
 
@@ -129,7 +132,7 @@ def warmup_table(records: Sequence[Record]) -> Table | None:
                 Cell(figures.NONE if warmup.compile_events is None else str(warmup.compile_events), NUM),
                 Cell(figures.duration(record.timing.barrier_ns), NUM),
                 Cell(figures.percent(share), NUM),
-                Cell(warmup.reason, "fb-reason" if warmup.steady else "fb-reason fb-no"),
+                Cell(warmup.reason, "fb-reason" if warmup.steady else "fb-reason fb-no", quoted=True),
             ]
         )
     head = [
@@ -181,7 +184,7 @@ def memory_table(records: Sequence[Record]) -> Table | None:
         for field, label in labels.items():
             value: int | None = getattr(record.memory, field)
             reason = record.memory.reasons.get(field, "")
-            rows.append([Cell(label), Cell(figures.size(value), NUM), Cell(reason, "fb-reason")])
+            rows.append([Cell(label), Cell(figures.size(value), NUM), Cell(reason, "fb-reason", quoted=True)])
     return Table([_("Memory"), _("Size"), _("Note")], rows) if rows else None
 
 
@@ -233,8 +236,8 @@ def canary_table(records: Sequence[Record]) -> Table | None:
         rows.append(
             [
                 Cell(name),
-                Cell(expected, "fb-reason"),
-                Cell(observed, "fb-reason"),
+                Cell(expected, "fb-reason", quoted=True),
+                Cell(observed, "fb-reason", quoted=True),
                 Cell(word, css),
                 Cell(str(count), NUM),
             ]

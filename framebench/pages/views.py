@@ -10,13 +10,17 @@ from framebench.pages import figures
 
 
 class Cell(NamedTuple):
-    """One cell of a table. ``css``: ``fb-num`` for figures, ``fb-yes`` / ``fb-no`` for a check's outcome."""
+    """One cell of a table. ``css``: ``fb-num`` for figures, ``fb-yes`` / ``fb-no`` for a check's outcome.
+
+    ``quoted``: in the words of a record or another document, which are English on every page.
+    """
 
     text: str
     css: str = ""
     href: str | None = None
     code: bool = False
     stack: str | None = None
+    quoted: bool = False
 
 
 class Table(NamedTuple):

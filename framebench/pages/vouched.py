@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from framebench.dataset import Result
+from framebench.language import _
 from framebench.pages.evidence import Evidence
 from framebench.pages.views import Fact
-from framebench.pages.words import _
 from framebench.records.signature import Signature
 from framebench.records.waivers import Waiver
 

@@ -13,15 +13,16 @@ from framebench.dataset.memory_by_batch import footprints
 from framebench.dataset.spread import Spread
 from framebench.dataset.written_lines import written_lines
 from framebench.images.audit.two_builds import load_rebuilds
+from framebench.language import N_, _
 from framebench.pages import figures
 from framebench.pages.compare import heading
 from framebench.pages.evidence import Evidence
 from framebench.pages.image_sizes import SIZES, size_cells
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, cores_or_device, executor_name, families, result_name, status_name
+from framebench.pages.words import cores_or_device, executor_name, families, result_name, status_name
 
 NUM = "fb-num"
-MEASURES = {"host": _("process"), "allocator": _("allocator"), "device": _("device")}  # of a footprint
+MEASURES = {"host": N_("process"), "allocator": N_("allocator"), "device": N_("device")}  # of a footprint
 
 
 class WhatItTakes(NamedTuple):
@@ -95,7 +96,7 @@ def _memory(ladder: BatchLadder) -> Table:
             texts |= {batch: figures.size(size) for batch, size in sizes.items()}
             if sizes:
                 cells = [Cell(texts.get(batch, figures.NONE), NUM) for batch in batches]
-                rows.append([name, Cell(word), *cells])
+                rows.append([name, Cell(_(word)), *cells])
     head = [_("Contender"), _("Memory"), *(_("batch {n}").format(n=batch) for batch in batches)]
     return Table(head, rows)
 
@@ -136,7 +137,7 @@ def _sizes(results: list[Result], evidence: Evidence, up: str) -> Table:
         ]
         for name in sorted(stacks)
     ]
-    return Table([_("Image"), *SIZES, _("of which packages")], rows)
+    return Table([_("Image"), *map(_, SIZES), _("of which packages")], rows)
 
 
 def _lines(workload: str, evidence: Evidence) -> Table:

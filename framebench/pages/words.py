@@ -1,4 +1,4 @@
-"""The words that pages use: gettext's identity for now, and names in prose for what records name by code.
+"""Names in prose, in the language that is spoken, for what records name by code.
 
 Stacks name themselves, their modes and their variants (``harness.frameworks.StackInfo``); one that is no longer
 there is called by its code.
@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from framebench.dataset import Result
+from framebench.language import N_, _
 from harness import frameworks
 from harness.frameworks import StackInfo
 from harness.frameworks.exported import is_exported
 from harness.record import Case, Contender
-
-
-def _(text: str) -> str:
-    """The text in the page's language: English only for now, but every string passes here."""
-    return text
 
 
 def stacks() -> list[StackInfo]:
@@ -56,7 +52,7 @@ def families() -> dict[str, str]:
 
 def all_of(names: list[str], word: str = "") -> str:
     """``PyTorch, TensorFlow or Keras`` with ``word`` before the last."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word or _('and')} {names[-1]}"
+    return names[0] if len(names) == 1 else f"{_(', ').join(names[:-1])} {word or _('and')} {names[-1]}"
 
 
 def stack_name(stack: str) -> str:
@@ -69,7 +65,7 @@ def mode_name(contender: Contender) -> str:
     """How the stack is used, in its community's words: ``tf.function, XLA``, ``jit, fit/predict``."""
     known = info(contender.stack)
     own = known.words if known else {}
-    words = [own.get(contender.mode, _(contender.mode)), *_variant_words(contender.variant, own)]
+    words = [_(own.get(contender.mode, contender.mode)), *_variant_words(contender.variant, own)]
     if contender.twin:
         words.append(_("twin (A/A)"))
     return ", ".join(word for word in words if word)
@@ -82,7 +78,7 @@ def _variant_words(variant: str, own: Mapping[str, str]) -> list[str]:
     while parts:
         length = next((n for n in range(len(parts), 0, -1) if "-".join(parts[:n]) in own), 1)
         name = "-".join(parts[:length])
-        words.append(own.get(name, name))
+        words.append(_(own.get(name, name)))
         parts = parts[length:]
     return words
 
@@ -103,36 +99,36 @@ def contender_name(contender: Contender) -> str:
 
 
 TASKS = {
-    "train": _("training"),
-    "infer": _("inference"),
-    "backbone": _("its backbone alone"),
-    "rpn": _("its proposals alone"),
-    "roi": _("its second stage alone"),
-    "prefill": _("reading a prompt"),
-    "decode": _("generating, token by token"),
-    "load": _("loading data"),
-    "call": _("calling the framework"),
+    "train": N_("training"),
+    "infer": N_("inference"),
+    "backbone": N_("its backbone alone"),
+    "rpn": N_("its proposals alone"),
+    "roi": N_("its second stage alone"),
+    "prefill": N_("reading a prompt"),
+    "decode": N_("generating, token by token"),
+    "load": N_("loading data"),
+    "call": N_("calling the framework"),
 }
 
 
 def task_name(task: str) -> str:
     """``train`` → ``training``."""
-    return TASKS.get(task, task)
+    return _(TASKS.get(task, task))
 
 
 PRECISIONS = {
-    "fp32": _("fp32"),
-    "tf32": _("fp32 with TF32 products"),
-    "bf16": _("bf16"),
-    "bf16 train": _("bf16 compute, fp32 weights"),
-    "bf16 other": _("bf16 weights and compute"),
+    "fp32": N_("fp32"),
+    "tf32": N_("fp32 with TF32 products"),
+    "bf16": N_("bf16"),
+    "bf16 train": N_("bf16 compute, fp32 weights"),
+    "bf16 other": N_("bf16 weights and compute"),
 }
 
 
 def precision_name(case: Case) -> str:
     """``bf16 compute, fp32 weights``: what a case's precision means for its task."""
     detailed = f"{case.precision} {'train' if case.task == 'train' else 'other'}"
-    return PRECISIONS.get(detailed, PRECISIONS.get(case.precision, case.precision))
+    return _(PRECISIONS.get(detailed, PRECISIONS.get(case.precision, case.precision)))
 
 
 def cores_or_device(case: Case) -> str:
@@ -146,104 +142,104 @@ def common_unit(results: Iterable[Result]) -> str:
     return units.pop() if len(units) == 1 else "samples"
 
 
-UNITS = {"samples": _("samples"), "images": _("images"), "tokens": _("tokens"), "calls": _("calls")}
-ONE_OF = {"samples": _("sample"), "images": _("image"), "tokens": _("token"), "calls": _("call")}
+UNITS = {"samples": N_("samples"), "images": N_("images"), "tokens": N_("tokens"), "calls": N_("calls")}
+ONE_OF = {"samples": N_("sample"), "images": N_("image"), "tokens": N_("token"), "calls": N_("call")}
 
 
 def rate_unit(unit: str) -> str:
     """``images/s``."""
-    return _("{unit}/s").format(unit=UNITS.get(unit, unit))
+    return _("{unit}/s").format(unit=_(UNITS.get(unit, unit)))
 
 
 def one_of(unit: str) -> str:
     """``images`` → ``image``."""
-    return ONE_OF.get(unit, unit)
+    return _(ONE_OF.get(unit, unit))
 
 
 MEASURES = {
-    "test accuracy": (_("test accuracy"), _("Test accuracy")),
-    "validation loss": (_("validation loss"), _("Validation loss")),
-    "mAP at IoU 0.5": (_("mAP at IoU 0.5"), _("mAP at IoU 0.5")),
+    "test accuracy": (N_("test accuracy"), N_("Test accuracy")),
+    "validation loss": (N_("validation loss"), N_("Validation loss")),
+    "mAP at IoU 0.5": (N_("mAP at IoU 0.5"), N_("mAP at IoU 0.5")),
 }
 
 
 def measure_name(measure: str, first: bool = False) -> str:
     """What a training is judged by; ``first`` begins a sentence."""
-    return MEASURES.get(measure, (measure, measure.capitalize()))[first]
+    return _(MEASURES.get(measure, (measure, measure.capitalize()))[first])
 
 
 STATUSES = {
-    "ok": _("measured"),
-    "not_comparable": _("not comparable: failed the gate"),
-    "oom": _("out of memory"),
-    "timeout": _("timed out"),
-    "crashed": _("crashed"),
-    "unsupported": _("unsupported"),
-    "invalid": _("invalid"),
-    "interrupted": _("interrupted"),
-    "not timed": _("not timed yet"),
+    "ok": N_("measured"),
+    "not_comparable": N_("not comparable: failed the gate"),
+    "oom": N_("out of memory"),
+    "timeout": N_("timed out"),
+    "crashed": N_("crashed"),
+    "unsupported": N_("unsupported"),
+    "invalid": N_("invalid"),
+    "interrupted": N_("interrupted"),
+    "not timed": N_("not timed yet"),
 }
 
 
 def status_name(status: str) -> str:
     """An outcome's status in words."""
-    return STATUSES.get(status, status)
+    return _(STATUSES.get(status, status))
 
 
 VERDICTS = {
-    "faster": _("faster"),
-    "slower": _("slower"),
-    "tied": _("tied"),
-    "undecided": _("undecided"),
-    "no verdict": _("no verdict"),
-    "not ranked": _("not ranked"),
+    "faster": N_("faster"),
+    "slower": N_("slower"),
+    "tied": N_("tied"),
+    "undecided": N_("undecided"),
+    "no verdict": N_("no verdict"),
+    "not ranked": N_("not ranked"),
 }
 
 
 def verdict_name(verdict: str) -> str:
     """A comparison's verdict in words."""
-    return VERDICTS.get(verdict, verdict)
+    return _(VERDICTS.get(verdict, verdict))
 
 
 EXECUTORS = {
-    "docker": _("in its container"),
-    "venv": _("outside a container, in a virtual environment from the same lock"),
-    "system": _("outside a container, in the system's own interpreter"),
-    "slurm": _("on a Slurm cluster"),
+    "docker": N_("in its container"),
+    "venv": N_("outside a container, in a virtual environment from the same lock"),
+    "system": N_("outside a container, in the system's own interpreter"),
+    "slurm": N_("on a Slurm cluster"),
 }
 
 
 def executor_name(executor: str) -> str:
     """Where a trial ran, in words."""
-    return EXECUTORS.get(executor, executor)
+    return _(EXECUTORS.get(executor, executor))
 
 
 PHASES = {
-    "import": _("import the framework"),
-    "configure": _("configure"),
-    "build": _("build the model"),
-    "load_weights": _("load the weights"),
-    "first_step": _("first step (trace and compile)"),
-    "second_step": _("second step"),
-    "rest_before": _("rest, for the GPU's power at rest"),
-    "warm_up": _("warm-up"),
-    "observer": _("blocks with and without the sampler"),
-    "rest_after": _("rest after the blocks"),
-    "data": _("prepare the batches"),
-    "canaries": _("canaries"),
-    "parity": _("the gate: compare with the reference"),
-    "shape_before": _("compare the timed shape, before"),
-    "shape_after": _("compare the timed shape, after"),
-    "steps": _("steps for the memory peak"),
-    "block_size": _("find the block size"),
-    "blocks": _("timed blocks"),
-    "latencies": _("latency pass"),
-    "learning": _("train to the target, with evaluation"),
-    "matmul": _("large matrix products"),
-    "copy": _("large copies"),
+    "import": N_("import the framework"),
+    "configure": N_("configure"),
+    "build": N_("build the model"),
+    "load_weights": N_("load the weights"),
+    "first_step": N_("first step (trace and compile)"),
+    "second_step": N_("second step"),
+    "rest_before": N_("rest, for the GPU's power at rest"),
+    "warm_up": N_("warm-up"),
+    "observer": N_("blocks with and without the sampler"),
+    "rest_after": N_("rest after the blocks"),
+    "data": N_("prepare the batches"),
+    "canaries": N_("canaries"),
+    "parity": N_("the gate: compare with the reference"),
+    "shape_before": N_("compare the timed shape, before"),
+    "shape_after": N_("compare the timed shape, after"),
+    "steps": N_("steps for the memory peak"),
+    "block_size": N_("find the block size"),
+    "blocks": N_("timed blocks"),
+    "latencies": N_("latency pass"),
+    "learning": N_("train to the target, with evaluation"),
+    "matmul": N_("large matrix products"),
+    "copy": N_("large copies"),
 }
 
 
 def phase_name(name: str) -> str:
     """A phase of a trial in words."""
-    return PHASES.get(name.replace("-", "_"), name)
+    return _(PHASES.get(name.replace("-", "_"), name))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from framebench.dataset.price_of_a_call import CALL
+from framebench.language import _, prose
 from framebench.pages import compare, figures, learning, source, specification
 from framebench.pages.chart import Chart, chart
 from framebench.pages.compiling import compiling_table, loop_table
@@ -17,7 +18,7 @@ from framebench.pages.source import SourceFile
 from framebench.pages.traffic import traffic_table
 from framebench.pages.views import Cell, Plot, Table
 from framebench.pages.what_it_takes import what_it_takes
-from framebench.pages.words import _, families, result_name
+from framebench.pages.words import families, result_name
 from harness import workloads
 
 
@@ -84,7 +85,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
     return {
         "name": name,
         "summary": summary(evidence.root, name),
-        "description": text.partition("\n")[2].strip(),
+        "description": prose(text.partition("\n")[2].strip()),
         "calls": is_called(name),
         "cases": [_case(group, groups, evidence) for group in groups],
         "takes": what_it_takes(name, evidence, "../../"),
@@ -98,7 +99,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
 def summary(root: Path, name: str) -> str:
     """The first line of its specification's docstring: what the workload is."""
     spec = _specification(root, name)
-    return source.first_line(source.docstring(spec.code)) if spec else name
+    return _(source.first_line(source.docstring(spec.code))) if spec else name
 
 
 def implementations(root: Path, name: str) -> list[SourceFile]:

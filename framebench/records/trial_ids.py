@@ -14,12 +14,13 @@ _id_lock = threading.Lock()
 def new_trial_id() -> str:
     """26 lower-case characters: 48 bits of milliseconds, then 80 random bits (a ULID).
 
-    Ids sort by time, also within one process and millisecond; two machines never collide (2^-80).
+    Ids sort by time, also within one process and millisecond; two machines never collide (2^-80). Where the clock is
+    set back they go back with it, as the moments in the records do.
     """
     global _last_id
     with _id_lock:
         number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-        if number <= _last_id:  # same millisecond, or the clock was set back
+        if number >> 80 == _last_id >> 80 and number <= _last_id:
             number = _last_id + 1 + secrets.randbits(32)
         _last_id = number
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -36,6 +37,7 @@ class InstantExecutor:
 
     def __init__(self, answer: Callable[[TrialSpec], Outcome | Failure | None] = lambda spec: None) -> None:
         self.answer = answer
+        self.clock = timedelta(0)  # beside that of the campaign
         self.step_ns: Callable[[TrialSpec], float] = lambda spec: 80e6
         self.ran: list[TrialSpec] = []
 
@@ -60,7 +62,7 @@ class InstantExecutor:
             campaign_id=spec.campaign_id,
             round=spec.round,
             seed=spec.seed,
-            started_utc="2026-11-23T00:00:00Z",
+            started_utc=(datetime.now(UTC) + self.clock).isoformat(timespec="milliseconds"),
             duration_ns=1_000_000_000,
             case=spec.case,
             contender=spec.contender,
@@ -225,6 +227,23 @@ def test_an_interrupted_trial_is_run_again(tmp_path: Path) -> None:
 
 SIGKILL = Failure(Outcome(status="crashed", reason="killed by SIGKILL", signal="SIGKILL"), 1)
 DISK = Outcome(status="crashed", reason="OSError: [Errno 28] No space left on device: '/tmp/x'")
+
+
+def test_a_trial_by_another_clock_is_invalid_and_run_again(tmp_path: Path) -> None:
+    stepped = InstantExecutor()
+    stepped.clock = timedelta(hours=-2)
+    _, stopped = go(campaign(stepped, tmp_path))
+    records = [record for _, record in store.load([tmp_path]).records]
+    assert stopped is None and records
+    for record in records:
+        assert record.outcome.status == "invalid" and str(record.outcome.reason).startswith("clock_stepped: ")
+        assert "set the clocks" in str(record.outcome.mend)
+    go(campaign(again := InstantExecutor(), tmp_path))
+    assert {spec.kind for spec in again.ran} == {"parity", "timing"}
+    found = [record.outcome.status for _, record in store.load([tmp_path]).records]
+    assert found.count("ok") == len(again.ran)
+
+
 GPU_LOST = Outcome(status="invalid", reason="gpu_lost: GPU is lost")
 
 

@@ -132,7 +132,10 @@ def test_llms_txt_leads_to_what_it_names(address: str | None, sites: dict[str | 
 
 def test_robots_may_come_and_find_the_sitemap(sites: dict[str | None, Path]) -> None:
     assert (sites[None] / "robots.txt").read_text().splitlines() == ["User-agent: *", "Disallow:"]
-    assert (sites[ADDRESS] / "robots.txt").read_text().splitlines()[-1] == f"Sitemap: {ADDRESS}sitemap.xml"
+    assert (sites[ADDRESS] / "robots.txt").read_text().splitlines()[-2:] == [
+        f"Sitemap: {ADDRESS}sitemap.xml",
+        f"Sitemap: {ADDRESS}zh/sitemap.xml",
+    ]
     assert (sites[ADDRESS] / "sitemap.xml").is_file()
 
 
@@ -155,9 +158,10 @@ def test_a_link_to_a_page_has_words_and_with_the_address_a_picture(sites: dict[s
     for address, site in sites.items():
         for path in site.rglob("index.html"):
             place = ADDRESS + path.relative_to(site).as_posix().removesuffix("index.html")
+            language = f"{ADDRESS}zh/" if place.startswith(f"{ADDRESS}zh/") else ADDRESS
             head = _Head(path.read_text())
             assert head.meta["og:title"] and head.meta["og:description"] == head.meta["description"], place
-            assert [urljoin(place, one) for one in head.feeds] == [f"{ADDRESS}feed.xml"]
+            assert [urljoin(place, one) for one in head.feeds] == [f"{language}feed.xml"]
             assert ("og:image" in head.meta) == ("og:url" in head.meta) == (address is not None)
             if address:
                 assert head.meta["og:url"] == place

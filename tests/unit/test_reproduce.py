@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -138,6 +139,7 @@ class Neighbours:
             trial_id=spec.trial_id,
             campaign_id=spec.campaign_id,
             round=spec.round,
+            started_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
             provenance=spec.provenance,
         )
 

@@ -15,6 +15,7 @@ from framebench.errors import UserError
 from framebench.records import store
 from framebench.records.identity import result_id
 from framebench.records.reproduction_document import Reproduction
+from framebench.records.trial_ids import milliseconds
 from harness import flags
 from harness.record import ImageRef, Outcome, Record
 from tests.record_factory import (
@@ -250,6 +251,15 @@ def test_trial_ids_are_unique_and_in_the_order_of_time() -> None:
     ids = [store.new_trial_id() for _ in range(2000)]
     assert ids == sorted(ids) and len(set(ids)) == 2000
     assert all(len(name) == 26 and name == name.lower() for name in ids)
+
+
+def test_an_id_says_when_it_was_made_also_after_the_clock_was_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1_796_000_000_000
+    for moment in (now, now + 7_200_000, now, now, now - 86_400_000):
+        monkeypatch.setattr("time.time_ns", lambda moment=moment: moment * 1_000_000)
+        assert milliseconds(store.new_trial_id()) == moment
 
 
 class TestFind:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from framebench.language import _
 from framebench.pages.evidence import Evidence
 from framebench.pages.guides.autodiff import view as view_autodiff
 from framebench.pages.guides.claims import view as view_claims
@@ -22,7 +23,6 @@ from framebench.pages.guides.keras_overhead import view as view_keras_overhead
 from framebench.pages.guides.operations import view as view_operations
 from framebench.pages.guides.why_accuracies_differ import view as view_why_accuracies_differ
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _
 
 GUIDES: dict[str, Callable[[Evidence], dict[str, Any]]] = {
     "first-steps": view_first_steps,

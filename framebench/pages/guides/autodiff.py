@@ -6,12 +6,13 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from framebench.dataset.training_cost import TrainingCost, training_costs
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.chart import result_marks
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.guides.bars import Bar, Drawn, bars
 from framebench.pages.guides.programs import frameworks_with, programs, said
-from framebench.pages.words import _, families, precision_name, result_name
+from framebench.pages.words import families, precision_name, result_name
 from framebench.records.identity import group_key
 
 

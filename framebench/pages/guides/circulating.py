@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from framebench.dataset.claims import Claim, Extremes, Pair, Side
-from framebench.pages.words import _, stacks
+from framebench.language import _
+from framebench.pages.words import stacks
 from harness.frameworks import StackInfo
 from harness.frameworks.exported import is_exported
 from harness.record import Contender
@@ -53,12 +54,7 @@ def _plain(stack: StackInfo, plain: list[StackInfo]) -> list[str]:
     return [one.name for one in plain if one.framework == stack.backend]
 
 
-KERAS_SOURCE = Source(
-    _("Keras 3.15.1, description on PyPI"),
-    "https://pypi.org/project/keras/3.15.1/",
-    _("released 2026-07-29"),
-)
-KERAS_QUOTE = _("leverage speedups ranging from 20% to 350% compared to other frameworks")
+KERAS_QUOTE = "leverage speedups ranging from 20% to 350% compared to other frameworks"
 
 
 def circulating() -> list[Circulating]:
@@ -68,12 +64,17 @@ def circulating() -> list[Circulating]:
     plain = [one for one in compared if not one.backend]
     keras = [one for one in compared if one.framework == "keras"]
     keras_names = [one.name for one in keras]
+    keras_source = Source(
+        _("Keras 3.15.1, description on PyPI"),
+        "https://pypi.org/project/keras/3.15.1/",
+        _("released 2026-07-29"),
+    )
     return [
         Circulating(
             name="keras-backend",
             sentence=_("Choosing Keras' backend is worth 20 % to 350 %"),
             quote=KERAS_QUOTE,
-            source=KERAS_SOURCE,
+            source=keras_source,
             condition=_("By picking the fastest backend for the model."),
             reading=_("The fastest of Keras' backends over the slowest of them: 1.2 to 4.5 times as fast."),
             claim=Claim((Extremes(tuple(by(name) for name in keras_names)),), low=1.2, high=4.5),
@@ -82,7 +83,7 @@ def circulating() -> list[Circulating]:
             name="keras-others",
             sentence=_("Keras is 20 % to 350 % faster than other frameworks"),
             quote=KERAS_QUOTE,
-            source=KERAS_SOURCE,
+            source=keras_source,
             condition=_("By picking the fastest backend for the model."),
             reading=_(
                 "Keras on its fastest backend over each other framework at its best: 1.2 to 4.5 times as fast."
@@ -92,7 +93,7 @@ def circulating() -> list[Circulating]:
         Circulating(
             name="jax-pytorch",
             sentence=_("JAX is 2 to 3 times as fast as PyTorch"),
-            quote=_("JAX achieves 2-3x speedups via XLA compilation"),
+            quote="JAX achieves 2-3x speedups via XLA compilation",
             source=Source("TildAlice", "https://tildalice.io/?p=869", _("undated, read 2026-11-29")),
             condition=_(
                 "Only when the code fits the style that its compiler likes; from a chain of matrix products."
@@ -103,7 +104,7 @@ def circulating() -> list[Circulating]:
         Circulating(
             name="torch-compile",
             sentence=_("torch.compile always pays"),
-            quote=_("torch.compile makes PyTorch code run faster"),
+            quote="torch.compile makes PyTorch code run faster",
             source=Source(
                 _("PyTorch tutorials, Introduction to torch.compile"),
                 "https://docs.pytorch.org/tutorials/intermediate/torch_compile_tutorial.html",
@@ -118,7 +119,7 @@ def circulating() -> list[Circulating]:
         Circulating(
             name="static-graphs",
             sentence=_("Static graphs are faster"),
-            quote=_("静态图的优势在于性能优化 (the advantage of static graphs is performance)"),
+            quote="静态图的优势在于性能优化 (the advantage of static graphs is performance)",
             source=Source(
                 "yunthe.com", "https://www.yunthe.com/news/622403.html", _("undated, read 2026-11-29")
             ),
@@ -131,7 +132,7 @@ def circulating() -> list[Circulating]:
         Circulating(
             name="keras-slower",
             sentence=_("Keras is slower than its backend"),
-            quote=_("the torch backend of keras is usually slower than the native torch backend"),
+            quote="the torch backend of keras is usually slower than the native torch backend",
             source=Source(
                 "keras-team/keras#21481", "https://github.com/keras-team/keras/issues/21481", "2025-07-15"
             ),
@@ -142,7 +143,7 @@ def circulating() -> list[Circulating]:
         Circulating(
             name="pytorch-tensorflow",
             sentence=_("PyTorch is faster than TensorFlow"),
-            quote=_("PyTorch consistently clocked 40-50% faster training"),
+            quote="PyTorch consistently clocked 40-50% faster training",
             source=Source(
                 "TildAlice, DEV Community",
                 "https://dev.to/tildalice/pytorch-vs-tensorflow-2026-cnn-training-speed-gap-mij",
@@ -155,7 +156,7 @@ def circulating() -> list[Circulating]:
         Circulating(
             name="channels-last",
             sentence=_("Channels last is faster on a CPU"),
-            quote=_("much better performance than NCHW"),
+            quote="much better performance than NCHW",
             source=Source(
                 _("Intel Extension for PyTorch, Channels Last"),
                 "https://intel.github.io/intel-extension-for-pytorch/cpu/2.5.0+cpu/_sources/tutorials/features/nhwc.md.txt",
@@ -176,7 +177,7 @@ def circulating() -> list[Circulating]:
         Circulating(
             name="lstm",
             sentence=_("An LSTM is 20 % to 40 % faster in PyTorch than in Keras"),
-            quote=_("PyTorch LSTM consistently outperforms Keras by a margin of 20-40%"),
+            quote="PyTorch LSTM consistently outperforms Keras by a margin of 20-40%",
             source=Source("taourl.com", "https://taourl.com/read-2015172.html", "2025-05-10"),
             condition=_("Depending on hardware and batch size."),
             reading=_("PyTorch at its best over Keras on its fastest backend, in the workload lstm."),

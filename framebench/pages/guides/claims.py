@@ -5,26 +5,27 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from framebench.dataset.claims import Finding, Judgement, Outcome, Verdict, judge
+from framebench.language import N_, _
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.guides.circulating import Circulating, circulating
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, result_name
+from framebench.pages.words import result_name
 from framebench.records.identity import group_key
 
 NUM = "fb-num"
 REASON = "fb-reason"
 VERDICTS: dict[Verdict, str] = {
-    "holds": _("holds here"),
-    "does not hold": _("does not hold here"),
-    "undecided": _("undecided here"),
-    "not measured": _("not measured here"),
+    "holds": N_("holds here"),
+    "does not hold": N_("does not hold here"),
+    "undecided": N_("undecided here"),
+    "not measured": N_("not measured here"),
 }
 OUTCOMES: dict[Outcome, str] = {
-    "holds": _("holds"),
-    "does not hold": _("does not hold"),
-    "undecided": _("undecided"),
-    "not ranked": _("not ranked"),
+    "holds": N_("holds"),
+    "does not hold": N_("does not hold"),
+    "undecided": N_("undecided"),
+    "not ranked": N_("not ranked"),
 }
 CSS = {"holds": "fb-yes", "does not hold": "fb-no"}
 
@@ -49,7 +50,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         ),
         "overview": _overview(judged),
         "claims": [
-            ClaimView(one, VERDICTS[judgement.verdict], _tally(judgement), _table(judgement, groups))
+            ClaimView(one, _(VERDICTS[judgement.verdict]), _tally(judgement), _table(judgement, groups))
             for one, judgement in judged
         ],
     }
@@ -59,7 +60,7 @@ def _overview(judged: list[tuple[Circulating, Judgement]]) -> Table:
     rows = [
         [
             Cell(one.sentence, REASON, f"#{one.name}"),
-            Cell(VERDICTS[judgement.verdict], CSS.get(judgement.verdict, "")),
+            Cell(_(VERDICTS[judgement.verdict]), CSS.get(judgement.verdict, "")),
             Cell(_tally(judgement) or figures.NONE, REASON),
         ]
         for one, judgement in judged
@@ -69,7 +70,7 @@ def _overview(judged: list[tuple[Circulating, Judgement]]) -> Table:
 
 def _tally(judgement: Judgement) -> str:
     """``holds: 2, undecided: 1``; empty where nothing was measured."""
-    counts = {word: judgement.count(outcome) for outcome, word in OUTCOMES.items()}
+    counts = {_(word): judgement.count(outcome) for outcome, word in OUTCOMES.items()}
     return ", ".join(f"{word}: {count}" for word, count in counts.items() if count)
 
 
@@ -100,6 +101,6 @@ def _row(finding: Finding, group: Group) -> list[Cell]:
         Cell(f"{value}×", NUM),
         Cell(interval, NUM),
         Cell(figures.percent(finding.equal_within), NUM),
-        Cell(OUTCOMES[finding.outcome], CSS.get(finding.outcome, "")),
+        Cell(_(OUTCOMES[finding.outcome]), CSS.get(finding.outcome, "")),
         Cell(group.host_id, REASON, f"../../hosts/{group.host_id}/"),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from framebench.dataset.compiled_pairs import CompiledPair, FirstStep, compiled_pairs
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.compiling import repaid
 from framebench.pages.evidence import Evidence, Group
@@ -17,7 +18,7 @@ from framebench.pages.guides.ratio_cells import (
     result_cell,
 )
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, stack_name, stacks
+from framebench.pages.words import stack_name, stacks
 
 
 class CaseView(NamedTuple):

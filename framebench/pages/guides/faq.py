@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from framebench.language import _
 from framebench.pages.answer_words import long_title, marked
 from framebench.pages.evidence import Evidence
 from framebench.pages.guides.questions import QUESTIONS, Question
-from framebench.pages.words import _
 
 
 class Answered(NamedTuple):

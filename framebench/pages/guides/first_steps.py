@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from framebench.dataset.import_times import ImportTime, import_times
 from framebench.images.audit.two_builds import load_rebuilds
 from framebench.images.matrix import ImageRow, load_matrix
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.evidence import Evidence
 from framebench.pages.guides.programs import frameworks_with, programs, said
 from framebench.pages.image_sizes import SIZES, size_cells
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, families, stack_name, stacks
+from framebench.pages.words import families, stack_name, stacks
 from harness.frameworks.exported import is_exported
 
 NUM = "fb-num"
@@ -78,7 +79,7 @@ def _installing(evidence: Evidence) -> Table:
         ]
     head = [
         _("Stack"),
-        *SIZES,
+        *map(_, SIZES),
         _("Import, median"),
         _("Shortest – longest"),
         _("Trials"),

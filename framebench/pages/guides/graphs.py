@@ -6,6 +6,7 @@ import ast
 from typing import Any, NamedTuple
 
 from framebench.dataset.compiled_pairs import compiled_pairs
+from framebench.language import _
 from framebench.pages import workload
 from framebench.pages.chart import Chart, chart
 from framebench.pages.evidence import Evidence
@@ -13,7 +14,6 @@ from framebench.pages.guides.compilers import gain_table, overview
 from framebench.pages.guides.ratio_cells import UP
 from framebench.pages.source import SourceFile
 from framebench.pages.views import Table
-from framebench.pages.words import _
 from harness import workloads
 
 
@@ -68,7 +68,7 @@ def _forms(name: str, files: list[SourceFile]) -> list[Form]:
         Form(
             name,
             preset,
-            spec.decisions.get(preset, ""),
+            _(spec.decisions.get(preset, "")),
             [file._replace(code=code) for file in files if (code := _piece(file.code, preset))],
         )
         for preset in spec.presets

@@ -6,12 +6,13 @@ from typing import Any
 
 from framebench.dataset.backends import BackendsOfCase, backends
 from framebench.dataset.keras_overhead import KERAS
+from framebench.language import _
 from framebench.pages.chart import failure_text
 from framebench.pages.evidence import Evidence
 from framebench.pages.guides.ratio_cells import UP, case_cell, place_cell, ratio_cell, result_cell
 from framebench.pages.stack import declared_modes
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, stack_name, stacks
+from framebench.pages.words import stack_name, stacks
 
 
 def view(evidence: Evidence) -> dict[str, Any]:

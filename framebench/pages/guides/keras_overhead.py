@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from framebench.dataset.keras_overhead import KERAS, CaseOverhead, Overhead, backend_of, keras_overheads
 from framebench.dataset.start_up import phase_median
+from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.compiling import loop_table
 from framebench.pages.evidence import Evidence, Group
@@ -20,7 +21,7 @@ from framebench.pages.guides.ratio_cells import (
     result_cell,
 )
 from framebench.pages.views import Cell, Plot, Table, plot
-from framebench.pages.words import _, stack_name, stacks
+from framebench.pages.words import stack_name, stacks
 
 
 class CaseView(NamedTuple):

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from framebench.dataset import Result
 from framebench.dataset.compiled_pairs import CompiledPair
 from framebench.dataset.price_of_a_call import CallLadder, Reached, Rung, call_ladders, pays_from
+from framebench.language import _
 from framebench.pages import figures, workload
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.guides.ratio_cells import NUM, UP, ratio_cell
 from framebench.pages.views import Cell, Plot, Table, plot
 from framebench.pages.words import (
-    _,
     all_of,
     cores_or_device,
     mode_name,

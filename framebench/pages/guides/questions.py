@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from framebench.dataset import Result
-from framebench.pages.words import _, info
+from framebench.language import N_
+from framebench.pages.words import info
 from harness.frameworks.exported import is_exported
 
 
@@ -35,8 +36,8 @@ def _is_on_a_backend(result: Result) -> bool:
 QUESTIONS = [
     Question(
         "training",
-        _("Which is faster to train?"),
-        _(
+        N_("Which is faster to train?"),
+        N_(
             "Each kind of work is a question of its own; these are the answers so far. [Compare](../compare.md) has "
             "every contender with its interval, against any baseline."
         ),
@@ -44,8 +45,8 @@ QUESTIONS = [
     ),
     Question(
         "deployment",
-        _("Which one for production?"),
-        _(
+        N_("Which one for production?"),
+        N_(
             "What can be measured of it: [which models can be exported, whether the file runs, and how "
             "fast](../serving.md), latencies and memory on each result's page, and the [size of an "
             "installation](first-steps.md#what-to-install). What a company already knows and runs cannot be measured "
@@ -55,8 +56,8 @@ QUESTIONS = [
     ),
     Question(
         "beginners",
-        _("Which is easiest for a beginner?"),
-        _(
+        N_("Which is easiest for a beginner?"),
+        N_(
             "Ease is not a number. Read [the same small network in "
             "each](first-steps.md#the-same-network-side-by-side), then what each says of [the first "
             "mistake](first-steps.md#the-first-error), and judge yourself."
@@ -64,8 +65,8 @@ QUESTIONS = [
     ),
     Question(
         "others",
-        _("What do research and industry use?"),
-        _(
+        N_("What do research and industry use?"),
+        N_(
             "Not ours to measure, and counts of papers or vacancies say little about your work. One fact with a date: "
             "the library Transformers removed its TensorFlow and JAX models in version 5 and goes on with PyTorch "
             "alone ([migration guide](https://github.com/huggingface/transformers/blob/main/MIGRATION_GUIDE_V5.md), "
@@ -74,8 +75,8 @@ QUESTIONS = [
     ),
     Question(
         "graphs",
-        _("Dynamic or static graph: does it matter?"),
-        _(
+        N_("Dynamic or static graph: does it matter?"),
+        N_(
             "What each means for your code, and what it costs where the data decide the path: [dynamic and static "
             "graphs](graphs.md). For speed, [the claim](claims.md#static-graphs) has every case in which both were "
             "measured."
@@ -84,8 +85,8 @@ QUESTIONS = [
     ),
     Question(
         "keras-slower",
-        _("Why is Keras slower than its backend?"),
-        _(
+        N_("Why is Keras slower than its backend?"),
+        N_(
             "By how much, from small models to large ones, what its own loop adds to the same step called directly, "
             "and where the time goes: [what Keras costs](keras-overhead.md)."
         ),
@@ -93,16 +94,16 @@ QUESTIONS = [
     ),
     Question(
         "debugging",
-        _("Which is easier to debug?"),
-        _(
+        N_("Which is easier to debug?"),
+        N_(
             "Not a number either. [The first error](first-steps.md#the-first-error) shows what each says of a wrong "
             "shape, and which line of yours it names."
         ),
     ),
     Question(
         "compiling",
-        _("Do torch.compile, XLA and jit pay off, and when?"),
-        _(
+        N_("Do torch.compile, XLA and jit pay off, and when?"),
+        N_(
             "[What compiling buys and costs](compilers.md): the speed of the steps after it, and after how many of "
             "them its time is won back."
         ),
@@ -110,19 +111,19 @@ QUESTIONS = [
     ),
     Question(
         "several-devices",
-        _("How do they scale to several GPUs or TPUs?"),
-        _("Not measured. Each case here has one device, and there is no TPU among them."),
+        N_("How do they scale to several GPUs or TPUs?"),
+        N_("Not measured. Each case here has one device, and there is no TPU among them."),
     ),
     Question(
         "keras-backend",
-        _("Which of Keras' backends is the fastest?"),
-        _("[Keras and its backends](keras-backends.md), case by case, and what does not run on which."),
+        N_("Which of Keras' backends is the fastest?"),
+        N_("[Keras and its backends](keras-backends.md), case by case, and what does not run on which."),
         _is_on_a_backend,
     ),
     Question(
         "phones",
-        _("What about phones and small devices?"),
-        _(
+        N_("What about phones and small devices?"),
+        N_(
             "No phone has been measured. [Serving & export](../serving.md) runs what is made for them, LiteRT and ONNX "
             "Runtime, on a processor: what an exporter refuses there cannot be brought to a phone that way."
         ),
@@ -130,20 +131,24 @@ QUESTIONS = [
     ),
     Question(
         "gpu-memory",
-        _("How much GPU memory does it take?"),
-        _("The peak stands on each result's page, from a run of its own ([method](../method.md#the-clock))."),
+        N_("How much GPU memory does it take?"),
+        N_(
+            "The peak stands on each result's page, from a run of its own ([method](../method.md#the-clock))."
+        ),
         lambda result: result.case.device == "gpu" and result.memory is not None,
     ),
     Question(
         "latency",
-        _("How long does one answer take, and the slowest of a hundred?"),
-        _("Half, nine in ten and 99 in 100 answers: the latencies of inference stand on each result's page."),
+        N_("How long does one answer take, and the slowest of a hundred?"),
+        N_(
+            "Half, nine in ten and 99 in 100 answers: the latencies of inference stand on each result's page."
+        ),
         lambda result: result.latency is not None,
     ),
     Question(
         "pretrained",
-        _("Which has more trained models to start from?"),
-        _(
+        N_("Which has more trained models to start from?"),
+        N_(
             "Not ours to measure. Version 5 of the library Transformers has PyTorch models alone ([migration "
             "guide](https://github.com/huggingface/transformers/blob/main/MIGRATION_GUIDE_V5.md), read on 2026-11-29); "
             "for your model, look whether its authors published weights for your framework."
@@ -151,8 +156,8 @@ QUESTIONS = [
     ),
     Question(
         "accuracy",
-        _("Why does “the same” model give another accuracy?"),
-        _(
+        N_("Why does “the same” model give another accuracy?"),
+        N_(
             "Defaults differ, from the epsilon of a normalization to the side on which an odd padding falls: [why "
             "accuracies differ](why-accuracies-differ.md) lists them, as the installed packages answer. Here they are "
             "set and read back, and every contender has to agree with one double-precision reference [before it is "
@@ -162,16 +167,16 @@ QUESTIONS = [
     ),
     Question(
         "jax-gpu",
-        _("PyTorch or JAX on my GPU?"),
-        _(
+        N_("PyTorch or JAX on my GPU?"),
+        N_(
             "[Compare](../compare.md), where a GPU was measured; [this claim](claims.md#jax-pytorch) is about both."
         ),
         lambda result: result.case.device == "gpu" and result.contender.stack in ("torch", "jax"),
     ),
     Question(
         "lstm",
-        _("Why is my LSTM so slow?"),
-        _(
+        N_("Why is my LSTM so slow?"),
+        N_(
             "Look at the workload [lstm](../workloads/lstm.md), with the code of each stack. Which path really ran is "
             "read back where the framework tells, and stands on each result's page."
         ),
@@ -179,8 +184,8 @@ QUESTIONS = [
     ),
     Question(
         "small-models",
-        _("My model is small: is the framework itself in the way?"),
-        _(
+        N_("My model is small: is the framework itself in the way?"),
+        N_(
             "What one call costs in each stack where there is next to nothing to compute, and from which batch that no "
             "longer matters: [the price of a call](operations.md). The workload [mlp](../workloads/mlp.md) is a whole "
             "model that is small enough for it to show."
@@ -189,16 +194,16 @@ QUESTIONS = [
     ),
     Question(
         "installing",
-        _("Which versions fit together, and what has to be installed?"),
-        _(
+        N_("Which versions fit together, and what has to be installed?"),
+        N_(
             "Each [image](../images/index.md) is a set that is installed and measured together: framework, Python, "
             "CUDA and cuDNN, pinned by hash. [What to install](first-steps.md#what-to-install) has the sizes."
         ),
     ),
     Question(
         "dead",
-        _("Is TensorFlow dead? Which one gets me a job?"),
-        _(
+        N_("Is TensorFlow dead? Which one gets me a job?"),
+        N_(
             "Jobs are not ours to measure. Releases have dates: [TensorFlow](https://pypi.org/project/tensorflow/) "
             "2.21.0 on 2026-03-06 and a candidate of 2.22 on 2026-09-23, [PyTorch](https://pypi.org/project/torch/) "
             "2.15.0 on 2026-10-28, [JAX](https://pypi.org/project/jax/) 0.12.0.1 on 2026-10-21, "

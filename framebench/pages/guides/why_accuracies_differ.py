@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from framebench.dataset import defaults
 from framebench.dataset.defaults import SideBySide, Step
+from framebench.language import _
 from framebench.pages import figures, source
 from framebench.pages.evidence import Evidence
 from framebench.pages.source import SourceFile
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import _, info, stack_name, stacks
+from framebench.pages.words import all_of, info, stack_name, stacks
 from framebench.records.defaults_document import Default, defaults_path
 
 
@@ -53,11 +54,11 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "asked": len(rows),
         "differing": sum(row.differs for row in rows),
         "groups": [
-            _group(title, list(some)) for title, some in groupby(rows, lambda row: row.question.group)
+            _group(_(title), list(some)) for title, some in groupby(rows, lambda row: row.question.group)
         ],
         "versions": _versions(evidence),
         "steps": _steps(
-            defaults.versions(evidence.root), {row.question.name: row.question.words for row in rows}
+            defaults.versions(evidence.root), {row.question.name: _(row.question.words) for row in rows}
         ),
         "sources": _tables(evidence),
     }
@@ -76,8 +77,8 @@ def _group(title: str, rows: list[SideBySide]) -> Group:
     answered = []
     for row in rows:
         cells = [_cell(row.answers[some[0]], notes) for some in together]
-        unit = f" ({row.question.unit})" if row.question.unit else ""
-        answered.append(Answered(row.question.words + unit, row.differs, cells, row.question.follows))
+        unit = f" ({_(row.question.unit)})" if row.question.unit else ""
+        answered.append(Answered(_(row.question.words) + unit, row.differs, cells, _(row.question.follows)))
     return Group(title, [Column(_title(some), some[0]) for some in together], answered, notes)
 
 
@@ -85,16 +86,16 @@ def _title(together: Sequence[str]) -> str:
     """``Keras on TensorFlow and JAX`` where two answer alike, the stack's own name where it stands alone."""
     if len(together) == 1:
         return stack_name(together[0])
-    framework = stack_name(together[0]).partition(f" {_('on')} ")[0]
+    framework = stack_name(together[0]).partition(" on ")[0]
     backends = [known.backend for name in together if (known := info(name)) is not None]
     names = [stack_name(backend) for backend in backends]
-    return f"{framework} {_('on')} {', '.join(names[:-1])} {_('and')} {names[-1]}"
+    return f"{framework} on {all_of(names)}"
 
 
 def _cell(answer: Default, notes: list[str]) -> tuple[str, int | None]:
     if answer.value is not None:
         return _value(answer), None
-    reason = answer.reason or ""
+    reason = _(answer.reason or "")
     if reason not in notes:
         notes.append(reason)
     return figures.NONE, notes.index(reason) + 1
@@ -105,7 +106,7 @@ def _value(answer: Default) -> str:
     value = answer.value
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    return value if isinstance(value, str) else f"{value:g}".replace("e-0", "e-")
+    return _(value) if isinstance(value, str) else f"{value:g}".replace("e-0", "e-")
 
 
 def _versions(evidence: Evidence) -> Table:
