@@ -1,16 +1,21 @@
-"""Compare: by how much, for my case? One table per case and place, and the data behind each baseline."""
+"""Compare: by how much, for my case? One table of one view, what can be chosen, and the data behind each baseline."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, NamedTuple
 
+from framebench.dataset import Result
+from framebench.dataset.prices import read_prices
 from framebench.language import _
-from framebench.pages import figures
-from framebench.pages.chart import Chart, chart, compared_text
+from framebench.pages import figures, gate
+from framebench.pages.chart import Row, caption, chart, compared_text
 from framebench.pages.evidence import Evidence, Group
+from framebench.pages.facets import MODE, Choice, choices, facets
+from framebench.pages.metrics import Metric, metrics
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import TASKS, precision_name, result_name, task_name
+from framebench.pages.words import common_unit, precision_name, rate_unit, result_name, task_name
+from harness import workloads
 from harness.flags import UNRANKED
 from harness.record import Case
 
@@ -23,39 +28,125 @@ class Option(NamedTuple):
     chosen: bool = False
 
 
-class Section(NamedTuple):
-    """One table with what the controls need to know of it."""
+class Chips(NamedTuple):
+    """One row of choices of which any number may be made; none of them is all of them."""
 
-    group: Group
-    heading: str
-    chart: Chart
-    note: str
+    key: str
+    label: str
+    rare: bool
+    options: list[Option]
+
+
+class Line(NamedTuple):
+    """A contender's row with what this page adds: the kernels, and how far it is from the best (0 to 100)."""
+
+    row: Row
+    kernels: str
+    shade: str
+
+
+class Listed(NamedTuple):
+    """A case in the list of all: where it was measured, and the page that has its table."""
+
+    anchor: str
+    title: str
+    caption: str
+    href: str | None
+
+
+EMPTY = Line(
+    Row("", "", "", "", "", "", "", "-", "0", "0", "0", "", "", "", "", "", False, True, [], ""), "", "0"
+)
+"""What the script fills."""
 
 
 def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``compare.md.j2`` needs."""
     groups = evidence.groups
-    contenders = {r.label: result_name(r) for group in groups for r in group.timed}
-    usual = _usual_baseline(groups)
+    shown = first_shown(evidence)
+    contenders = {result.label: result_name(result) for group in groups for result in group.timed}
+    offers = offered(evidence)
     return {
-        "sections": [
-            Section(group, heading(group.case), chart(group, "../"), note(group)) for group in groups
-        ],
-        "workloads": list(dict.fromkeys(group.case.workload for group in groups)),
-        "controls": {
-            "workload": _options(sorted({(g.case.workload, g.case.workload) for g in groups})),
-            "task": _options(
-                sorted({(g.case.task, task_name(g.case.task)) for g in groups}, key=_task_order)
-            ),
-            "preset": _options(sorted({(g.case.preset, g.case.preset) for g in groups})),
-            "precision": _options(sorted({(g.case.precision, g.case.precision) for g in groups})),
-            "place": _options(sorted({(g.place, g.place) for g in groups})),
-        },
-        "baselines": [
-            Option(label, name, label == usual)
-            for label, name in sorted(contenders.items(), key=lambda item: item[1])
-        ],
-        "overall": _overall(evidence),
+        "group": shown,
+        "title": shown.short_title if shown else "",
+        "caption": caption(shown) if shown else "",
+        "note": note(shown) if shown else "",
+        "unit": rate_unit(common_unit(shown.timed)) if shown else "",
+        "lines": _lines(shown) if shown else [],
+        "blank": EMPTY,
+        "blank_failed": EMPTY._replace(row=EMPTY.row._replace(failure="-")),
+        "chips": _chips(groups, shown),
+        "metrics": offers,
+        "limits": [metric for metric in offers if metric.key in ("p99", "memory")],
+        "baselines": [Option("", _("as declared"), True)]
+        + [Option(label, name) for label, name in sorted(contenders.items(), key=lambda item: item[1])],
+        "cases": _listed(groups),
+        "all_cases": len(groups),
+        "results": sum(len(members(group)) for group in groups),
+        "script": {"metrics": [_of_script(metric) for metric in offers], "words": words()},
+        "overall": _overall(evidence, shown),
+    }
+
+
+def first_shown(evidence: Evidence) -> Group | None:
+    """What the page begins with: the case of home's first answer, else the first in reading order."""
+    answered = [answer.case for answer in evidence.dataset.answers if answer.case is not None]
+    asked = next((group for group in evidence.groups if answered and group.comparison is answered[0]), None)
+    return asked or next(iter(evidence.groups), None)
+
+
+def offered(evidence: Evidence) -> list[Metric]:
+    """The metrics that the page offers."""
+    shown = [result for group in evidence.groups for result in members(group)]
+    return metrics(shown, read_prices(evidence.root / "site" / "prices.toml"))
+
+
+def members(group: Group) -> list[Result]:
+    """Who stands in a group's table: those with a time, fastest first, then the others."""
+    return [*group.timed, *group.absent]
+
+
+def kernels_text(result: Result) -> str:
+    """Which paths really ran, where the framework tells: ``attention: flash``."""
+    return "; ".join(
+        f"{name.replace('_', ' ')}: {path}" for name, path in sorted(gate.kernels(result.records).items())
+    )
+
+
+def words() -> dict[str, str]:
+    """Every sentence that the script writes; what stands in braces it fills in."""
+    return {
+        "none": figures.NONE,
+        "baseline": _("baseline"),
+        "best": _("{share} of best"),
+        "shown": _("{shown} of {all} results, in {cases} of {groups} cases"),
+        "left": _("{left} of {shown} are within the limits ({above} above, {unknown} without the figure)"),
+        "nothing": _("No result has all of this: take back a choice or a limit."),
+        "unmeasured": _("no such figure"),
+        "more": _("Show {n} more"),
+        "rest": _("and {n} more"),
+        "disk": _(
+            "This page was opened from a folder on disk, where a browser reads no data: the table below is complete "
+            "for its case, and choosing needs a server (`make serve`)."
+        ),
+        "failed": _("The figures could not be loaded ({error})"),
+        "unverdicted": _("The verdicts could not be loaded ({error}); ratios are of the figures alone"),
+        "yours": _("yours"),
+        "read": _("{n} trials of yours read, {figures} of them with figures; nothing was uploaded."),
+        "unread": _("{file}: {n} could not be used ({why})"),
+        "not_json": _("not the JSON record of a trial"),
+        "not_archive": _("not an archive of records"),
+        "two": _("Choose two results in the table to set them side by side; {n} chosen."),
+        "ratio": _("first ÷ second"),
+        "class": _("{place} of {n} hosts"),
+        "case": _("Case"),
+        "place": _("Where"),
+        "contender": _("Contender"),
+        "image": _("Image"),
+        "kernels": _("Kernels"),
+        "measured": _("Measured"),
+        "outcome": _("Outcome"),
+        "speed": _("Throughput ÷, with its 95 % interval"),
     }
 
 
@@ -123,28 +214,69 @@ def _precision_if_other(case: Case) -> list[str]:
     return [] if case.precision == "fp32" else [precision_name(case)]
 
 
-def _task_order(option: tuple[str, str]) -> tuple[int, str]:
-    """The order in which the words stand: training first."""
-    order = list(TASKS)
-    return (order.index(option[0]) if option[0] in order else len(order), option[0])
+def _chips(groups: list[Group], shown: Group | None) -> list[Chips]:
+    """One row for each facet that has more than one value; what the page begins with is chosen."""
+    rows = []
+    for facet in facets():
+        found = choices(facet, groups)
+        if len(found) > 1:
+            begin = facet.of(shown).value if shown else None
+            rows.append(
+                Chips(facet.key, facet.label, facet.rare, [Option(*one, one.value == begin) for one in found])
+            )
+    modes = sorted({result.contender.mode for group in groups for result in members(group)})
+    if len(modes) > 1:
+        rows.append(Chips(MODE, _("Mode"), False, [Option(*Choice(mode, _(mode))) for mode in modes]))
+    return rows
 
 
-def _options(values: list[tuple[str, str]]) -> list[Option]:
-    return [Option(value, text) for value, text in values]
+def _lines(group: Group) -> list[Line]:
+    """The group's rows, best first, those without a figure last."""
+    results: dict[str, Result] = {result.id: result for result in members(group)}
+    best = {row.result.id: row.relative_to_best for row in group.rows}
+    return [
+        Line(row, kernels_text(results[row.id]), _shade(best.get(row.id))) for row in chart(group, "../").rows
+    ]
 
 
-def _usual_baseline(groups: list[Group]) -> str:
-    """The baseline that most tables have."""
-    names = [group.baseline for group in groups if group.baseline]
-    return max(sorted(set(names)), key=names.count, default="")
+def _shade(times_as_long: float | None) -> str:
+    """0 for the best, 100 for what takes twice as long or longer."""
+    return f"{min(100.0, ((times_as_long or 1.0) - 1) * 100):.0f}"
 
 
-def _overall(evidence: Evidence) -> Table:
+def _listed(groups: list[Group]) -> list[tuple[str, list[Listed]]]:
+    """Every case by workload, with a link to its table on the workload's page where there is one."""
+    pages = set(workloads.names()) - set(workloads.broken())
+    by_workload: dict[str, list[Listed]] = {}
+    for group in groups:
+        name = group.case.workload
+        href = f"../workloads/{name}/#{group.anchor}" if name in pages else None
+        by_workload.setdefault(name, []).append(
+            Listed(group.anchor, heading(group.case), caption(group), href)
+        )
+    return [*by_workload.items()]
+
+
+def _of_script(metric: Metric) -> dict[str, str | bool]:
+    return {
+        "key": metric.key,
+        "column": metric.column,
+        "name": metric.name,
+        "kind": metric.kind,
+        "higher": metric.higher,
+        "unit": metric.unit,
+        "notes": metric.notes,
+    }
+
+
+def _overall(evidence: Evidence, shown: Group | None) -> Table:
+    """Over the cases of the host, executor and suite that the page begins with."""
+    place = (shown.host_id, shown.executor, shown.suite) if shown else None
     named = {r.label: r for r in evidence.dataset.results}
     rows = []
     for item in evidence.dataset.overall:
         mean = item.time_ratio
-        if mean.n + len(mean.missing) < 2:
+        if (item.host_id, item.executor, item.protocol) != place or mean.n + len(mean.missing) < 2:
             continue
         one = named[item.label]
         speed, interval = "", ""
@@ -160,7 +292,6 @@ def _overall(evidence: Evidence) -> Table:
                 Cell(interval or figures.NONE, "fb-num"),
                 Cell(str(mean.n), "fb-num"),
                 Cell(", ".join(mean.missing) or figures.NONE, "fb-reason"),
-                Cell(f"{item.host_id}, {item.executor}, {item.protocol}"),
             ]
         )
     head = [
@@ -169,6 +300,5 @@ def _overall(evidence: Evidence) -> Table:
         _("95 % interval"),
         _("Cases"),
         _("Missing"),
-        _("Host, executor, suite"),
     ]
     return Table(head, rows)

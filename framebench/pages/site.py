@@ -18,6 +18,7 @@ from framebench.language import ENGLISH, LANGUAGES, Language, locale, speaking, 
 from framebench.pages import (
     badge,
     compare,
+    compare_data,
     data,
     editions,
     feed,
@@ -43,6 +44,7 @@ from framebench.pages.write import Content, tree, write_tree
 from framebench.records import store
 
 BASELINES = "data/baselines.json"
+FIGURES = "data/compare.json"
 
 
 class SiteReport(NamedTuple):
@@ -139,6 +141,7 @@ def render(evidence: Evidence) -> dict[str, Content]:
         "llms.txt": text("llms.txt.j2", **llms.view(evidence)),
         "assets/stacks.css": stack.colours(),
         BASELINES: compare.baselines_json(evidence),
+        FIGURES: compare_data.compare_json(evidence),
         **downloads,
         shell.SOURCE: shell.MARKDOWN,
     }

@@ -26,6 +26,7 @@ from harness import workloads
 class CaseView(NamedTuple):
     """The results of one group on its workload's page."""
 
+    anchor: str
     title: str
     note: str
     chart: Chart
@@ -123,6 +124,7 @@ def _specification(root: Path, name: str) -> SourceFile | None:
 def _case(group: Group, groups: list[Group], evidence: Evidence) -> CaseView:
     learned = learning.group_table(group, "../../")
     return CaseView(
+        anchor=group.anchor,
         title=compare.heading(group.case),
         note=compare.note(group),
         chart=chart(group, "../../"),

@@ -1,0 +1,53 @@
+"""The one browser, and the one site, that all of these tests use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framebench.pages import build_site
+from framebench.records import store
+from harness.record import Case, Contender
+from tests.chromium import CHROMIUM, FLAGS, served
+from tests.record_factory import CASE, MLP_CASE, make_failed, make_trials, trial_id
+from tests.requirement import require
+
+ROOT = Path(__file__).resolve().parents[2]
+INFER = Case(workload="convstack", preset="cpu", task="infer", batch=16, cores=2)
+BROKEN = Contender(stack="keras-torch", mode="compiled", variant="direct")
+WHY = "its <b>arrays</b> do not fit"
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of synthetic records, in ``build/deep/site``: three cases on one host, the first on a second of its kind
+    too, and there with one contender that failed."""
+    folder = tmp_path_factory.mktemp("browser")
+    for record in [
+        *make_trials(cases=[CASE, INFER, MLP_CASE], kinds=("parity", "memory", "cold-start", "timing")),
+        *make_trials(seed=8, host_id="epyc-2c-ffffffff"),
+        make_failed("oom", WHY, contender=BROKEN, trial_id=trial_id(77)),
+    ]:
+        store.write(record, folder / "results")
+    build_site(ROOT, [folder / "results"], folder / "build" / "deep" / "site")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(folder: Path) -> Iterator[str]:
+    """The site served under a path of its own: every link must be relative."""
+    with served(folder / "build") as address:
+        yield address + "deep/site/"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    require("browser", CHROMIUM is not None, "no Chromium is installed")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as engine:
+        started = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
