@@ -77,12 +77,14 @@ def build_site(
     data = dataset.load(folders, published=root / "results")
     evidence = gather(root, data, site_url)
     docs, rendered = out.parent / "docs", out.parent / "mkdocs"
-    sources = render(evidence)
-    write_tree(docs, sources)
+    everything = render(evidence)
+    tables = {name: content for name, content in everything.items() if isinstance(content, bytes)}
+    sources = {name: content for name, content in everything.items() if name not in tables}
+    write_tree(docs, sources)  # the tables are no pages, and most of the bytes
     _mkdocs(root / "mkdocs.yml", docs, rendered, strict, site_url)
     if site_url is None:
         _without_an_address(root, rendered)
-    files = {**tree(rendered), **result_pages(evidence, rendered), **beside(evidence)}
+    files = {**tree(rendered), **tables, **result_pages(evidence, rendered), **beside(evidence)}
     del files[shell.RENDERED]
     written = write_tree(out, files)
     return SiteReport(
@@ -96,7 +98,7 @@ def build_site(
 
 
 def render(evidence: Evidence) -> dict[str, Content]:
-    """Every file of the sources that MkDocs gets: relative path → text, bytes, or the file to copy."""
+    """Every file but those of results: relative path → text of a page's source, bytes of a table, or a file to copy."""
     root = evidence.root
     text = functools.partial(page, root / "site" / "templates")
     downloads = data.files(evidence)
