@@ -36,6 +36,7 @@ def main() -> None:
     _run([sys.executable, "-m", "benchmarks.sampler_cost"])
     _run([sys.executable, "-m", "benchmarks.image_size"])
     site_cpu_seconds()
+    _run([sys.executable, "-m", "benchmarks.site_scale", "--results", "1000"])
 
 
 def site_cpu_seconds() -> None:

@@ -88,17 +88,19 @@ def build_site(
         docs, rendered = out.parent / _of(language, "docs"), out.parent / _of(language, "mkdocs")
         with speaking(language, root):
             evidence = gather(root, data, address)
-            sources = render(evidence)
-            write_tree(docs, sources)
+            everything = render(evidence)
+            tables = {name: content for name, content in everything.items() if isinstance(content, bytes)}
+            sources = {name: content for name, content in everything.items() if name not in tables}
+            write_tree(docs, sources)  # the tables are no pages, and most of the bytes
             _mkdocs(root / _of(language, "mkdocs", ".yml"), docs, rendered, strict, address)
             made = {**tree(rendered), **result_pages(evidence, rendered)}
         if site_url is None:
             _without_an_address(made)
         del made[shell.RENDERED]
+        if language == ENGLISH:  # there once for all languages
+            made |= {**tables, **beside(evidence)}
         pages += sum(name.endswith("index.html") for name in made)
         files |= {language.folder + name: content for name, content in made.items()}
-    with speaking(ENGLISH, root):
-        files |= beside(gather(root, data, site_url))
     if site_url is None:
         files["404.html"] = root / "site" / "missing.html"
     written = write_tree(out, files)
@@ -113,8 +115,8 @@ def build_site(
 
 
 def render(evidence: Evidence) -> dict[str, Content]:
-    """Every file of the sources that MkDocs gets, in the language that is spoken: relative path → text, bytes, or the
-    file to copy. Downloads are in English, whoever reads the page beside them."""
+    """Every file but those of results, in the language that is spoken: relative path → text of a page's source, bytes
+    of a table, or a file to copy. Downloads are in English, whoever reads the page beside them."""
     root = evidence.root
     text = functools.partial(page, root / "site" / "templates")
     with speaking(ENGLISH, root):

@@ -19,6 +19,8 @@ def write_tree(target: Path, files: Mapping[str, Content]) -> int:
     """
     target.mkdir(parents=True, exist_ok=True)
     present = _sizes(target)
+    for folder in {(target / name).parent for name in files.keys() - present.keys()}:
+        folder.mkdir(parents=True, exist_ok=True)
     written = 0
     for name, content in files.items():
         path = target / name
@@ -30,7 +32,6 @@ def write_tree(target: Path, files: Mapping[str, Content]) -> int:
             data = content.encode() if isinstance(content, str) else content
             changed = len(data) != present.get(name) or path.read_bytes() != data
             if changed:
-                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
         written += changed
     for name in present.keys() - files.keys():
@@ -51,8 +52,8 @@ def _copied(source: Path, path: Path, size: int | None) -> bool:
         path.stat().st_mtime_ns == stored.st_mtime_ns or path.read_bytes() == source.read_bytes()
     ):
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(source, path)
+    shutil.copyfile(source, path)
+    os.utime(path, ns=(stored.st_atime_ns, stored.st_mtime_ns))
     return True
 
 

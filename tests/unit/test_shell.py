@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framebench.errors import UserError, visible
@@ -73,6 +73,7 @@ def test_nothing_of_the_shell_is_left(site: Path) -> None:
         assert "fb-slot" not in path.as_posix() and b"fb-slot" not in path.read_bytes(), path
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.text(alphabet="<>&\"'fb-slot-title content"))
 def test_no_word_of_a_result_leaves_its_slot(title: str, description: str, content: str) -> None:
     page = ResultPage("abc", title, description, f"<p>{html.escape(content)}</p>")

@@ -1,0 +1,80 @@
+"""A table's body is what its cells say, and no cell says more than its words."""
+
+from __future__ import annotations
+
+import html
+from html.parser import HTMLParser
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framebench.errors import visible
+from framebench.pages.render import fact_list, table_body, with_code
+from framebench.pages.views import Cell, Fact
+
+CELLS = st.builds(
+    Cell,
+    st.text(),
+    st.sampled_from(["", "fb-num", "fb-yes"]),
+    st.none() | st.text(min_size=1),
+    st.booleans(),
+    st.none() | st.text(min_size=1),
+)
+
+
+class _Seen(HTMLParser):
+    """The tags of a fragment with their attributes, and the text of each cell."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(markup)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag in ("th", "td", "dt", "dd"):
+            self.texts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.texts:
+            self.texts[-1] += data
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=4), max_size=3))
+def test_every_cell_stands_in_its_place_whatever_it_says(rows: list[list[Cell]]) -> None:
+    seen = _Seen(str(table_body(rows)))
+    cells = [cell for row in rows for cell in row]
+    assert [text.strip() for text in seen.texts] == [visible(cell.text).strip() for cell in cells]
+    assert [one["href"] for tag, one in seen.tags if tag == "a"] == [
+        visible(cell.href) for cell in cells if cell.href
+    ]
+    assert [tag for tag, _ in seen.tags if tag in ("th", "td")] == [
+        "td" if place else "th" for row in rows for place, _ in enumerate(row)
+    ]
+    assert {tag for tag, _ in seen.tags} <= {"tbody", "tr", "th", "td", "a", "code", "span"}
+
+
+def test_a_table_of_figures_says_so_once_and_a_mixed_one_in_each_cell() -> None:
+    number, word = Cell("1", "fb-num"), Cell("pass", "fb-yes")
+    assert str(table_body([[Cell("a"), number, number]])).count("fb-num") == 1
+    mixed = str(table_body([[Cell("a"), number, word]]))
+    assert '<td class="fb-num">1</td><td class="fb-yes">pass</td>' in mixed and "fb-nums" not in mixed
+
+
+@settings(deadline=None)
+@given(st.text(), st.text(), st.booleans())
+def test_a_fact_is_its_name_and_its_text(name: str, text: str, code: bool) -> None:
+    seen = _Seen(str(fact_list([Fact(name, text, code)])))
+    assert seen.texts == [visible(name), visible(text)]
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_a_sentence_with_code_loses_nothing_but_its_backticks(text: str) -> None:
+    markup = str(with_code(text))
+    plain = html.unescape(markup.replace("<code>", "").replace("</code>", ""))
+    assert plain == visible(text).replace("`", "")
+    assert str(with_code("a `b<` c")) == "a <code>b&lt;</code> c"
