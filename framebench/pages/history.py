@@ -213,7 +213,7 @@ def _why_apart(told: Sequence[History]) -> Table:
         [Cell(_(KINDS[kind])), Cell(because, "fb-reason", quoted=True), Cell(str(count), "fb-num")]
         for (kind, because), count in sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
     ]
-    return Table([_("Steps"), _("Why"), _("How many")], rows)
+    return Table([_("What follows"), _("Why"), _("How many")], rows)
 
 
 def _again(evidence: Evidence) -> Table:

@@ -4,9 +4,10 @@
   "use strict";
   // Material adds a landmark to each code block when it comes into view; tell them apart.
   function nameCopyButtons() {
+    const copy = JSON.parse(document.getElementById("__config").textContent).translations["clipboard.copy"];
     document.querySelectorAll(".md-code__nav:not([aria-label])").forEach((node, number) => {
       const code = node.parentElement.querySelector("code");
-      node.setAttribute("aria-label", "Copy: " + (code ? code.textContent.trim().slice(0, 60) : number));
+      node.setAttribute("aria-label", copy + ": " + (code ? code.textContent.trim().slice(0, 60) : number));
     });
   }
 
@@ -25,7 +26,7 @@
       new MutationObserver(nameCopyButtons).observe(document.body, { childList: true, subtree: true });
     }
     const search = document.querySelector(".md-search[role=dialog]");
-    if (search && !search.hasAttribute("aria-label")) search.setAttribute("aria-label", "Search");
+    if (search && !search.hasAttribute("aria-label")) search.setAttribute("aria-label", search.querySelector("input").placeholder);
   }
 
   if (window.document$) window.document$.subscribe(init);
