@@ -10,6 +10,7 @@ from framebench.dataset import Result
 from framebench.language import spoken
 from framebench.pages import badge
 from framebench.pages.evidence import Evidence
+from framebench.pages.publisher import PROJECT, Publisher
 from framebench.records.start_time import started
 
 NEWEST = 100
@@ -43,7 +44,8 @@ def view(evidence: Evidence) -> dict[str, Any]:
     dated.sort(key=lambda pair: (pair[0], pair[1].id), reverse=True)
     entries = [_entry(result, when, evidence) for when, result in dated[:NEWEST]]
     return {
-        "id": f"{evidence.site_url}{NAME}" if evidence.site_url else _urn("results"),
+        "id": f"{evidence.site_url}{NAME}" if evidence.site_url else _urn(_whose(evidence.publisher)),
+        "publisher": evidence.publisher,
         "updated": entries[0].updated if entries else _stamp(_BEGINNING),
         "address": evidence.site_url or "./",
         "own": f"{evidence.site_url}{NAME}" if evidence.site_url else None,
@@ -60,6 +62,10 @@ def _entry(result: Result, when: datetime, evidence: Evidence) -> Entry:
         href=f"{evidence.site_url or ''}results/{result.id}/",
         summary=shown.title,
     )
+
+
+def _whose(publisher: Publisher) -> str:
+    return "results" if publisher == PROJECT else f"results of {publisher.title}"
 
 
 def _stamp(when: datetime) -> str:

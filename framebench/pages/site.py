@@ -8,7 +8,7 @@ import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from framebench import dataset
 from framebench.errors import UserError
@@ -33,6 +33,7 @@ from framebench.pages import (
     workload,
 )
 from framebench.pages.evidence import Evidence, gather, record_file, sidecar_file
+from framebench.pages.publisher import PROJECT, Publisher
 from framebench.pages.render import page
 from framebench.pages.write import write_tree
 from framebench.records import store
@@ -63,26 +64,36 @@ class SiteReport(NamedTuple):
 
 
 def build_site(
-    root: Path, results_dirs: Sequence[Path], out: Path, strict: bool = True, site_url: str | None = None
+    root: Path,
+    results_dirs: Sequence[Path],
+    out: Path,
+    strict: bool = True,
+    site_url: str | None = None,
+    publisher: Publisher = PROJECT,
 ) -> SiteReport:
     """Render the records below ``results_dirs`` into the folder ``out``, by way of its sibling ``docs``: in English,
     and in each other language below a folder of its own (``zh``, by way of ``docs-zh``).
 
     A folder that does not exist holds no records. Every page works below any address; ``site_url``, where it is known,
-    is for what needs the whole one: the page of a missing page, the sitemap, lines to copy. ``UserError``
-    when MkDocs finds a fault (``strict``: any warning is one).
+    is for what needs the whole one: the page of a missing page, the sitemap, lines to copy. The signers and waivers
+    that count are the project's, or those in the first folder of another ``publisher``. ``UserError`` when MkDocs
+    finds a fault (``strict``: any warning is one).
     """
     folders = [folder for folder in results_dirs if folder.exists()]
-    data = dataset.load(folders, published=root / "results")
+    published = root / "results" if publisher == PROJECT else results_dirs[0]
+    data = dataset.load(folders, published=published)
     pages = written = 0
     for language in LANGUAGES:
         address = site_url and site_url + language.folder
         with speaking(language, root):
-            files = render(gather(root, data, address))
+            files = render(gather(root, data, address, publisher))
+            settings = publisher.settings
         docs = out.parent / _of(language, "docs")
         pages += sum(name.endswith(".md") for name in files)
         written += write_tree(docs, files)
-        _mkdocs(root / _of(language, "mkdocs", ".yml"), docs, out / language.folder, strict, address)
+        _mkdocs(
+            root / _of(language, "mkdocs", ".yml"), docs, out / language.folder, strict, address, settings
+        )
     if site_url is None:
         _without_an_address(root, out)
     return SiteReport(
@@ -106,9 +117,10 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
     files: dict[str, str | bytes | Path] = {
         "index.md": text("home.md.j2", **home.view(evidence)),
         "compare.md": text("compare.md.j2", **compare.view(evidence)),
-        "data.md": text("data.md.j2", **data.view(downloads)),
+        "data.md": text("data.md.j2", licence=evidence.publisher.licence, **data.view(downloads)),
         "data/dictionary.md": text("dictionary.md.j2", **data.dictionary()),
         "gpus.md": text("gpus.md.j2", **gpus.view()),
+        "licence.md": text("licence.md.j2", licence=evidence.publisher.licence),
         "method.md": text("method.md.j2", selftests=selftest.summary(evidence, "../")),
         "reliability.md": text("reliability.md.j2", **reliability.view(evidence)),
         "serving.md": text("serving.md.j2", **serving.view(evidence)),
@@ -154,9 +166,8 @@ def render(evidence: Evidence) -> dict[str, str | bytes | Path]:
     return files
 
 
-def serve(root: Path, port: int) -> None:
-    """Serve ``build/site`` of the checkout on this machine only, until Ctrl-C."""
-    site = root / "build" / "site"
+def serve(site: Path, port: int) -> None:
+    """Serve the folder of a built site on this machine only, until Ctrl-C."""
     if not (site / "index.html").is_file():
         raise UserError(f"{site} holds no site; run `make site` first")
     handler = functools.partial(_Handler, directory=str(site))
@@ -196,7 +207,9 @@ def _by_hand(root: Path) -> dict[str, Path]:
     return files
 
 
-def _mkdocs(settings: Path, docs: Path, out: Path, strict: bool, site_url: str | None) -> None:
+def _mkdocs(
+    settings: Path, docs: Path, out: Path, strict: bool, site_url: str | None, own: dict[str, Any]
+) -> None:
     """Run MkDocs in this process: the last step, to be replaced by whatever builds an mkdocs.yml."""
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
@@ -212,7 +225,9 @@ def _mkdocs(settings: Path, docs: Path, out: Path, strict: bool, site_url: str |
             site_dir=str(out),
             strict=strict,
             site_url=site_url or "",
+            **own,
         )
+        config.extra["card"] = not own  # the picture has the project's name on it
         build(config)
     except (Abort, ConfigurationError) as error:
         why = "; ".join(complaints.lines[:5]) or str(error)
