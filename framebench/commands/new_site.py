@@ -54,6 +54,7 @@ def run(root: Path, folder: Path, publisher: Publisher, console: Console) -> Non
         "  make bench-all      measure here, or copy records into results/",
         "  make serve          look at the site",
         "  make publish-dry    after a commit: is it fit to be published?",
+        f"Each sets up a framebench of its own first; CLONE={root} behind it takes this one.",
     ):
         say(line)
     if not reachable(pin.repository):

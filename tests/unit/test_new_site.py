@@ -79,6 +79,14 @@ def test_make_has_what_its_pages_tell_readers_to_make(lab: Path) -> None:
     assert "make publish-dry" in said.stdout
 
 
+def test_a_clone_at_another_commit_is_left_as_it_is(lab: Path, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "-C", tmp_path, *identity, "commit", "--allow-empty", "-qm", "one"], check=True)
+    done = subprocess.run(["make", "-C", lab, "site", f"CLONE={tmp_path}"], capture_output=True, text=True)
+    assert done.returncode == 2 and f"{tmp_path} is at another commit" in done.stdout
+
+
 def test_the_title_is_on_every_page_in_both_languages_and_is_text(lab: Path) -> None:
     built = lab / "build" / "site"
     pages = list(built.rglob("*.html"))
@@ -95,6 +103,12 @@ def test_the_title_is_on_every_page_in_both_languages_and_is_text(lab: Path) -> 
         assert html.escape(TITLE, quote=False).replace('"', "&#34;") in (
             (built / language / "index.html").read_text()
         )
+
+
+def test_a_missing_page_leads_to_the_other_language(lab: Path) -> None:
+    for name, other in (("404.html", "/speeds/zh/"), ("zh/404.html", "/speeds/zh/../")):
+        text = (lab / "build" / "site" / name).read_text()
+        assert re.findall(r'fb-language"[^>]* href="([^"]*)"', text) == [other]
 
 
 def test_the_feed_is_the_laboratorys(lab: Path) -> None:
