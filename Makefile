@@ -11,7 +11,7 @@ FOREIGN := USER TARGET PREFIX ROOT CONSTRAINT BUILD_CONSTRAINT REQUIREMENT EDITA
 INSTALL := env $(FOREIGN:%=-u PIP_%) $(BIN)/python -I -m pip install --no-user -q --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv bench-all images site serve reproduce selftest doctor test lint messages bench ci-full soak lock clean
+.PHONY: help .venv bench-all images site serve publish-dry reproduce selftest doctor test lint messages bench ci-full soak lock clean
 
 help: ## print this help
 	@echo "framebench: PyTorch, TensorFlow or Keras - which one, for your work, and by how much?"
@@ -34,6 +34,9 @@ site: $(BIN)/.ready ## render results/ into build/site
 
 serve: $(BIN)/.ready ## build the site and serve it on PORT
 	$(BIN)/framebench site --serve $(PORT)
+
+publish-dry: $(BIN)/.ready ## build what the Pages workflow uploads, and say why it should not be: SITE_URL=<address>
+	$(BIN)/framebench publish-dry $(if $(SITE_URL),--site-url "$$SITE_URL")
 
 reproduce: $(BIN)/.ready ## re-measure one result: make reproduce RESULT=<id>
 	@test -n "$(RESULT)" || { echo "make reproduce needs RESULT=<id>; the ids are on the site's result pages and in 'framebench show'"; exit 2; }

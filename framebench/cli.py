@@ -534,19 +534,68 @@ def defaults(images: tuple[str, ...], check: bool, executor: str) -> None:
     sys.exit(command.run(ROOT, images, check, executor, console))
 
 
-@cli.command()
-@_results
-@click.option("--serve", type=int, metavar="PORT", help="Serve the site on this port of this machine.")
-@click.option(
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The framebench-site.toml of a site of your own; results/ and build/ are beside it.",
+)
+_site_url = click.option(
     "--site-url",
     metavar="URL",
     help="Where the site will be: its sitemap, feed, badges and the page of a missing page need it.",
 )
-def site(results: Path, serve: int | None, site_url: str | None) -> None:
+
+
+@cli.command()
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the records.  [default: results]",
+)
+@_config
+@click.option("--serve", type=int, metavar="PORT", help="Serve the site on this port of this machine.")
+@_site_url
+def site(results: Path | None, config: Path | None, serve: int | None, site_url: str | None) -> None:
     """Render the results into build/site."""
     from framebench.commands import site as command
 
-    command.run(ROOT, results, serve, site_url, console)
+    command.run(ROOT, config, results, serve, site_url, console)
+
+
+@cli.command(name="publish-dry")
+@_config
+@_site_url
+def publish_dry(config: Path | None, site_url: str | None) -> None:
+    """Build what the Pages workflow uploads; exit 1 if it should not be published, with a line for each reason.
+
+    Refused are results that are not committed, links that lead nowhere, what is no plain file, and more than 1 GB.
+    """
+    from framebench.commands import publish_dry as command
+
+    sys.exit(command.run(ROOT, config, site_url, console))
+
+
+@cli.command(name="new-site")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--title", required=True, help="The title of the site.")
+@click.option("--description", help="What it shows, in a sentence.  [default: made from the title]")
+@click.option(
+    "--licence",
+    default="CC-BY-4.0",
+    show_default=True,
+    metavar="SPDX",
+    help="The licence of the data, by its SPDX identifier.",
+)
+def new_site(folder: Path, title: str, description: str | None, licence: str) -> None:
+    """Write a repository from which you publish your own results under your own title; say what is next."""
+    from framebench.commands import new_site as command
+    from framebench.pages.publisher import Publisher
+
+    if description is None:
+        description = f"PyTorch, TensorFlow, Keras and JAX, measured by {title}"
+    publisher = Publisher(title=title, description=description, licence=licence)
+    command.run(ROOT, folder, publisher, console)
 
 
 @cli.command()

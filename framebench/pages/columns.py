@@ -6,6 +6,7 @@ import json
 from typing import Literal, NamedTuple
 
 from framebench.language import N_, _
+from framebench.pages.publisher import PROJECT, Publisher
 from framebench.pages.views import Cell, Table
 
 Type = Literal["string", "integer", "number", "boolean"]
@@ -456,7 +457,10 @@ COLUMNS: dict[str, list[Column]] = {
 }
 
 
-def data_package(descriptions: dict[str, str]) -> str:
+_PROJECTS_LICENCE = {"name": "CC-BY-4.0", "path": "https://creativecommons.org/licenses/by/4.0/"}
+
+
+def data_package(descriptions: dict[str, str], publisher: Publisher) -> str:
     """The dictionary for machines: a Data Package (Frictionless, version 1), each CSV file with its Table Schema.
 
     ``descriptions`` says what a row of each table is. ``unit`` and ``sources`` are properties of our own.
@@ -464,7 +468,8 @@ def data_package(descriptions: dict[str, str]) -> str:
     package = {
         "profile": "tabular-data-package",
         "name": "framebench",
-        "licenses": [{"name": "CC-BY-4.0", "path": "https://creativecommons.org/licenses/by/4.0/"}],
+        "title": publisher.title,
+        "licenses": [_PROJECTS_LICENCE if publisher == PROJECT else {"name": publisher.licence}],
         "resources": [
             {
                 "profile": "tabular-data-resource",

@@ -32,7 +32,7 @@ def files(evidence: Evidence) -> dict[str, str | bytes]:
     answers = evidence.dataset.answers
     tables = evidence.dataset.frames() | as_files("answers", answers_frame(answers, map(plain, answers)))
     downloads: dict[str, str | bytes] = {f"data/{name}": content for name, content in tables.items()}
-    downloads["data/datapackage.json"] = columns.data_package(CONTENTS)
+    downloads["data/datapackage.json"] = columns.data_package(CONTENTS, evidence.publisher)
     for name, schema in store.json_schema().items():
         downloads[f"data/{name}.schema.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
     return downloads

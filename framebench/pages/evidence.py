@@ -18,6 +18,7 @@ from framebench.images.matrix import Retired
 from framebench.images.perf_changelog import Entry, load_perf_changelog
 from framebench.images.releases import Release, load_releases
 from framebench.language import _
+from framebench.pages.publisher import PROJECT, Publisher
 from framebench.pages.words import executor_name, precision_name, task_name
 from framebench.records import store
 from framebench.records.identity import group_key
@@ -107,13 +108,15 @@ class Group:
 class Evidence:
     """The dataset of one build, in groups, with the checkout it stands in.
 
-    ``site_url``: where the site will be, with a slash at its end; null where that is not known.
+    ``site_url``: where the site will be, with a slash at its end; null where that is not known. ``publisher``: whose
+    results they are.
     """
 
     root: Path
     dataset: Dataset
     groups: list[Group]
     site_url: str | None = None
+    publisher: Publisher = PROJECT
 
     def group_of(self, result: Result) -> Group | None:
         """The group a result stands in; null for one that a newer result has replaced everywhere."""
@@ -182,10 +185,12 @@ def record_file(trial_id: str) -> str:
     return f"records/{trial_id}.json"
 
 
-def gather(root: Path, dataset: Dataset, site_url: str | None = None) -> Evidence:
+def gather(
+    root: Path, dataset: Dataset, site_url: str | None = None, publisher: Publisher = PROJECT
+) -> Evidence:
     """The dataset's cases in reading order, each with every possible baseline."""
     groups = [Group(case, dataset.baselines.get(Group(case).key, {})) for case in dataset.comparisons]
-    return Evidence(root, dataset, sorted(groups, key=_in_reading_order), site_url)
+    return Evidence(root, dataset, sorted(groups, key=_in_reading_order), site_url, publisher)
 
 
 def _in_reading_order(group: Group) -> tuple[str, int, str, str, str, str, str]:

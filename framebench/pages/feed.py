@@ -13,6 +13,7 @@ from framebench.dataset.contender_history import Step, changes
 from framebench.language import spoken
 from framebench.pages import badge, history
 from framebench.pages.evidence import Evidence
+from framebench.pages.publisher import PROJECT, Publisher
 from framebench.records.start_time import started
 
 NEWEST = 100
@@ -52,7 +53,8 @@ def view(evidence: Evidence) -> dict[str, Any]:
     dated.sort(key=lambda one: one[:2], reverse=True)
     entries = [made(when) for when, _name, made in dated[:NEWEST]]
     return {
-        "id": f"{evidence.site_url}{NAME}" if evidence.site_url else _urn("results"),
+        "id": f"{evidence.site_url}{NAME}" if evidence.site_url else _urn(_whose(evidence.publisher)),
+        "publisher": evidence.publisher,
         "updated": entries[0].updated if entries else _stamp(_BEGINNING),
         "address": evidence.site_url or "./",
         "own": f"{evidence.site_url}{NAME}" if evidence.site_url else None,
@@ -81,6 +83,10 @@ def _change(step: Step, evidence: Evidence, when: datetime) -> Entry:
         href=f"{evidence.site_url or ''}{history.address(told)}",
         summary=history.sentence(step, evidence),
     )
+
+
+def _whose(publisher: Publisher) -> str:
+    return "results" if publisher == PROJECT else f"results of {publisher.title}"
 
 
 def _stamp(when: datetime) -> str:

@@ -13,6 +13,7 @@ from framebench.pages import figures, ladder, news
 from framebench.pages.answer_words import long_title, paragraphs, title
 from framebench.pages.chart import Row, caption, chart
 from framebench.pages.evidence import Evidence
+from framebench.pages.publisher import PROJECT
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import all_of, common_unit, families, framework, rate_unit, result_name
 from framebench.pages.workload import summary
@@ -49,6 +50,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
     there = {answer.question for answer in asked}
     titles = [title(question) for question in declared() if question not in there]
     return {
+        "publisher": None if evidence.publisher == PROJECT else evidence.publisher,
         "frameworks": all_of(list(families().values()), _("or")),
         "glance": _glance(asked) if "answered" in states else None,
         "scenarios": scenarios,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from framebench.pages.answer_words import long_title, plain
 from framebench.pages.data import CONTENTS
 from framebench.pages.evidence import Evidence
+from framebench.pages.publisher import PROJECT
 
 
 class Told(NamedTuple):
@@ -25,4 +26,10 @@ def view(evidence: Evidence) -> dict[str, Any]:
         for answer in evidence.dataset.answers
         if answer.case is not None
     ]
-    return {"address": evidence.site_url or "", "answers": answers, "tables": CONTENTS}
+    return {
+        "address": evidence.site_url or "",
+        "answers": answers,
+        "tables": CONTENTS,
+        "publisher": evidence.publisher,
+        "own": evidence.publisher != PROJECT,
+    }

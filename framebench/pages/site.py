@@ -8,7 +8,7 @@ import http.server
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from framebench import dataset
 from framebench.dataset import Result
@@ -39,6 +39,7 @@ from framebench.pages import (
     workload,
 )
 from framebench.pages.evidence import Evidence, gather, record_file, sidecar_file
+from framebench.pages.publisher import PROJECT, Publisher
 from framebench.pages.render import page
 from framebench.pages.write import Content, tree, write_tree
 from framebench.records import store
@@ -70,29 +71,37 @@ class SiteReport(NamedTuple):
 
 
 def build_site(
-    root: Path, results_dirs: Sequence[Path], out: Path, strict: bool = True, site_url: str | None = None
+    root: Path,
+    results_dirs: Sequence[Path],
+    out: Path,
+    strict: bool = True,
+    site_url: str | None = None,
+    publisher: Publisher = PROJECT,
 ) -> SiteReport:
     """Render the records below ``results_dirs`` into the folder ``out``, by way of ``docs`` and ``mkdocs`` beside it:
     in English, and in each other language below a folder of its own (``zh``, by way of ``docs-zh`` and ``mkdocs-zh``).
 
     A folder that does not exist holds no records. Every page works below any address; ``site_url``, where it is known,
-    is for what needs the whole one: the page of a missing page, the sitemap, lines to copy. ``UserError``
-    when MkDocs finds a fault (``strict``: any warning is one).
+    is for what needs the whole one: the page of a missing page, the sitemap, lines to copy. The signers and waivers
+    that count are the project's, or those in the first folder of another ``publisher``. ``UserError`` when MkDocs
+    finds a fault (``strict``: any warning is one).
     """
     folders = [folder for folder in results_dirs if folder.exists()]
-    data = dataset.load(folders, published=root / "results", retired=load_matrix(root).retired())
+    published = root / "results" if publisher == PROJECT else results_dirs[0]
+    data = dataset.load(folders, published=published, retired=load_matrix(root).retired())
     pages = 0
     files: dict[str, Content] = {}
     for language in LANGUAGES:
         address = site_url and site_url + language.folder
         docs, rendered = out.parent / _of(language, "docs"), out.parent / _of(language, "mkdocs")
         with speaking(language, root):
-            evidence = gather(root, data, address)
+            evidence = gather(root, data, address, publisher)
             everything = render(evidence)
             tables = {name: content for name, content in everything.items() if isinstance(content, bytes)}
             sources = {name: content for name, content in everything.items() if name not in tables}
             write_tree(docs, sources)  # the tables are no pages, and most of the bytes
-            _mkdocs(root / _of(language, "mkdocs", ".yml"), docs, rendered, strict, address)
+            configuration = root / _of(language, "mkdocs", ".yml")
+            _mkdocs(configuration, docs, rendered, strict, address, publisher.settings)
             made = {**tree(rendered), **result_pages(evidence, rendered)}
         if site_url is None:
             _without_an_address(made)
@@ -125,9 +134,10 @@ def render(evidence: Evidence) -> dict[str, Content]:
     files: dict[str, Content] = {
         "index.md": text("home.md.j2", **home.view(evidence)),
         "compare.md": text("compare.md.j2", **compare.view(evidence)),
-        "data.md": text("data.md.j2", **data.view(downloads)),
+        "data.md": text("data.md.j2", licence=evidence.publisher.licence, **data.view(downloads)),
         "data/dictionary.md": text("dictionary.md.j2", **data.dictionary()),
         "gpus.md": text("gpus.md.j2", **gpus.view()),
+        "licence.md": text("licence.md.j2", licence=evidence.publisher.licence),
         "method.md": text("method.md.j2", selftests=selftest.summary(evidence, "../")),
         "reliability.md": text("reliability.md.j2", **reliability.view(evidence)),
         "serving.md": text("serving.md.j2", **serving.view(evidence)),
@@ -206,9 +216,8 @@ def _filled(filled: shell.Shell, one: Result, evidence: Evidence, language: Lang
         return filled.fill(result.page(one, evidence))
 
 
-def serve(root: Path, port: int) -> None:
-    """Serve ``build/site`` of the checkout on this machine only, until Ctrl-C."""
-    site = root / "build" / "site"
+def serve(site: Path, port: int) -> None:
+    """Serve the folder of a built site on this machine only, until Ctrl-C."""
     if not (site / "index.html").is_file():
         raise UserError(f"{site} holds no site; run `make site` first")
     handler = functools.partial(_Handler, directory=str(site))
@@ -248,7 +257,9 @@ def _by_hand(root: Path) -> dict[str, Path]:
     return files
 
 
-def _mkdocs(configuration: Path, docs: Path, out: Path, strict: bool, site_url: str | None) -> None:
+def _mkdocs(
+    configuration: Path, docs: Path, out: Path, strict: bool, site_url: str | None, own: dict[str, Any]
+) -> None:
     """Run MkDocs in this process: the last step, to be replaced by whatever builds an mkdocs.yml."""
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
@@ -264,7 +275,9 @@ def _mkdocs(configuration: Path, docs: Path, out: Path, strict: bool, site_url: 
             site_dir=str(out),
             strict=strict,
             site_url=site_url or "",
+            **own,
         )
+        config.extra["card"] = not own  # the picture has the project's name on it
         build(config)
     except (Abort, ConfigurationError) as error:
         why = "; ".join(complaints.lines[:5]) or str(error)
