@@ -9,7 +9,6 @@ from typing import Any
 
 from harness import frameworks, workloads
 from harness.frameworks import StackInfo
-from harness.workloads.specification import Workload
 
 
 def stacks() -> dict[str, StackInfo]:
@@ -18,10 +17,9 @@ def stacks() -> dict[str, StackInfo]:
     return known
 
 
-def workload(name: str) -> Workload:
-    """``workloads.get(name)``; ``KeyError`` if there is no such folder."""
-    specification: Workload = _once(workloads.get, name)
-    return specification
+def workload(name: str) -> Any:
+    """``workloads.get(name)``, a ``Workload``; ``KeyError`` if there is no such folder."""
+    return _once(workloads.get, name)
 
 
 @functools.cache
