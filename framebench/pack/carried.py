@@ -25,7 +25,7 @@ from framebench.images.locks import check_lock, is_locked
 from framebench.images.matrix import load_matrix
 
 LEFT_OUT = (
-    *("cyclonedx-python-lib", "mkdocs", "mkdocs-material", "pandas", "pyarrow"),
+    *("babel", "cyclonedx-python-lib", "mkdocs", "mkdocs-material", "pandas", "pyarrow"),
     *("markdown-it-py", "pygments"),  # rich imports them where it shows documents or programs
 )
 """Needed for the site, for tables and for bills of materials, and by no campaign."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markdown.extensions.toc import slugify, unique
 from markupsafe import Markup, escape
 
 from framebench import language
@@ -87,11 +86,15 @@ _ANCHOR = re.compile(r"(?<=\{: #)[\w-]+(?= \}$)", re.M)
 
 
 def _with_anchor(heading: re.Match[str]) -> str:
+    from markdown.extensions.toc import slugify  # a pack, which says the same words, has no Markdown
+
     return f"{heading[0]} {{{{ '{{: #{slugify(heading['text'], '-')} }}' }}}}"
 
 
 def _told_apart(markdown: str) -> str:
     """Anchors that stand twice on a page, numbered as Python-Markdown numbers its own."""
+    from markdown.extensions.toc import unique
+
     taken: set[str] = set()
     return _ANCHOR.sub(lambda anchor: unique(anchor[0], taken), markdown)
 
