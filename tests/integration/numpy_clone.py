@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,11 +80,12 @@ def add_recipe(folder: Path, name: str) -> Path:
     return Path(shutil.copytree(ROOT / "contrib" / name, folder / "contrib" / name))
 
 
-def commit(folder: Path) -> str:
-    """All of it as one commit; its hash."""
+def commit(folder: Path, days_ago: int = 0) -> str:
+    """All of it as one commit, of today or an earlier day; its hash."""
+    when = os.environ | {"GIT_COMMITTER_DATE": f"@{int(time.time()) - days_ago * 86400} +0000"}
     git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
-        subprocess.run([*git, *command], check=True)
+        subprocess.run([*git, *command], check=True, env=when)
     head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
     return head.stdout.strip()
 
