@@ -30,7 +30,7 @@ from framebench.checking import History
 from framebench.records import store
 from framebench.records.manifests import listed, place
 from framebench.records.step_time import step_ns
-from framebench.records.store import MANIFESTS, SELFTESTS
+from framebench.records.store import MANIFESTS, REPRODUCTIONS, SELFTESTS
 from framebench.records.versions import decode_record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -197,7 +197,8 @@ def fuzz(
     """Make and judge that many mutants; the same for the same seed."""
     results = ROOT / "results"
     chance, tally = random.Random(seed), Tally()
-    paths = sorted(path for path in results.rglob("*.json") if not {MANIFESTS, SELFTESTS} & {*path.parts})
+    others = {MANIFESTS, REPRODUCTIONS, SELFTESTS}
+    paths = sorted(path for path in results.rglob("*.json") if not others & {*path.parts})
     originals = {path: json.loads(path.read_bytes()) for path in paths}
     handed_in = listed(manifest for _, manifest in store.load([results]).manifests)
     left = mutants
