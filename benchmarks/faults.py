@@ -333,7 +333,7 @@ def of_the_clock(bed: Bed, folder: Path) -> Line:
     missing = (
         [] if process.returncode in (0, 1) else [f"exit code {process.returncode}: {''.join(said)[-300:]}"]
     )
-    again, more = bed.run([*bed.command(suite, results), "--retry-failed"])
+    again, more = bed.run(bed.command(suite, results))
     ok = [one for _, one in store.load([results]).records if one.outcome.status == "ok"]
     missing += [] if again == 0 else [f"exit code {again} afterwards: {more[-300:]}"]
     missing += [] if len(ok) == 12 else [f"{len(ok)} of 12 trials ended well"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from framebench.dataset.answers_frame import answers_frame
 from framebench.dataset.file_formats import as_files
-from framebench.language import N_, _, spoken
+from framebench.language import N_, _
 from framebench.pages import columns, figures
 from framebench.pages.answer_words import plain
 from framebench.pages.evidence import Evidence
@@ -41,13 +41,12 @@ def files(evidence: Evidence) -> dict[str, str | bytes]:
 def view(downloads: dict[str, str | bytes]) -> dict[str, Any]:
     """Everything the template ``data.md.j2`` needs; links are relative to ``/data/``, where the files lie."""
     names = sorted(name.removeprefix("data/") for name in downloads)
-    up = "../../data/" if spoken().folder else ""  # the tables are there once, for all languages
     rows = []
     for table, content in CONTENTS.items():
         cells = [Cell(table, code=True), Cell(_(content), "fb-reason")]
         for kind in ("csv", "parquet", "json"):
             name = f"{table}.{kind}"
-            cells.append(Cell(figures.size(len(downloads[f"data/{name}"])), "fb-num", href=up + name))
+            cells.append(Cell(figures.size(len(downloads[f"data/{name}"])), "fb-num", href=name))
         rows.append(cells)
     schemas = [
         [Cell(name.removesuffix(".schema.json"), code=True), Cell(name, href=name)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from framebench.language import _
 from framebench.pages.answer_words import long_title, plain
 from framebench.pages.data import CONTENTS
 from framebench.pages.evidence import Evidence
@@ -29,7 +30,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
     return {
         "address": evidence.site_url or "",
         "answers": answers,
-        "tables": CONTENTS,
+        "tables": {name: _(text) for name, text in CONTENTS.items()},
         "publisher": evidence.publisher,
         "own": evidence.publisher != PROJECT,
     }

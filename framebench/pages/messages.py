@@ -7,16 +7,18 @@ themselves. A catalogue keeps its translations; a new text comes in without one,
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO, get_args, get_type_hints
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po, write_po
+from babel.messages.pofile import write_po
 
 from framebench.dataset import defaults
-from framebench.language import ENGLISH, LANGUAGES, Language, locale
+from framebench.errors import UserError
+from framebench.language import ENGLISH, LANGUAGES, Language, catalogue, locale
 from framebench.pages import source, specification, stack
 from framebench.pages.words import stacks
 from framebench.records.reproduction_document import Reproduction
@@ -58,21 +60,19 @@ def collect(root: Path) -> Catalog:
 
 
 def update(root: Path, language: Language) -> list[str]:
-    """Bring the catalogue of one language up to date; the texts that have no translation in it."""
+    """Bring the catalogue of one language up to date; the texts that have no translation in it. ``UserError`` where it
+    cannot be read: nothing is written then."""
     file = locale(root, language) / "messages.po"
-    known = {}
-    if file.is_file():
-        with file.open("rb") as stream:
-            known = {one.id: one.string for one in read_po(stream, abort_invalid=True) if not one.fuzzy}
-    catalogue = collect(root)
-    catalogue.locale = language.code
-    for message in catalogue:
+    known = catalogue(file) if file.is_file() else {}
+    wanted = collect(root)
+    wanted.locale = language.code
+    for message in wanted:
         if message.id:
-            message.string = known.get(message.id, "")
+            message.string = known.get(str(message.id), "")
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as stream:
-        write_po(stream, catalogue, width=100, omit_header=True, include_lineno=False)
-    return [str(message.id) for message in catalogue if message.id and not message.string]
+        write_po(stream, wanted, width=100, omit_header=True, include_lineno=False)
+    return [str(message.id) for message in wanted if message.id and not message.string]
 
 
 CODES: list[tuple[type, str]] = [
@@ -129,8 +129,19 @@ def _told(root: Path) -> Iterator[tuple[str, str]]:
             yield f"{folder}/spec.py", key.replace("_", " ")
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Every catalogue of the checkout that this is called in; 2 where one cannot be read."""
     for language in LANGUAGES:
-        if language != ENGLISH:
+        if language == ENGLISH:
+            continue
+        try:
             missing = update(Path.cwd(), language)
-            print(f"{language.name}: {len(missing)} texts without a translation", *missing, sep="\n  ")  # noqa: T201
+        except UserError as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            return 2
+        print(f"{language.name}: {len(missing)} texts without a translation", *missing, sep="\n  ")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -102,12 +102,12 @@ def build_site(
             write_tree(docs, sources)  # the tables are no pages, and most of the bytes
             configuration = root / _of(language, "mkdocs", ".yml")
             _mkdocs(configuration, docs, rendered, strict, address, publisher.settings)
-            made = {**tree(rendered), **result_pages(evidence, rendered)}
+            made = {**tree(rendered), **tables, **result_pages(evidence, rendered)}
         if site_url is None:
             _without_an_address(made)
         del made[shell.RENDERED]
         if language == ENGLISH:  # there once for all languages
-            made |= {**tables, **beside(evidence)}
+            made |= beside(evidence)
         pages += sum(name.endswith("index.html") for name in made)
         files |= {language.folder + name: content for name, content in made.items()}
     if site_url is None:

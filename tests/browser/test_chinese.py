@@ -43,7 +43,7 @@ def test_the_keyboard_reaches_the_switch(browser: Any, address: str) -> None:
     page.context.close()
 
 
-def test_a_record_and_a_table_are_there_once_and_found_from_both(browser: Any, address: str) -> None:
+def test_a_record_is_there_once_and_a_table_beside_its_package(browser: Any, address: str) -> None:
     page = open_page(browser)
     for folder in ("", "zh/"):
         page.goto(address + folder + "compare/")
@@ -54,7 +54,10 @@ def test_a_record_and_a_table_are_there_once_and_found_from_both(browser: Any, a
         assert found.ok and found.url.startswith(f"{address}records/")
         page.goto(f"{address}{folder}data/")
         table = page.evaluate("document.querySelector('a[href$=\"results.csv\"]').href")
-        assert table == f"{address}data/results.csv" and page.request.get(table).ok
+        assert page.request.get(table).ok
+        package = page.request.get(f"{address}{folder}data/datapackage.json").json()
+        for resource in package["resources"]:
+            assert page.request.get(f"{address}{folder}data/{resource['path']}").ok
     page.context.close()
 
 

@@ -115,9 +115,13 @@ def test_a_feed_of_nothing_is_a_feed() -> None:
     assert root.findall(f"{ATOM}entry") == [] and root.findtext(f"{ATOM}updated")
 
 
+@pytest.mark.parametrize("below", ["", "zh/"], ids=["English", "Chinese"])
 @pytest.mark.parametrize("address", [None, ADDRESS])
-def test_llms_txt_leads_to_what_it_names(address: str | None, sites: dict[str | None, Path]) -> None:
-    site = sites[address]
+def test_llms_txt_leads_to_what_it_names(
+    address: str | None, below: str, sites: dict[str | None, Path]
+) -> None:
+    site = sites[address] / below
+    address = address and address + below
     text = (site / "llms.txt").read_text()
     lines = text.splitlines()
     assert lines[0] == "# framebench" and lines[2].startswith("> ") and "&#" not in text
@@ -125,7 +129,7 @@ def test_llms_txt_leads_to_what_it_names(address: str | None, sites: dict[str | 
     assert len(links) == sum(line.startswith("- ") for line in lines)
     for link in links:
         assert address is None or link.startswith(address)
-        path, _, fragment = urljoin(ADDRESS, link).removeprefix(ADDRESS).partition("#")
+        path, _, fragment = urljoin(ADDRESS + below, link).removeprefix(ADDRESS + below).partition("#")
         target = site / path if (site / path).is_file() else site / path / "index.html"
         assert not fragment or f'id="{fragment}"' in target.read_text(), link
 

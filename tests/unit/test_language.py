@@ -11,6 +11,7 @@ import pytest
 from framebench import dataset, language
 from framebench.errors import UserError
 from framebench.language import CHINESE, ENGLISH, N_, _, locale, prose, speaking
+from framebench.pages import result
 from framebench.pages.evidence import Evidence, gather
 from framebench.pages.messages import collect
 from framebench.pages.render import page
@@ -82,12 +83,16 @@ def test_no_text_of_a_page_goes_past_the_catalogue(
     monkeypatch.setattr(language, "catalogue", _wordless)
     with speaking(CHINESE, ROOT):
         files = render(evidence)
+        files |= {
+            f"results/{one.id}.md": result.page(one, evidence).content for one in evidence.dataset.results
+        }
     whole = {path.name.removesuffix(".j2") for path in WHOLE if path.parts[0] == "templates"}
     by_hand = {path.relative_to("docs").as_posix() for path in WHOLE if path.parts[0] == "docs"}
     said = {
         name: found
         for name, text in files.items()
-        if name.endswith(".md") and isinstance(text, str) and name not in whole | by_hand
+        if name.endswith((".md", ".xml", "llms.txt", "compare.json")) and name not in whole | by_hand
+        if isinstance(text, str)
         if (found := _english(text))
     }
     assert said == {}
@@ -107,8 +112,7 @@ def _wordless(_file: Path) -> dict[str, str]:
 
 def _english(markdown: str) -> list[str]:
     """Three or more English words in a row that are neither code nor marked as English nor a stack's name."""
-    text = re.sub(r"\A---.*?---\n", "", markdown, flags=re.S)
-    text = re.sub(r"^ *(`{3,}).*?^ *\1`*$", "", text, flags=re.S | re.M)
+    text = re.sub(r"^ *(`{3,}).*?^ *\1`*$", "", markdown, flags=re.S | re.M)
     text = re.sub(r'<(pre|code|q|\w+ [^>]*lang="en")(?:\s[^>]*)?>.*?</\w+>', "", text, flags=re.S)
     text = re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`\n]*`", "", text))
     shown = re.findall(r'(?:title|aria-label|alt|data-label)="([^"]*)"', text)
