@@ -315,6 +315,25 @@ def inline_sidecar(series: Mapping[str, Any] | None = None) -> Sidecar:
     return Sidecar(sha256=hashlib.sha256(data).hexdigest(), inline=base64.b64encode(data).decode())
 
 
+def telemetry_series(gpus: int = 0, ticks: int = 30) -> dict[str, Any]:
+    """A sidecar's telemetry at 10 Hz: two cores at work, memory that grows, GPUs at about 600 W."""
+    seconds = [0.1 * (tick + 1) for tick in range(ticks)]
+    metrics: dict[str, list[Any]] = {
+        "cpu_time": [round(1.9e9 * at) for at in seconds],
+        "host_busy": [round(2e9 * at) for at in seconds],
+        "steal": [0] * ticks,
+        "rss": [(500 + tick) << 20 for tick in range(ticks)],
+    }
+    watts = {"power_instant": [590 + tick % 20 for tick in range(ticks)], "temperature": [None] * (ticks - 1) + [61]}
+    return {
+        "telemetry": {
+            "t_ns": [round(at * 1e9) for at in seconds],
+            "metrics": metrics,
+            "gpus": [{"uuid_sha256": sha(f"gpu {number}"), "metrics": watts} for number in range(gpus)],
+        }
+    }
+
+
 def make_record(**changes: Any) -> Record:
     """A valid record of an ``ok`` timing trial; ``changes`` replace top-level fields.
 

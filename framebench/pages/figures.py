@@ -41,7 +41,7 @@ def duration(nanoseconds: float | None) -> str:
     seconds = nanoseconds / 1e9
     if seconds >= 120:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    scale, unit = _unit_of(seconds)
+    scale, unit = unit_of_time(seconds)
     return f"{significant(seconds * scale)} {unit}"
 
 
@@ -49,7 +49,7 @@ def duration_with_interval(nanoseconds: float, low: float | None, high: float | 
     """``12.3 µs (12.1 – 12.5)``: both in the unit that suits the time; without an interval the time alone."""
     if low is None or high is None:
         return duration(nanoseconds)
-    scale, unit = _unit_of(nanoseconds / 1e9)
+    scale, unit = unit_of_time(nanoseconds / 1e9)
     value, interval = with_interval(*(one / 1e9 * scale for one in (nanoseconds, low, high)))
     return f"{value} {unit} ({interval})"
 
@@ -96,8 +96,8 @@ def ratio(value: float | None) -> str:
     return NONE if value is None else f"{significant(value)}×"
 
 
-def _unit_of(seconds: float) -> tuple[float, str]:
-    """What to multiply seconds with, and what that is called."""
+def unit_of_time(seconds: float) -> tuple[float, str]:
+    """What suits a time: what to multiply seconds with, and what that is called."""
     for scale, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
         if seconds * scale >= 1:
             return scale, unit

@@ -14,7 +14,7 @@ WORDS = {
     flags.NOISY: N_("noisy host"),
     flags.UNRANKED: N_("busy host"),
     flags.NOISE_UNKNOWN: N_("noise unknown"),
-    flags.NOT_STEADY: N_("not steady"),
+    flags.NOT_STEADY: N_("warm-up not settled"),
     flags.SLOWDOWN: N_("slowed down"),
     flags.NO_STEADY_STATE: N_("no steady state"),
     flags.DRIFTED: N_("machine drifted"),

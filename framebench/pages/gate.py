@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from framebench.dataset import Result
 from framebench.language import N_, _
-from framebench.pages import figures
+from framebench.pages import figures, source
 from framebench.pages.evidence import Evidence, sidecar_file
+from framebench.pages.source import SourceFile
 from framebench.pages.trials import MAX_SHOWN, NUM, names
 from framebench.pages.views import Cell, Table
 from harness.record import GatePart, Parity, ParityDiff, Record
@@ -78,19 +82,49 @@ def parts_table(parity: Parity | None) -> Table | None:
 
 
 def shape_table(records: Sequence[Record]) -> Table | None:
-    """The timed shape before and after the blocks, per trial."""
-    rows = []
-    for record in [one for one in records if one.shape_before or one.shape_after][-MAX_SHOWN:]:
-        trial = names([record])[record.trial_id]
+    """The timed shape before and after the blocks; trials that found the same share a row."""
+    looked = [one for one in records if one.shape_before or one.shape_after][-MAX_SHOWN:]
+    found: dict[tuple[Cell, ...], list[str]] = {}
+    for record in looked:
         for part, when in ((record.shape_before, _("before")), (record.shape_after, _("after"))):
             if part is not None:
-                rows.append(_row(f"{trial}, {when}", part))
-    if not rows:
+                found.setdefault(tuple(_row(when, part)), []).append(names([record])[record.trial_id])
+    if not found:
         return None
+    rows = [
+        [when, Cell(_("all") if len(trials) == len(looked) else ", ".join(trials)), *cells]
+        for (when, *cells), trials in found.items()
+    ]
+    first, *others = _head(_("When"))
     caption = _(
         "The very model that was timed, at its own batch size, from its initial state, against double precision."
     )
-    return _without_empty_notes(Table(_head(_("Trial")), rows, caption))
+    return _without_empty_notes(Table([first, _("Trials"), *others], rows, caption))
+
+
+def planting(result: Result) -> str:
+    """The command that plants faults in such an implementation, in a sentence."""
+    case, contender = result.case, result.contender
+    options = {
+        "mode": contender.mode,
+        "variant": contender.variant,
+        "task": case.task,
+        "preset": result.parity.preset if result.parity else case.preset,
+        "precision": case.precision,
+    }
+    words = ["framebench", "mutate", case.workload, contender.stack]
+    words += [word for name, value in options.items() if value for word in (f"--{name}", value)]
+    return _(
+        "Which planted faults the gate catches is no part of a record: `{command}` plants them one after the other "
+        "and says which part caught each."
+    ).format(command=shlex.join(words))
+
+
+@functools.cache
+def catalogue(root: Path, workload: str) -> list[SourceFile]:
+    """Where the faults are written that can be planted: those for every workload, and its own."""
+    paths = ("harness/gate/mutants.py", f"harness/workloads/{workload}/mutants.py")
+    return [file for path in paths if (file := source.read(root, path))]
 
 
 def listed(result: Result, evidence: Evidence, up: str) -> Listed | None:

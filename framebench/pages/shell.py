@@ -27,6 +27,7 @@ search:
   exclude: true
 hide:
   - navigation
+script: result.js
 ---
 
 # fb-slot-content {#result}

@@ -22,6 +22,7 @@ from framebench.pages import (
     data,
     editions,
     feed,
+    gate,
     gpus,
     guides,
     history,
@@ -29,6 +30,7 @@ from framebench.pages import (
     host,
     image,
     llms,
+    over_time,
     reliability,
     result,
     selftest,
@@ -166,7 +168,7 @@ def render(evidence: Evidence) -> dict[str, Content]:
         files["robots.txt"] = text("robots.txt.j2", site_url=evidence.site_url, languages=LANGUAGES)
     for name in workload.names():
         files[f"workloads/{name}.md"] = text("workload.md.j2", **workload.view(name, evidence))
-        files.update(source.copies(root, workload.files(root, name)))
+        files.update(source.copies(root, [*workload.files(root, name), *gate.catalogue(root, name)]))
     for name in stack.names():
         files[f"stacks/{name}.md"] = text("stack.md.j2", **stack.view(name, evidence))
         files.update(source.copies(root, stack.files(root, name)))
@@ -205,9 +207,9 @@ def beside(evidence: Evidence) -> dict[str, Content]:
         record_file(trial_id): path for trial_id, path in evidence.dataset.paths.items()
     }
     for one in evidence.dataset.results:
-        gate = one.parity_trial
-        if gate and (sidecar := store.sidecar_of(evidence.dataset.paths[gate.trial_id])):
-            files[sidecar_file(gate.trial_id)] = sidecar
+        for trial in (one.parity_trial, over_time.watched(one)):
+            if trial and (sidecar := store.sidecar_of(evidence.dataset.paths[trial.trial_id])):
+                files[sidecar_file(trial.trial_id)] = sidecar
     return files | badge.files(evidence)
 
 

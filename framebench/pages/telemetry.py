@@ -12,11 +12,31 @@ from framebench.pages.words import one_of
 from harness.record import Energy, GpuTelemetry, Metric, Record
 
 WORDS = {
+    "cpu_time": N_("CPU time of the trial"),
+    "host_busy": N_("CPU time of the whole machine"),
+    "steal": N_("CPU time that went to other virtual machines (steal)"),
+    "on_cpu": N_("CPU time of the trial, as its threads count it"),
+    "rss": N_("resident memory of the trial"),
+    "rss_peak": N_("resident memory of the trial, peak"),
+    "minor_faults": N_("page faults without the disk"),
+    "major_faults": N_("page faults that read the disk"),
+    "voluntary_switches": N_("context switches, voluntary"),
+    "involuntary_switches": N_("context switches, forced"),
+    "cgroup_throttled": N_("the container was held back by its CPU limit"),
+    "package_energy": N_("energy of the processors"),
     "psi_cpu_some": N_("some task of the machine waited for a core (PSI)"),
     "cgroup_psi_cpu_some": N_("some task of the container waited for a core (PSI)"),
     "run_queue_wait": N_("the trial's threads waited for a core"),
     "utilization": N_("a kernel was running (not how full the GPU was)"),
     "memory_utilization": N_("its memory was being read or written"),
+    "memory_used": N_("GPU memory in use"),
+    "memory_reserved": N_("GPU memory that the driver keeps for itself"),
+    "sm_clock": N_("clock of the SMs"),
+    "memory_clock": N_("clock of the memory"),
+    "temperature": N_("temperature of the GPU"),
+    "memory_temperature": N_("temperature of its memory"),
+    "energy": N_("energy by the driver's counter"),
+    "processes": N_("processes on the GPU"),
     "power_instant": N_("power, instantaneous"),
     "power_average": N_("power, the driver's 1-s average"),
     "power_limited": N_("time at the power limit"),
@@ -112,7 +132,7 @@ def missing(records: Sequence[Record]) -> list[Fact]:
             reasons[_("GPUs")] = record.telemetry.gpu_reason
         for gpu in record.telemetry.gpus:
             for refusal in gpu.refused:
-                names_of = ", ".join(_name(name) for name in refusal.metrics)
+                names_of = ", ".join(metric_name(name) for name in refusal.metrics)
                 reasons[names_of] = f"{_(refusal.support)}: {refusal.reason}"
     return [Fact(name, reason) for name, reason in reasons.items()]
 
@@ -148,7 +168,7 @@ def _metrics_table(head: list[str], columns: list[dict[str, Metric]], caption: s
     rows = []
     for name in order:
         cells = [Cell(_metric(metrics.get(name)), NUM) for metrics in columns]
-        rows.append([Cell(_name(name)), *cells])
+        rows.append([Cell(metric_name(name)), *cells])
     return Table([_("Metric"), *head], rows, caption) if rows else None
 
 
@@ -157,11 +177,12 @@ def _refused(metrics: dict[str, Metric]) -> dict[str, str]:
     for name, metric in metrics.items():
         if metric.support != "ok":
             words = [_(metric.support), metric.reason or ""]
-            refused[_name(name)] = ": ".join(word for word in words if word)
+            refused[metric_name(name)] = ": ".join(word for word in words if word)
     return refused
 
 
-def _name(metric: str) -> str:
+def metric_name(metric: str) -> str:
+    """A metric in words; one that nobody knows by its code."""
     return _(WORDS.get(metric, metric.replace("_", " ")))
 
 

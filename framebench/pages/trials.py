@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from framebench.dataset import cpu_step_ns, step_ns, wait_share
 from framebench.language import N_, _
-from framebench.pages import figures
-from framebench.pages.views import Cell, Plot, Table, plot
+from framebench.pages import figures, flags
+from framebench.pages.views import Cell, Table
 from framebench.pages.words import phase_name, status_name
+from harness.flags import steadiness
 from harness.record import Record
 
 NUM = "fb-num"
@@ -18,6 +19,11 @@ OTHER_KINDS = {
     "memory": N_("memory"),
     "parity": N_("gate"),
     "ceiling": N_("ceiling"),
+}
+CANARIES = {
+    "precision": N_("precision as declared"),
+    "sync": N_("synchronisation waits for the work"),
+    "threads": N_("threads as allowed"),
 }
 
 
@@ -46,7 +52,7 @@ def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Tabl
                 Cell(status_name(record.outcome.status), "" if record.outcome.status == "ok" else "fb-no"),
                 Cell(figures.duration(step_ns(record)), NUM),
                 Cell(f"{steps} / {len(blocks)}" if blocks else figures.NONE, NUM),
-                Cell(_(timing.steady_class) if timing else figures.NONE),
+                Cell(_course(record)),
                 Cell(figures.percent(wait_share(record)), NUM),
                 Cell(figures.duration(cpu_step_ns(record)), NUM),
                 Cell(record.started_utc.replace("T", " ")[:16], "fb-num"),
@@ -66,32 +72,12 @@ def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Tabl
     return Table(head, rows)
 
 
-def blocks_plot(records: Sequence[Record]) -> Plot | None:
-    """Time per step of every timed block, trial after trial; the axis spans at least 10 % of the longest."""
-    timed = [record for record in records if record.timing and record.timing.blocks][-MAX_SHOWN:]
-    if not timed:
-        return None
-    short = names(timed)
-    series, count = [], 0
-    for record in timed:
-        assert record.timing is not None
-        points = []
-        for block in record.timing.blocks:
-            count += 1
-            points.append((float(count), block.wall_ns / block.steps))
-        series.append((short[record.trial_id], points, None))
-    times = [y for _label, points, _stack in series for _x, y in points]
-    middle, half = (max(times) + min(times)) / 2, max((max(times) - min(times)) * 0.55, max(times) * 0.05)
-    low, high = max(0.0, middle - half), middle + half
-    return plot(
-        _("Time per step of each timed block, trial after trial"),
-        series,
-        y_low=low,
-        y_high=high,
-        x_labels=(_("block 1"), _("block {n}").format(n=count)),
-        y_labels=(figures.duration(low), figures.duration(high)),
-        dots=True,
-    )
+def _course(record: Record) -> str:
+    """How the times went, in the words of the result's flags."""
+    if record.timing is None:
+        return figures.NONE
+    found = steadiness(record.timing.warmup, record.timing.steady_class)
+    return ", ".join(map(flags.word, found)) or _("steady")
 
 
 def phases_table(records: Sequence[Record]) -> Table | None:
@@ -235,7 +221,7 @@ def canary_table(records: Sequence[Record]) -> Table | None:
         css = "" if passed is None else "fb-yes" if passed else "fb-no"
         rows.append(
             [
-                Cell(name),
+                Cell(_(CANARIES.get(name, name))),
                 Cell(expected, "fb-reason", quoted=True),
                 Cell(observed, "fb-reason", quoted=True),
                 Cell(word, css),

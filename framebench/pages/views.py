@@ -49,11 +49,22 @@ class Mark(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """One line or row of dots of a plot; ``path`` is SVG path data in a 0–1000 × 0–100 box."""
+    """One line or row of dots of a plot; ``path`` is SVG path data in a 0–1000 × 0–100 box.
+
+    ``span``: from where to where its values go, for whoever cannot see the drawing.
+    """
 
     label: str
     path: str
     stack: str | None = None
+    span: str = ""
+
+
+class Band(NamedTuple):
+    """A part of a plot's width that is shaded, in the drawing's units."""
+
+    x: int
+    width: int
 
 
 class Plot(NamedTuple):
@@ -69,6 +80,8 @@ class Plot(NamedTuple):
     rule: float | None = None
     rule_label: str = ""
     y_name: str = ""
+    bands: Sequence[Band] = ()
+    band_label: str = ""
 
 
 class Point(NamedTuple):
@@ -124,10 +137,15 @@ def plot(
     dots: bool = False,
     rule: tuple[float, str] | None = None,
     y_name: str = "",
+    x_ends: tuple[float, float] | None = None,
+    spans: Sequence[str] = (),
+    bands: tuple[Sequence[tuple[float, float]], str] = ((), ""),
 ) -> Plot:
-    """Scale ``(label, [(x, y)], stack)`` into the drawing's box, x from the least to the greatest of all."""
+    """Scale ``(label, [(x, y)], stack)`` into the drawing's box, x from the least to the greatest of all unless
+    ``x_ends`` says otherwise. ``spans``: a text for each series; ``bands``: from where to where it is shaded, and
+    what that means."""
     xs = [x for _label, points, _stack in series for x, _y in points]
-    x_low, x_high = min(xs), max(xs)
+    x_low, x_high = x_ends or (min(xs), max(xs))
     width = (x_high - x_low) or 1.0
     height = (y_high - y_low) or 1.0
 
@@ -135,13 +153,14 @@ def plot(
         return (x - x_low) / width * 1000, 100 - (y - y_low) / height * 100
 
     traces = []
-    for label, points, stack in series:
+    for number, (label, points, stack) in enumerate(series):
         placed = [place(x, y) for x, y in points]
         if dots:
             path = "".join(f"M{x:.0f} {y:.1f}h0" for x, y in placed)
         else:
             path = "M" + "L".join(f"{x:.0f} {y:.1f}" for x, y in placed)
-        traces.append(Trace(label, path, stack))
+        traces.append(Trace(label, path, stack, spans[number] if spans else ""))
+    shaded, meaning = bands
     return Plot(
         title,
         y_top=y_labels[1],
@@ -153,4 +172,17 @@ def plot(
         rule=None if rule is None else place(x_low, rule[0])[1],
         rule_label="" if rule is None else rule[1],
         y_name=y_name,
+        bands=[_band(place(low, y_low)[0], place(high, y_low)[0]) for low, high in shaded],
+        band_label=meaning,
     )
+
+
+def _band(low: float, high: float) -> Band:
+    return Band(round(low), round(high) - round(low))
+
+
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    """Where an axis for these values, none below 0, begins and ends: it spans at least 10 % of the largest."""
+    low, high = min(values), max(values)
+    middle, half = (high + low) / 2, max((high - low) * 0.55, high * 0.05)
+    return (max(0.0, middle - half), middle + half) if half else (0.0, 1.0)

@@ -15,7 +15,7 @@ from framebench.pages import flags as flag_words
 from framebench.pages import gate, result
 from framebench.pages.evidence import Evidence, gather
 from framebench.pages.render import page as rendered
-from framebench.pages.site import beside
+from framebench.pages.site import beside, render
 from framebench.pages.views import Table
 from framebench.records import store
 from harness import flags
@@ -142,15 +142,33 @@ def test_a_value_that_is_not_finite_has_no_number(tmp_path: Path) -> None:
 def test_the_timed_shape_stands_before_and_after_the_blocks(tmp_path: Path) -> None:
     found = evidence(tmp_path, trials())
     table = gate.shape_table(found.dataset.results[0].records)
-    assert [row[0] for row in rows(table)] == [
-        "round 1, before",
-        "round 1, after",
-        "round 2, before",
-        "round 2, after",
-    ]
+    assert [row[:2] for row in rows(table)] == [["before", "all"], ["after", "all"]]
     assert table is not None and table.head[-1] == "Tolerance"  # no notes, no column for them
     text = page(found)
     assert "The timed shape, before and after the blocks" in text and "1.1e-07" in text
+
+
+def test_a_trial_whose_timed_shape_differs_has_a_row_of_its_own() -> None:
+    far = record_factory.part("shape", [record_factory.diff("loss 1", 9e-6, 1e-5, "abs")])
+    timed = [record for record in trials() if record.kind == "timing"]
+    timed[1] = msgspec.structs.replace(timed[1], shape_after=far)
+    found = rows(gate.shape_table(timed))
+    assert [row[:2] for row in found] == [["before", "all"], ["after", "round 1"], ["after", "round 2"]]
+    assert found[2][5] == "9.0e-06"
+
+
+def test_the_page_says_how_to_plant_faults_and_keeps_their_catalogue(tmp_path: Path) -> None:
+    found = evidence(tmp_path, trials())
+    (one,) = found.dataset.results
+    assert (
+        "`framebench mutate convstack torch --mode eager --task train --preset cpu --precision fp32`"
+        in gate.planting(one)
+    )
+    kept = [file.path for file in gate.catalogue(ROOT, "convstack")]
+    assert kept == ["harness/gate/mutants.py"]
+    text = rendered(ROOT / "site" / "templates", "result.html.j2", **result.view(one, found))
+    assert all(f'href="../../source/{path}"' in text for path in kept)
+    assert set(render(found)) >= {f"source/{path}" for path in kept}
 
 
 def test_kernels_and_causal_work_are_on_the_page_of_a_language_model(tmp_path: Path) -> None:

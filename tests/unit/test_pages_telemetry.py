@@ -13,6 +13,7 @@ from framebench.pages.views import Table
 from framebench.records import store
 from harness import flags
 from harness.record import Energy, Record
+from harness.telemetry import cpu, gpm, nvml_metrics
 from tests import record_factory
 from tests.record_factory import make_record
 
@@ -35,7 +36,7 @@ def test_a_record_without_a_gpu_has_no_gpu_table_but_the_reason() -> None:
     records = [make_record()]
     assert telemetry.gpu_table(records) is None
     assert telemetry.energy_table(records) is None
-    assert "rss" in rows(telemetry.process_table(records))
+    assert "resident memory of the trial" in rows(telemetry.process_table(records))
     assert {fact.name: fact.text for fact in telemetry.missing(records)} == {"GPUs": "no NVIDIA library"}
     assert telemetry.process_table([make_record(telemetry=None)]) is None
 
@@ -50,8 +51,14 @@ def test_each_gpu_is_a_column_with_every_kind_of_figure() -> None:
     assert found["PCIe, sent (GPM)"] == ["940 MiB/s", "940 MiB/s"]
     assert found["time at the power limit"] == ["25 %", "25 %"]
     assert found["held back by the power limit"] == ["750 ms", "750 ms"]
-    assert found["memory used"] == ["5.00 GiB", "5.00 GiB"]
-    assert found["sm clock"] == ["–", "–"]  # too few samples
+    assert found["GPU memory in use"] == ["5.00 GiB", "5.00 GiB"]
+    assert found["clock of the SMs"] == ["–", "–"]  # too few samples
+
+
+def test_every_metric_that_the_sampler_reads_has_its_words() -> None:
+    of_gpus = [name for call in nvml_metrics.CALLS for name in call.metrics]
+    read = [*cpu.METRICS, *cpu.ENERGY[:1], *nvml_metrics.FIELDS, *of_gpus, *gpm.METRICS]
+    assert [name for name in read if telemetry.metric_name(name) == name.replace("_", " ")] == []
 
 
 def test_energy_carries_its_sensors_error_and_its_reason() -> None:
