@@ -19,6 +19,7 @@ from framebench.pages import figures, words
 from framebench.pages.views import Cell, Fact
 
 FIGURE = "fb-num"
+COLUMNS = 10  # that the style sheet can name one by one
 REMEMBERED = 100_000  # cells and facts: results have most of them in common
 
 
@@ -153,14 +154,20 @@ def with_code(text: str) -> Markup:
 def table_body(rows: Sequence[Sequence[Cell]]) -> Markup:
     """The body of a table, each first cell a heading. Most of a site is cells: a template takes ten times as long.
 
-    Where all others are plain figures, the body says so once.
+    Columns of plain figures are named once, in the body's class: all of them, or the second and the fifth.
     """
-    figures_only = all(cell.css == FIGURE for row in rows for cell in row[1:])
-    lines = [f'<tbody class="{FIGURE}s">' if figures_only else "<tbody>"]
     if language.spoken() == ENGLISH:  # the page says so of everything
         rows = [[cell._replace(quoted=False) if cell.quoted else cell for cell in row] for row in rows]
+    places = range(1, max(map(len, rows), default=0))
+    plain = [place for place in places if all(row[place].css == FIGURE for row in rows if place < len(row))]
+    if len(plain) == len(places):
+        named = f"{FIGURE}s"
+    else:
+        plain = [place for place in plain if place < COLUMNS]
+        named = " ".join(f"fb-n{place + 1}" for place in plain)
+    lines = [f'<tbody class="{named}">' if named else "<tbody>"]
     for head, *others in rows:
-        cells = "".join(_cell(cell._replace(css="") if figures_only else cell) for cell in others)
+        cells = "".join(_cell(cell, place in plain) for place, cell in enumerate(others, 1))
         lines.append(f'<tr><th scope="row"{_inside(head, "th")}{cells}</tr>')
     return Markup("\n".join([*lines, "</tbody>"]))
 
@@ -176,12 +183,13 @@ def _fact(fact: Fact) -> str:
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _cell(cell: Cell) -> str:
-    return f"<td{_inside(cell, 'td')}"
+def _cell(cell: Cell, plain: bool) -> str:
+    return f"<td{_inside(cell, 'td', plain)}"
 
 
-def _inside(cell: Cell, tag: str) -> str:
-    css = f' class="{_escaped(cell.css)}"' if cell.css else ""
+def _inside(cell: Cell, tag: str, plain: bool = False) -> str:
+    """What a cell's tag goes on with; ``plain``: its class is named once for all."""
+    css = f' class="{_escaped(cell.css)}"' if cell.css and not plain else ""
     return f"{css}>{within_cell(cell)}</{tag}>"
 
 

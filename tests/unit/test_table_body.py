@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 from html.parser import HTMLParser
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framebench.errors import visible
-from framebench.pages.render import fact_list, table_body, with_code
+from framebench.pages.render import COLUMNS, fact_list, table_body, with_code
 from framebench.pages.views import Cell, Fact
 
 CELLS = st.builds(
@@ -57,11 +58,18 @@ def test_every_cell_stands_in_its_place_whatever_it_says(rows: list[list[Cell]])
     assert {tag for tag, _ in seen.tags} <= {"tbody", "tr", "th", "td", "a", "code", "span"}
 
 
-def test_a_table_of_figures_says_so_once_and_a_mixed_one_in_each_cell() -> None:
+def test_columns_of_figures_say_so_once_and_a_mixed_one_in_each_cell() -> None:
     number, word = Cell("1", "fb-num"), Cell("pass", "fb-yes")
     assert str(table_body([[Cell("a"), number, number]])).count("fb-num") == 1
-    mixed = str(table_body([[Cell("a"), number, word]]))
-    assert '<td class="fb-num">1</td><td class="fb-yes">pass</td>' in mixed and "fb-nums" not in mixed
+    mixed = str(table_body([[Cell("a"), number, word], [Cell("b"), number, number]]))
+    assert '<tbody class="fb-n2">' in mixed and '<td>1</td><td class="fb-yes">pass</td>' in mixed
+    assert '<td>1</td><td class="fb-num">1</td>' in mixed
+
+
+def test_every_column_that_can_be_named_has_its_style() -> None:
+    sheet = (Path(__file__).resolve().parents[2] / "site" / "assets" / "framebench.css").read_text()
+    for number in range(2, COLUMNS + 1):
+        assert f".fb-n{number} > tr > :nth-child({number})" in sheet
 
 
 @settings(deadline=None)
