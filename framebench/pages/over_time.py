@@ -116,8 +116,8 @@ def blocks(records: Sequence[Record], links: Mapping[str, str]) -> OverTime | No
 
 
 def watched(result: Result) -> Record | None:
-    """The newest timed trial with a sidecar: whose telemetry is drawn."""
-    return next((record for record in reversed(result.timed) if record.sidecar), None)
+    """The newest timed trial: whose telemetry is drawn."""
+    return result.timed[-1] if result.timed else None
 
 
 def telemetry(result: Result, evidence: Evidence, up: str) -> OverTime | None:

@@ -1,6 +1,5 @@
-// A result's page: its drawings over time become charts that can be zoomed and read, once a reader moves and they are in
-// sight. The values are those of the stored records, the words are the page's. Where those files cannot be fetched (a
-// folder on disk) or scripts do not run, the drawings stay. uPlot draws; its version and licence: site/vendored.toml.
+// A result's page: drawings over time become charts to zoom and to read, once a reader moves and they are in sight. Values
+// are those of the stored records, words are the page's. Where no file can be fetched (a folder on disk), drawings stay.
 (function () {
   "use strict";
   const assets = document.currentScript.src.replace(/[^/]*$/, "");
@@ -23,7 +22,6 @@
   // A sidecar is compressed, unless the server has said so and the browser has opened it
   async function stored(address) {
     const answer = await fetch(address);
-    if (!answer.ok) throw new Error(answer.statusText);
     const bytes = await answer.blob();
     const [first] = new Uint8Array(await bytes.slice(0, 1).arrayBuffer());
     return new Response(first === 0x1f ? bytes.stream().pipeThrough(new DecompressionStream("gzip")) : bytes).json();
@@ -97,7 +95,7 @@
       stroke: () => colour("--fb-muted"),
       font: "12px " + getComputedStyle(document.body).fontFamily,
       grid: { stroke: () => colour("--fb-line"), width: 1 },
-      ticks: { stroke: () => colour("--fb-line"), width: 1 },
+      ticks: { show: false },
       ...more,
     });
     const size = () => ({ width: live.clientWidth, height: live.clientHeight });
@@ -146,6 +144,7 @@
 
     const go = (place) => chart.setCursor({ left: chart.valToPos(data[0][place], "x"), top: 0 });
     live.setAttribute("aria-valuenow", 0);
+    live.addEventListener("focus", () => chart.cursor.idx ?? go(chart.series[0].idxs[0]));
     live.addEventListener("keydown", (event) => {
       const [first, last] = chart.series[0].idxs;
       const place = chart.cursor.idx ?? first;
