@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 
 NONE = "–"
 
@@ -94,6 +95,15 @@ def bytes_rate(rate: float | None) -> str:
 def ratio(value: float | None) -> str:
     """A ratio with a times sign: ``1.25×``."""
     return NONE if value is None else f"{significant(value)}×"
+
+
+def span(values: Iterable[float | None], written: Callable[[float], str]) -> str:
+    """From the least to the greatest, once where both read the same; – where there is none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return NONE
+    low, high = written(min(known)), written(max(known))
+    return low if low == high else f"{low}\u2009–\u2009{high}"
 
 
 def unit_of_time(seconds: float) -> tuple[float, str]:

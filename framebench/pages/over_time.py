@@ -95,7 +95,7 @@ def blocks(records: Sequence[Record], links: Mapping[str, str]) -> OverTime | No
             points.append(((now + block.wall_ns / 2) / 1e9, block.wall_ns / block.steps))
             now += block.wall_ns
         series.append((short[record.trial_id], points, None))
-        spans.append(_span(*(figures.duration(end) for end in _ends(points))))
+        spans.append(figures.span((y for _x, y in points), figures.duration))
     low, high = spread([y for _label, points, _stack in series for _x, y in points])
     scale, unit = figures.unit_of_time(high / 1e9)
     drawn = plot(
@@ -141,11 +141,11 @@ def telemetry(result: Result, evidence: Evidence, up: str) -> OverTime | None:
 
 
 def _course(kind: Kind, seen: Sampled, lines: Sequence[str]) -> Course | None:
-    """The lines of one axis; null where none of them was read twice."""
+    """The lines of one axis that were read twice and ever left 0; null where none was."""
     found = []
     for line in lines:
         points = _points(kind, seen, line)
-        if len(points) > 1:
+        if len(points) > 1 and any(y for _x, y in points):
             found.append((line, points))
     if not found:
         return None
@@ -161,7 +161,10 @@ def _course(kind: Kind, seen: Sampled, lines: Sequence[str]) -> Course | None:
         y_labels=(_amount(low, unit), _amount(high, unit)),
         y_name=_(kind.title),
         x_ends=(0.0, until),
-        spans=[_span(*(_amount(end, unit) for end in _ends(points))) for _line, points in found],
+        spans=[
+            figures.span((y for _x, y in points), lambda value: _amount(value, unit))
+            for _line, points in found
+        ],
     )
     return Course(drawn, unit, kind.scale, " ".join(line for line, _points in found), kind.counter)
 
@@ -177,16 +180,6 @@ def _label(line: str, seen: Sampled) -> str:
     gpu, _colon, metric = line.rpartition(":")
     name = metric_name(metric)
     return f"{_('GPU {n}').format(n=gpu)}, {name}" if len(seen.gpus) > 1 and gpu else name
-
-
-def _ends(points: Points) -> tuple[float, float]:
-    values = [y for _x, y in points]
-    return min(values), max(values)
-
-
-def _span(low: str, high: str) -> str:
-    """From one text to another; once where both are the same."""
-    return low if low == high else f"{low}\u2009–\u2009{high}"
 
 
 def _amount(value: float, unit: str) -> str:

@@ -26,7 +26,7 @@ from framebench.pages import (
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.shell import ResultPage
-from framebench.pages.views import Cell, Fact, Table
+from framebench.pages.views import Cell, Fact, Mark, Table
 from framebench.pages.words import (
     UNITS,
     executor_name,
@@ -62,6 +62,11 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
     links = {record.trial_id: _once() + record_file(record.trial_id) for record in records}
     version = evidence.written_as(last)
     name = result_name(result)
+    notes = [
+        *_notes(result, version),
+        *lateness.of_result(result, evidence),
+        *vouched.exceptions(result, evidence),
+    ]
     return {
         "id": result.id,
         "title": f"{name} · {case.workload} {task_name(case.task)} · {result.id}",
@@ -75,12 +80,8 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "unit": rate_unit(result.unit),
         "interval": interval,
         "failure": failure_text(result),
-        "marks": result_marks(result),
-        "notes": [
-            *_notes(result, version),
-            *lateness.of_result(result, evidence),
-            *vouched.exceptions(result, evidence),
-        ],
+        "marks": [_once_said(mark, notes) for mark in result_marks(result)],
+        "notes": notes,
         "summary": [
             *_summary(result, group),
             *history.fact(result, evidence),
@@ -93,7 +94,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "trials": trials.trial_table(records, links),
         "failures": _failures(result),
         "phases": trials.phases_table(records),
-        "warmup": trials.warmup_table(records),
+        "warmup": trials.warmup_facts(records),
         "latencies": _latencies(result),
         "latency": trials.latency_table(records),
         "learning": learning.of_trials(result.timed),
@@ -107,9 +108,9 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "shape": gate.shape_table(records),
         "kernels": [Fact(key.replace("_", " "), text) for key, text in sorted(gate.kernels(records).items())],
         "canaries": trials.canary_table(records),
-        "calibration": trials.calibration_table(result.timed),
+        "calibration": trials.calibration_facts(result.timed),
         "course": over_time.telemetry(result, evidence, _once()),
-        "telemetry": telemetry.process_table(result.timed or records),
+        "telemetry": telemetry.process_facts(result.timed or records),
         "gpu_telemetry": telemetry.gpu_table(result.timed or records),
         "energy": telemetry.energy_table(result.timed or records),
         "telemetry_missing": telemetry.missing(result.timed or records),
@@ -128,11 +129,16 @@ def _once() -> str:
     return UP + "../" * spoken().folder.count("/")
 
 
+def _once_said(mark: Mark, notes: list[str]) -> Mark:
+    """The mark without its meaning, where a note below says the same."""
+    return mark._replace(meaning="") if any(mark.meaning in note for note in notes) else mark
+
+
 class ShownBadge(NamedTuple):
-    """A badge on the page, and the line of Markdown that shows it elsewhere."""
+    """A badge on the page, what it says, and the line of Markdown that shows it elsewhere."""
 
     href: str
-    title: str
+    said: str
     markdown: str
 
 
@@ -147,7 +153,7 @@ def _badges(result: Result, own: badge.Badge, group: Group | None, address: str)
     return [
         ShownBadge(
             href=_once() + name,
-            title=one.title,
+            said=f"{one.label}: {one.message}",
             markdown=f"[![{one.label}: {one.message}]({shown}{name})]({address}results/{result.id}/)",
         )
         for name, one in drawn
@@ -340,8 +346,6 @@ def _failures(result: Result) -> list[dict[str, str]]:
     return cells
 
 
-def _packages(result: Result) -> Table:
+def _packages(result: Result) -> list[Fact]:
     software = next((record.software for record in reversed(result.records) if record.software), None)
-    packages = sorted(software.packages.items()) if software else []
-    rows = [[Cell(name, code=True), Cell(version, code=True)] for name, version in packages]
-    return Table([_("Package"), _("Version")], rows)
+    return [Fact(name, version) for name, version in sorted(software.packages.items())] if software else []

@@ -35,6 +35,7 @@ script: result.js
 ## fb-slot-name {#fb-slot-anchor}
 """
 
+_BETWEEN_TAGS = re.compile(r">\n<")
 _SLOT = re.compile(r"fb-slot-(id|title|description|contents|content)")
 _ARTICLE = re.compile(r'<h1 id="result">.*?</h1>\s*<h2 .*?</h2>', re.DOTALL)
 _ENTRY = re.compile(r"<li\b(?:(?!<li\b).)*?fb-slot-anchor.*?</li>", re.DOTALL)
@@ -83,7 +84,7 @@ def read(folder: Path) -> Shell:
 def parse(rendered: str, name: str) -> Shell:
     """The shell in the text of the rendered page, which ``name`` is for; ``UserError`` where a slot is lost."""
     lines = map(str.strip, rendered.splitlines())
-    text = "\n".join(line for line in lines if line) + "\n"
+    text = _BETWEEN_TAGS.sub("><", "\n".join(line for line in lines if line)) + "\n"
     entry = _ENTRY.search(text)
     if entry is None or not _ARTICLE.search(text):
         raise UserError(

@@ -155,10 +155,7 @@ def plot(
     traces = []
     for number, (label, points, stack) in enumerate(series):
         placed = [place(x, y) for x, y in points]
-        if dots:
-            path = "".join(f"M{x:.0f} {y:.1f}h0" for x, y in placed)
-        else:
-            path = "M" + "L".join(f"{x:.0f} {y:.1f}" for x, y in placed)
+        path = (_dots if dots else _line)(placed)
         traces.append(Trace(label, path, stack, spans[number] if spans else ""))
     shaded, meaning = bands
     return Plot(
@@ -175,6 +172,33 @@ def plot(
         bands=[_band(place(low, y_low)[0], place(high, y_low)[0]) for low, high in shaded],
         band_label=meaning,
     )
+
+
+def _dots(placed: Sequence[tuple[float, float]]) -> str:
+    """A point at each place, to half a unit of height; steps are shorter than places."""
+    return "".join(f"m{step}h0" for step in _steps(placed))
+
+
+def _line(placed: Sequence[tuple[float, float]]) -> str:
+    """A line through all places; of a level stretch its two ends."""
+    rounded = [(round(x), round(2 * y)) for x, y in placed]
+    bends = [
+        placed[n]
+        for n, (_x, y) in enumerate(rounded)
+        if n in (0, len(rounded) - 1) or not rounded[n - 1][1] == y == rounded[n + 1][1]
+    ]
+    first, *others = _steps(bends)
+    return f"m{first}l{' '.join(others)}" if others else f"m{first}h0"
+
+
+def _steps(placed: Sequence[tuple[float, float]]) -> list[str]:
+    """From place to place, the first from the corner above on the left: ``33-1.5``."""
+    steps, before_x, before_y = [], 0, 0
+    for x, y in placed:
+        here_x, here_y = round(x), round(2 * y)
+        steps.append(f"{here_x - before_x}{(here_y - before_y) / 2:+g}")
+        before_x, before_y = here_x, here_y
+    return steps
 
 
 def _band(low: float, high: float) -> Band:

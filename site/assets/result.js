@@ -176,7 +176,7 @@
       seen.unobserve(target);
       const sources = target.dataset.sources.split(" ");
       Promise.all([...target.querySelectorAll(".fb-course")].map((course) => draw(course, sources))).then(
-        () => (target.querySelector(".fb-hint").hidden = false),
+        () => target.querySelectorAll(".fb-hint").forEach((hint) => (hint.hidden = false)),
         () => {}, // the drawings stay
       );
     }
