@@ -16,7 +16,7 @@ from framebench import language
 from framebench.errors import visible
 from framebench.language import ENGLISH, Language, locale
 from framebench.pages import figures, words
-from framebench.pages.views import Cell, Fact
+from framebench.pages.views import Cell, Fact, Table
 
 FIGURE = "fb-num"
 COLUMNS = 10  # that the style sheet can name one by one
@@ -43,7 +43,7 @@ def environment(templates: Path, spoken: Language = ENGLISH) -> jinja2.Environme
     )
     env.globals.update(_=language._, language=spoken, figures=figures, words=words)
     env.filters.update(html=one_block, pre=preformatted, fenced=fenced, yaml=as_yaml, docstring=as_prose)
-    env.filters.update(prose=with_code, body=table_body, facts=fact_list, cell=within_cell)
+    env.filters.update(prose=with_code, table=table, facts=fact_list, cell=within_cell)
     return env
 
 
@@ -151,35 +151,49 @@ def with_code(text: str) -> Markup:
     )
 
 
-def table_body(rows: Sequence[Sequence[Cell]]) -> Markup:
-    """The body of a table, each first cell a heading. Most of a site is cells: a template takes ten times as long.
+def table(view: Table) -> Markup:
+    """A table, each row's first cell a heading. Most of a site is cells: a template takes ten times as long.
 
-    Columns of plain figures are named once, in the body's class: all of them, or the second and the fifth.
+    Columns of plain figures are named once, in the table's class: all of them, or the second and the fifth.
     """
+    rows: Sequence[Sequence[Cell]] = view.rows
     if language.spoken() == ENGLISH:  # the page says so of everything
         rows = [[cell._replace(quoted=False) if cell.quoted else cell for cell in row] for row in rows]
     places = range(1, max(map(len, rows), default=0))
     plain = [place for place in places if all(row[place].css == FIGURE for row in rows if place < len(row))]
-    if len(plain) == len(places):
-        named = f"{FIGURE}s"
+    if plain and len(plain) == len(places):
+        named = [f"{FIGURE}s"]
     else:
         plain = [place for place in plain if place < COLUMNS]
-        named = " ".join(f"fb-n{place + 1}" for place in plain)
-    lines = [f'<tbody class="{named}">' if named else "<tbody>"]
+        named = [f"fb-n{place + 1}" for place in plain]
+    caption = f"<caption>{_escaped(view.caption)}</caption>" if view.caption else ""
+    heads = "".join(
+        f'<th scope="col"{_number(place not in plain and bool(rows) and FIGURE in rows[0][place].css)}>{_escaped(word)}</th>'
+        for place, word in enumerate(view.head)
+    )
+    lines = [f'<table class="{" ".join(["fb-figures", *named])}">{caption}<thead><tr>{heads}</tr></thead>', "<tbody>"]
     for head, *others in rows:
         cells = "".join(_cell(cell, place in plain) for place, cell in enumerate(others, 1))
         lines.append(f'<tr><th scope="row"{_inside(head, "th")}{cells}</tr>')
-    return Markup("\n".join([*lines, "</tbody>"]))
+    return Markup("\n".join([*lines, "</tbody></table>"]))
+
+
+def _number(needed: bool) -> str:
+    return f' class="{FIGURE}"' if needed else ""
 
 
 def fact_list(facts: Sequence[Fact]) -> Markup:
     """The names and texts of a definition list."""
-    return Markup("\n".join(map(_fact, facts)))
+    foreign = language.spoken() != ENGLISH
+    return Markup("\n".join(_fact(fact, foreign) for fact in facts))
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _fact(fact: Fact) -> str:
-    return f"<dt>{_escaped(fact.name)}</dt><dd>{_linked(fact)}</dd>"
+def _fact(fact: Fact, foreign: bool) -> str:
+    quoted = _escaped(fact.quoted)
+    if quoted:
+        quoted = f' <span lang="en">{quoted}</span>' if foreign else f" {quoted}"
+    return f"<dt>{_escaped(fact.name)}</dt><dd>{_linked(fact)}{quoted}</dd>"
 
 
 @functools.lru_cache(maxsize=REMEMBERED)

@@ -32,12 +32,14 @@ class Table(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """One line of a definition list; ``text`` – when unknown."""
+    """One line of a definition list; ``text`` – when unknown. ``quoted`` goes on in the words of a record, which are
+    English on every page."""
 
     name: str
     text: str
     code: bool = False
     href: str | None = None
+    quoted: str = ""
 
 
 class Mark(NamedTuple):
