@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple, get_args
 
 import msgspec
+from msgspec.structs import replace
 from rich.console import Console
 
 from framebench.commands.gate import stored_batch
@@ -59,7 +60,9 @@ def run(root: Path, names: Sequence[str], stacks: Sequence[str], console: Consol
         if stack != frameworks.SELF_TEST and not is_exported(frameworks.info(stack))
     }
     chosen = _known("stack", stacks, rows)
-    cells = list(_cells(root, _known("workload", names, workloads.names()), {name: rows[name] for name in chosen}))
+    cells = list(
+        _cells(root, _known("workload", names, workloads.names()), {name: rows[name] for name in chosen})
+    )
     waiting = _waiting(root, cells)
     say(f"{len(cells)} cells, {len(cells) - sum(map(len, waiting.values()))} of them proven already")
     executor = VenvExecutor(root)
@@ -101,12 +104,16 @@ def _cells(root: Path, names: Sequence[str], rows: Mapping[str, ImageRow]) -> It
     """Every contender in the small presets; each stack's plainest at the published size too, and with the faults."""
     for stack, row in rows.items():
         info, lock = frameworks.info(stack), lock_sha256(root, row)
-        for contender in [Contender(stack=stack, mode=m, variant=v) for m, vs in info.modes.items() for v in vs]:
+        for contender in [
+            Contender(stack=stack, mode=m, variant=v) for m, vs in info.modes.items() for v in vs
+        ]:
             for name in names:
                 if not workloads.has_file(name, info.framework):
                     continue
                 for case in _cases(name, contender == plainest(info)):
-                    faults = contender == plainest(info) and case.precision == "fp32" and case.preset != PUBLISHED
+                    faults = (
+                        contender == plainest(info) and case.precision == "fp32" and case.preset != PUBLISHED
+                    )
                     yield Cell(case, contender, faults, proof_key(root, case, contender, lock))
 
 
@@ -155,32 +162,26 @@ def _waiting(root: Path, cells: Sequence[Cell]) -> dict[Process, list[Cell]]:
 
 def prove(process: ProvingProcess, cell: Cell) -> tuple[Proof | None, str]:
     """The proof and how it went in words; null where there is none."""
-    day = datetime.now(UTC).date().isoformat()
     case = msgspec.to_builtins(cell.case)
+    proof = Proof(contender=cell.contender, key=cell.key, day=datetime.now(UTC).date().isoformat())
     gate = process.ask({"gate": case}, TIMEOUT_S)
     if reason := gate.get("unsupported"):
-        return Proof(key=cell.key, day=day, unsupported=reason), f"unsupported: {reason}"
+        return replace(proof, unsupported=reason), f"unsupported: {reason}"
     if words := gate.get("died") or gate.get("missing"):
         return None, words
     if gate["failed"]:
         return None, f"refused: {gate['failed'][0]}" + _more(gate["failed"])
-    compared = sum(gate["parts"].values())
+    proof = replace(proof, compared=sum(gate["parts"].values()))
     if not cell.faults:
-        return Proof(key=cell.key, day=day, compared=compared), f"passed, {compared} compared"
+        return proof, f"passed, {proof.compared} compared"
     faults = process.ask({"faults": case}, TIMEOUT_S)
     if words := faults.get("died"):
         return None, words
     if survived := faults["survived"]:
         return None, f"SURVIVED: {survived[0]}" + _more(survived)
-    proof = Proof(
-        key=cell.key,
-        day=day,
-        compared=compared,
-        caught=_turned(faults["caught"]),
-        unseen=_turned(faults["unseen"]),
-    )
+    proof = replace(proof, caught=_turned(faults["caught"]), unseen=_turned(faults["unseen"]))
     unseen = f", {proof.faults_unseen} cannot be seen" if proof.unseen else ""
-    return proof, f"passed, {compared} compared, {proof.faults_caught} faults caught{unseen}"
+    return proof, f"passed, {proof.compared} compared, {proof.faults_caught} faults caught{unseen}"
 
 
 def _more(found: Sequence[str]) -> str:
@@ -209,7 +210,9 @@ class Ledger:
         with self._lock:
             self._entered += 1
             self.refused += proof is None
-            others = {name: one for name, one in read_proofs(self._root, workload).items() if name != cell.name}
+            others = {
+                name: one for name, one in read_proofs(self._root, workload).items() if name != cell.name
+            }
             proofs = others if proof is None else others | {cell.name: proof}
             write_whole(proofs_path(self._root, workload), encode_proofs(proofs))
             self._say(f"{self._entered:>4}/{self._wanted} {workload} {cell.name}: {words} ({seconds:.0f} s)")

@@ -38,7 +38,12 @@ class ProvingProcess:
         process = self._process or self._start()
         assert process.stdin is not None and process.stdout is not None
         late = threading.Event()
-        timer = threading.Timer(timeout_s, lambda: (late.set(), process.kill()))
+
+        def end() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(timeout_s, end)
         timer.start()
         try:
             process.stdin.write(json.dumps(question) + "\n")

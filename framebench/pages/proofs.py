@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from framebench.campaign.suites import parse_contender
 from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.gate import part_names
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import PRECISIONS, all_of, contender_name
+from framebench.pages.words import PRECISIONS, contender_name
 from framebench.records.proofs import Proof, read_proofs
+from harness.record import Contender
 
 NUM = "fb-num"
 
@@ -33,7 +33,8 @@ def view(root: Path, workload: str) -> Shown | None:
     passed = [one for one in proofs.values() if one.unsupported is None]
     caught, unseen = sum(p.faults_caught for p in passed), sum(p.faults_unseen for p in passed)
     lead = _(
-        "{passed} of {cells} cells passed (a contender in one preset, task and precision), {unsupported} are not supported. "
+        "{passed} of {cells} cells passed (a contender in one preset, task and precision), {unsupported} are not "
+        "supported. "
         "Of {planted} planted faults {caught} were caught"
     ).format(
         passed=len(passed),
@@ -49,28 +50,38 @@ def view(root: Path, workload: str) -> Shown | None:
 
 def _contenders(proofs: dict[str, Proof]) -> Table:
     """A row for each contender and precision."""
-    rows: dict[tuple[str, str], list[Proof]] = defaultdict(list)
+    rows: dict[tuple[Contender, str], list[Proof]] = defaultdict(list)
     for name, proof in sorted(proofs.items()):
-        slug, _space, case = name.partition(" ")
-        rows[slug, case.rpartition("-")[2]].append(proof)
+        rows[proof.contender, name.rpartition("-")[2]].append(proof)
     return Table(
-        [_("Contender"), _("Precision"), _("Cases passed"), _("Values compared"), _("Faults caught"), _("Last proven"), _("Not supported")],
-        [_row(slug, precision, found) for (slug, precision), found in rows.items()],
+        [
+            _("Contender"),
+            _("Precision"),
+            _("Cases passed"),
+            _("Values compared"),
+            _("Faults caught"),
+            _("Last proven"),
+            _("Not supported"),
+        ],
+        [_row(contender, precision, found) for (contender, precision), found in rows.items()],
     )
 
 
-def _row(slug: str, precision: str, found: list[Proof]) -> list[Cell]:
+def _row(contender: Contender, precision: str, found: list[Proof]) -> list[Cell]:
     passed = [one for one in found if one.unsupported is None]
     caught, unseen = sum(p.faults_caught for p in passed), sum(p.faults_unseen for p in passed)
-    contender = parse_contender(slug)
     return [
         Cell(contender_name(contender), stack=contender.stack),
         Cell(_(PRECISIONS.get(precision, precision))),
         Cell(f"{len(passed)} / {len(found)}", NUM),
-        Cell(figures.significant(sum(one.compared for one in passed), 6) if passed else "–", NUM),
-        Cell(f"{caught} / {caught + unseen}" if caught + unseen else "–", NUM),
+        Cell(figures.whole(sum(one.compared for one in passed)) if passed else figures.NONE, NUM),
+        Cell(f"{caught} / {caught + unseen}" if caught + unseen else figures.NONE, NUM),
         Cell(max(one.day for one in found)),
-        Cell("; ".join(sorted({one.unsupported for one in found if one.unsupported})) or "–", "fb-reason", quoted=True),
+        Cell(
+            "; ".join(sorted({one.unsupported for one in found if one.unsupported})) or figures.NONE,
+            "fb-reason",
+            quoted=True,
+        ),
     ]
 
 
@@ -96,8 +107,8 @@ def _faults(passed: list[Proof]) -> Table:
             [
                 Cell(fault, quoted=True),
                 Cell(f"{caught[fault]} / {count}", NUM),
-                Cell(all_of(part_names(sorted(parts[fault]))), "fb-reason"),
-                Cell("; ".join(sorted(reasons[fault])) or "–", "fb-reason", quoted=True),
+                Cell(", ".join(part_names(sorted(parts[fault]))) or figures.NONE, "fb-reason"),
+                Cell("; ".join(sorted(reasons[fault])) or figures.NONE, "fb-reason", quoted=True),
             ]
             for fault, count in sorted(planted.items())
         ],

@@ -43,7 +43,9 @@ def test_a_right_implementation_is_proven_with_what_was_caught(process: ProvingP
     assert f"{proof.faults_caught} faults caught" in words
 
 
-def test_what_the_contender_does_not_do_is_said_and_a_process_that_died_starts_again(process: ProvingProcess) -> None:
+def test_what_the_contender_does_not_do_is_said_and_a_process_that_died_starts_again(
+    process: ProvingProcess,
+) -> None:
     proof, words = prove(process, cell("decode"))
     assert proof is None or proof.unsupported, words
     proof, _ = prove(process, cell("train"))

@@ -23,12 +23,15 @@ from harness.record import Case, Contender
 ROOT = Path(__file__).parents[2]
 CASE = Case(workload="mlp", preset="smoke", task="train", batch=4, cores=1)
 TORCH = Contender(stack="torch", mode="eager", variant="")
+COMPILED = Contender(stack="torch", mode="compiled", variant="")
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of what decides a key."""
-    shutil.copytree(ROOT / "harness", tmp_path / "harness", ignore=shutil.ignore_patterns("__pycache__", "proofs.json"))
+    shutil.copytree(
+        ROOT / "harness", tmp_path / "harness", ignore=shutil.ignore_patterns("__pycache__", "proofs.json")
+    )
     return tmp_path
 
 
@@ -74,6 +77,7 @@ def test_other_packages_are_to_be_proven_again(tree: Path) -> None:
 def proof(**changes: object) -> Proof:
     return msgspec.structs.replace(
         Proof(
+            contender=TORCH,
             key="0" * 16,
             day="2026-01-02",
             compared=40,
@@ -85,13 +89,16 @@ def proof(**changes: object) -> Proof:
 
 
 def test_a_proof_is_read_as_it_was_written_and_a_broken_file_says_the_mend(tree: Path) -> None:
-    written = {cell_name(CASE, TORCH): proof(), "jax-compiled smoke-train-b4-bf16": proof(unsupported="no", caught={})}
+    written = {
+        cell_name(CASE, TORCH): proof(),
+        "jax-compiled smoke-train-b4-bf16": proof(unsupported="no", caught={}),
+    }
     path = proofs_path(tree, "mlp")
     path.write_bytes(encode_proofs(written))
     assert read_proofs(tree, "mlp") == written
     assert read_proofs(tree, "gpt") == {}
     path.write_text(path.read_text().replace('"compared": 40', '"compared": "many"'))
-    with pytest.raises(UserError, match="proofs.json: Expected `int`.*compared.*framebench prove mlp"):
+    with pytest.raises(UserError, match=r"proofs.json: Expected `int`.*compared.*framebench prove mlp"):
         read_proofs(tree, "mlp")
 
 
@@ -143,7 +150,9 @@ def test_the_page_sums_by_contender_and_by_fault(tree: Path) -> None:
     cells = {
         "torch-eager smoke-train-b4-fp32": proof(),
         "torch-eager smoke-infer-b4-fp32": proof(caught={"data": ["one layer twice"]}, unseen={}),
-        "torch-compiled smoke-train-b4-bf16": proof(unsupported="no such unit", compared=0, caught={}, unseen={}),
+        "torch-compiled smoke-train-b4-bf16": proof(
+            contender=COMPILED, unsupported="no such unit", compared=0, caught={}, unseen={}
+        ),
     }
     proofs_path(tree, "mlp").write_bytes(encode_proofs(cells))
     shown = page.view(tree, "mlp")
@@ -155,4 +164,4 @@ def test_the_page_sums_by_contender_and_by_fault(tree: Path) -> None:
     assert ["0 / 1", "–", "–", "2026-01-02", "no such unit"] in by_contender.values()
     by_fault = {row[0].text: [cell.text for cell in row[1:]] for row in shown.faults.rows}
     assert by_fault["one layer twice"][0] == "2 / 2"
-    assert by_fault["epsilon 0.1 % off"] == ["0 / 1", "", "it computes in fp32"]
+    assert by_fault["epsilon 0.1 % off"] == ["0 / 1", "–", "it computes in fp32"]
