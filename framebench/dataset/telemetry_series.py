@@ -16,7 +16,7 @@ Value = Annotated[float, Meta(ge=-1e18, le=1e18)]
 Points = list[tuple[float, float]]
 """Seconds since the window began, and a value."""
 
-DRAWN = 32  # points of one line in a drawing that nobody can zoom
+DRAWN = 24  # points of one line in a drawing that nobody can zoom
 
 
 class Source(msgspec.Struct, frozen=True):

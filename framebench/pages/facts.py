@@ -101,6 +101,7 @@ def environment(record: Record) -> list[Fact]:
             Fact("CUDA / cuDNN", f"{text(software.cuda)} / {text(software.cudnn)}"),
             Fact(_("Driver"), text(software.driver)),
             Fact(_("C++ compiler"), text(software.compiler)),
+            Fact(_("Packages"), ", ".join(f"{one} {version}" for one, version in sorted(software.packages.items()))),
         ]
     return rows + hardware(record.hardware)
 
@@ -120,7 +121,8 @@ def settings(record: Record) -> list[Fact]:
         (_("Precision"), chosen.precision),
         (_("Compile"), chosen.compile),
     ):
-        rows += [Fact(f"{title}: {name}", text(value)) for name, value in sorted(group.items())]
+        said = [f"{name} {text(value)}" for name, value in sorted(group.items())]
+        rows.append(Fact(title, ", ".join(said) or figures.NONE))
     return rows
 
 

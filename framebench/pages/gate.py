@@ -72,30 +72,19 @@ def lead(result: Result, version: int) -> str:
     return text
 
 
-def parts_table(parity: Parity | None) -> Table | None:
-    """One row per part: how many comparisons, how many failed, the nearest to its tolerance."""
-    if parity is None or not parity.parts:
-        return None
-    named = part_names([part.name for part in parity.parts])
-    rows = [_row(name, part) for name, part in zip(named, parity.parts, strict=True)]
-    return _without_empty_notes(Table(_head(_("Part")), rows))
-
-
-def shape_table(records: Sequence[Record]) -> Table | None:
-    """The timed shape before and after the blocks: the checks of all trials, the one nearest to its tolerance."""
-    rows = []
-    for when, field in ((_("before"), "shape_before"), (_("after"), "shape_after")):
-        parts = [part for record in records if (part := getattr(record, field)) is not None]
-        if parts:
-            first, *cells = _row(when, _together(parts))
-            rows.append([first, Cell(str(len(parts)), NUM), *cells])
-    if not rows:
-        return None
-    caption = _(
-        "The very model that was timed, at its own batch size, from its initial state, against double precision."
-    )
-    first, *others = _head(_("When"))
-    return _without_empty_notes(Table([first, _("Trials"), *others], rows, caption))
+def parts_table(result: Result) -> Table | None:
+    """One row per part: how many comparisons, how many failed, the nearest to its tolerance; and what the timed trials
+    themselves looked at, before and after their blocks."""
+    parts = result.parity.parts if result.parity else []
+    rows = [_row(name, part) for name, part in zip(part_names([part.name for part in parts]), parts, strict=True)]
+    for name, field in (
+        (_("the timed shape, before the blocks ({n} trials)"), "shape_before"),
+        (_("the timed shape, after the blocks ({n} trials)"), "shape_after"),
+    ):
+        looks = [look for record in result.records if (look := getattr(record, field)) is not None]
+        if looks:
+            rows.append(_row(name.format(n=len(looks)), _together(looks)))
+    return _without_empty_notes(Table(_head(_("Part")), rows)) if rows else None
 
 
 def _together(parts: Sequence[GatePart]) -> GatePart:
@@ -122,10 +111,9 @@ def planting(result: Result) -> str:
     }
     words = ["framebench", "mutate", case.workload, contender.stack]
     words += [word for name, value in options.items() if value for word in (f"--{name}", value)]
-    return _(
-        "Which planted faults the gate catches is no part of a record: `{command}` plants them one after the other "
-        "and says which part caught each."
-    ).format(command=shlex.join(words))
+    return _("`{command}` plants faults in it, one at a time, and says which part caught each.").format(
+        command=shlex.join(words)
+    )
 
 
 @functools.cache

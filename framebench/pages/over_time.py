@@ -6,14 +6,14 @@ zoomed and read, from the records that the page names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from framebench.dataset import Result
 from framebench.dataset.telemetry_series import Points, Sampled, course, sampled, thinned
 from framebench.language import N_, _
 from framebench.pages import figures
-from framebench.pages.evidence import Evidence, sidecar_file
+from framebench.pages.evidence import Evidence, record_file, sidecar_file
 from framebench.pages.telemetry import metric_name
 from framebench.pages.trials import MAX_SHOWN, names
 from framebench.pages.views import Plot, plot, spread
@@ -35,12 +35,14 @@ class Course(NamedTuple):
 
 
 class OverTime(NamedTuple):
-    """Drawings whose values are in the files at ``sources``, addresses from the page with spaces between them.
+    """Drawings whose values are in the files of ``trials``, each with ``folder`` before and ``ending`` behind it.
 
     ``lead``: what is drawn, where the drawings do not say it themselves.
     """
 
-    sources: str
+    folder: str
+    ending: str
+    trials: list[str]
     courses: list[Course]
     lead: str = ""
 
@@ -74,8 +76,8 @@ OF_GPU = (
 )
 
 
-def blocks(records: Sequence[Record], links: Mapping[str, str]) -> OverTime | None:
-    """Time per step of every timed block, trial after trial, each behind its warm-up; ``links``: each trial's record.
+def blocks(records: Sequence[Record], up: str) -> OverTime | None:
+    """Time per step of every timed block, trial after trial, each behind its warm-up; ``up`` leads to the site's root.
 
     Of a warm-up that took longer than the blocks only its end has room: seconds are equally wide everywhere.
     """
@@ -110,9 +112,7 @@ def blocks(records: Sequence[Record], links: Mapping[str, str]) -> OverTime | No
         spans=spans,
         bands=(bands, _("shaded: warm-up, of a long one its end")),
     )
-    return OverTime(
-        " ".join(links[record.trial_id] for record in timed), [Course(drawn, unit, scale / 1e9)]
-    )
+    return _over_time(up, record_file, timed, [Course(drawn, unit, scale / 1e9)])
 
 
 def watched(result: Result) -> Record | None:
@@ -137,15 +137,22 @@ def telemetry(result: Result, evidence: Evidence, up: str) -> OverTime | None:
     if not courses:
         return None
     lead = _("Over the timed window of {trial}, the newest one:").format(trial=names([trial])[trial.trial_id])
-    return OverTime(up + sidecar_file(trial.trial_id), courses, lead)
+    return _over_time(up, sidecar_file, [trial], courses)._replace(lead=lead)
+
+
+def _over_time(
+    up: str, file: Callable[[str], str], records: Sequence[Record], courses: list[Course]
+) -> OverTime:
+    folder, ending = file(" ").split(" ")
+    return OverTime(up + folder, ending, [record.trial_id for record in records], courses)
 
 
 def _course(kind: Kind, seen: Sampled, lines: Sequence[str]) -> Course | None:
-    """The lines of one axis that were read twice and ever left 0; null where none was."""
+    """The lines of one axis that ever changed; null where none did."""
     found = []
     for line in lines:
         points = _points(kind, seen, line)
-        if len(points) > 1 and any(y for _x, y in points):
+        if len({y for _x, y in points}) > 1:
             found.append((line, points))
     if not found:
         return None
@@ -153,7 +160,7 @@ def _course(kind: Kind, seen: Sampled, lines: Sequence[str]) -> Course | None:
     low, high = spread([y for _line, points in found for _x, y in points])
     until = seen.t_ns[-1] / 1e9
     drawn = plot(
-        _("{what}, over the timed window").format(what=_(kind.title)),
+        _(kind.title),
         [(_label(line, seen), thinned(points), None) for line, points in found],
         y_low=low,
         y_high=high,

@@ -12,7 +12,7 @@ from framebench.pages.gate import part_names
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import PRECISIONS, contender_name
 from framebench.records.proofs import Proof, read_proofs
-from harness.record import Contender
+from harness.record import Case, Contender
 
 NUM = "fb-num"
 
@@ -46,6 +46,26 @@ def view(root: Path, workload: str) -> Shown | None:
     if unseen:
         lead += _("; {unseen} are hidden by the rounding of their stack").format(unseen=unseen)
     return Shown(f"{lead}.", _contenders(proofs), _faults(passed))
+
+
+def of_stack(root: Path, case: Case, contender: Contender) -> str:
+    """How many of the faults that were planted in such an implementation were caught, in a sentence; empty where none
+    was planted."""
+    planted_in = [
+        proof
+        for name, proof in read_proofs(root, case.workload).items()
+        if proof.contender.stack == contender.stack
+        and f"-{case.task}-" in name
+        and name.endswith(f"-{case.precision}")
+    ]
+    caught, unseen = sum(p.faults_caught for p in planted_in), sum(p.faults_unseen for p in planted_in)
+    if not caught + unseen:
+        return ""
+    text = _("Of {planted} faults planted in this stack at this task and precision the gate caught {caught}")
+    text = text.format(planted=caught + unseen, caught=caught)
+    if unseen:
+        text += _("; {unseen} are hidden by the rounding of their stack").format(unseen=unseen)
+    return f"{text}."
 
 
 def _contenders(proofs: dict[str, Proof]) -> Table:

@@ -18,7 +18,7 @@ from framebench.language import ENGLISH, Language, locale
 from framebench.pages import figures, words
 from framebench.pages.views import Cell, Fact, Table
 
-FIGURE = "fb-num"
+FIGURE, REASON = "fb-num", "fb-reason"
 COLUMNS = 10  # that the style sheet can name one by one
 REMEMBERED = 100_000  # cells and facts: results have most of them in common
 
@@ -154,7 +154,8 @@ def with_code(text: str) -> Markup:
 def table(view: Table) -> Markup:
     """A table, each row's first cell a heading. Most of a site is cells: a template takes ten times as long.
 
-    Columns of plain figures are named once, in the table's class: all of them, or the second and the fifth.
+    What all cells of a column are is said once, in the table's class: plain figures (all columns, or the second and the
+    fifth), headings that may wrap.
     """
     rows: Sequence[Sequence[Cell]] = view.rows
     if language.spoken() == ENGLISH:  # the page says so of everything
@@ -166,6 +167,9 @@ def table(view: Table) -> Markup:
     else:
         plain = [place for place in plain if place < COLUMNS]
         named = [f"fb-n{place + 1}" for place in plain]
+    wrapped = bool(rows) and all(row[0].css == REASON for row in rows)
+    if wrapped:
+        named.append("fb-wrap")
     caption = f"<caption>{_escaped(view.caption)}</caption>" if view.caption else ""
     heads = "".join(
         f'<th scope="col"{_number(place not in plain and bool(rows) and FIGURE in rows[0][place].css)}>{_escaped(word)}</th>'
@@ -174,7 +178,7 @@ def table(view: Table) -> Markup:
     lines = [f'<table class="{" ".join(["fb-figures", *named])}">{caption}<thead><tr>{heads}</tr></thead>', "<tbody>"]
     for head, *others in rows:
         cells = "".join(_cell(cell, place in plain) for place, cell in enumerate(others, 1))
-        lines.append(f'<tr><th scope="row"{_inside(head, "th")}{cells}</tr>')
+        lines.append(f'<tr><th scope="row"{_inside(head, "th", wrapped)}{cells}</tr>')
     return Markup("\n".join([*lines, "</tbody></table>"]))
 
 

@@ -18,6 +18,7 @@ from framebench.pages import (
     lateness,
     learning,
     over_time,
+    proofs,
     render,
     telemetry,
     trials,
@@ -90,7 +91,7 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "reproduce": reproduce(result),
         "identity": _identity(result),
         "reproductions": _reproductions(result, evidence),
-        "blocks": over_time.blocks(result.timed, links),
+        "blocks": over_time.blocks(result.timed, _once()),
         "trials": trials.trial_table(records, links),
         "failures": _failures(result),
         "phases": trials.phases_table(records),
@@ -99,15 +100,15 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "latency": trials.latency_table(records),
         "learning": learning.of_trials(result.timed),
         "learned": learning.trial_table(records),
-        "memory": trials.memory_table(records),
+        "memory": trials.memory_facts(records),
         "gate_lead": gate.lead(result, version),
-        "gate_parts": gate.parts_table(result.parity),
+        "gate_parts": gate.parts_table(result),
         "gate_list": gate.listed(result, evidence, _once()),
+        "planted": proofs.of_stack(evidence.root, case, result.contender),
         "planting": gate.planting(result),
         "mutants": gate.catalogue(evidence.root, case.workload),
-        "shape": gate.shape_table(records),
         "kernels": [Fact(key.replace("_", " "), text) for key, text in sorted(gate.kernels(records).items())],
-        "canaries": trials.canary_table(records),
+        "canaries": trials.canary_facts(records),
         "calibration": trials.calibration_facts(result.timed),
         "course": over_time.telemetry(result, evidence, _once()),
         "telemetry": telemetry.process_facts(result.timed or records),
@@ -116,7 +117,6 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "telemetry_missing": telemetry.missing(result.timed or records),
         "settings": facts.settings(last),
         "environment": facts.environment(last),
-        "packages": _packages(result),
         "provenance": facts.provenance(last, version),
         "protocol": facts.protocol(last),
         "badges": _badges(result, own, group, evidence.site_url or f"https://{NOWHERE}/"),
@@ -344,8 +344,3 @@ def _failures(result: Result) -> list[dict[str, str]]:
             text += " " + _("What would help: {mend}.").format(mend=outcome.mend.rstrip("."))
         cells.append({"text": text, "stderr": "\n".join(outcome.stderr_tail)})
     return cells
-
-
-def _packages(result: Result) -> list[Fact]:
-    software = next((record.software for record in reversed(result.records) if record.software), None)
-    return [Fact(name, version) for name, version in sorted(software.packages.items())] if software else []

@@ -129,7 +129,7 @@ def warmup_facts(records: Sequence[Record]) -> list[Fact]:
         Fact(_("Compilations"), figures.span(events, _count)),
         Fact(_("Synchronisation"), figures.span((one.barrier_ns for one in timed), figures.duration)),
         Fact(_("Call overhead"), figures.span((one.call_overhead_share for one in timed), figures.percent)),
-        *(Fact(_("Why it ended"), f"{count} × {reason}") for reason, count in ended.most_common()),
+        *(Fact(_("Why it ended"), f"{count} ×", quoted=reason) for reason, count in ended.most_common()),
     ]
 
 
@@ -158,23 +158,20 @@ def latency_table(records: Sequence[Record]) -> Table | None:
     return Table([_("Trial"), _("Steps"), "p50", "p90", "p95", "p99"], rows[-MAX_SHOWN:], caption)
 
 
-def memory_table(records: Sequence[Record]) -> Table | None:
+def memory_facts(records: Sequence[Record]) -> list[Fact]:
     """Peaks from the memory trials; what could not be read keeps its reason."""
-    rows = []
     labels = {
         "host_rss_peak": _("resident memory of the process, peak"),
         "host_rss_after_import": _("of which after importing the framework"),
         "allocator_peak": _("framework's allocator, peak"),
         "device_delta": _("device memory, increase"),
     }
-    for record in records:
-        if record.memory is None:
-            continue
-        for field, label in labels.items():
-            value: int | None = getattr(record.memory, field)
-            reason = record.memory.reasons.get(field, "")
-            rows.append([Cell(label), Cell(figures.size(value), NUM), Cell(reason, quoted=bool(reason))])
-    return Table([_("Memory"), _("Size"), _("Note")], rows) if rows else None
+    return [
+        Fact(label, figures.size(getattr(memory, field)), quoted=memory.reasons.get(field, ""))
+        for memory in (record.memory for record in records)
+        if memory is not None
+        for field, label in labels.items()
+    ]
 
 
 def calibration_facts(records: Sequence[Record]) -> list[Fact]:
@@ -194,26 +191,19 @@ def calibration_facts(records: Sequence[Record]) -> list[Fact]:
     ]
 
 
-def canary_table(records: Sequence[Record]) -> Table | None:
-    """The checks before the clock, those of all trials: with what the newest that ended so has seen, and how many
-    did."""
+def canary_facts(records: Sequence[Record]) -> list[Fact]:
+    """The checks before the clock, those of all trials: how they ended and in how many, and what the newest of these saw
+    and had to see."""
     seen: dict[tuple[str, str, bool | None], list[str]] = {}
     for record in records:
         for canary in record.canaries:
             seen.setdefault((canary.name, canary.expected, canary.passed), []).append(canary.observed)
-    rows = []
-    for (name, expected, passed), observed in seen.items():
-        word = _("not decided") if passed is None else _("pass") if passed else _("fail")
-        css = "" if passed is None else "fb-yes" if passed else "fb-no"
-        rows.append(
-            [
-                Cell(_(CANARIES.get(name, name))),
-                Cell(expected, "fb-reason", quoted=True),
-                Cell(observed[-1], "fb-reason", quoted=True),
-                Cell(word, css),
-                Cell(str(len(observed)), NUM),
-            ]
+    words = {None: _("not decided"), True: _("pass"), False: _("fail")}
+    return [
+        Fact(
+            _(CANARIES.get(name, name)),
+            _("{word} in {n} trials:").format(word=words[passed], n=len(observed)),
+            quoted=f"{observed[-1]} ({expected})",
         )
-    if not rows:
-        return None
-    return Table([_("Check"), _("Expected"), _("Observed, last"), _("Outcome"), _("Trials")], rows)
+        for (name, expected, passed), observed in seen.items()
+    ]

@@ -3,7 +3,7 @@
 (function () {
   "use strict";
   const assets = document.currentScript.src.replace(/[^/]*$/, "");
-  const figures = document.querySelectorAll("[data-sources]");
+  const figures = document.querySelectorAll("[data-trials]");
   if (location.protocol === "file:" || !window.DecompressionStream) return;
   const charts = [];
   const once = new Map();
@@ -78,7 +78,7 @@
       : blocks(held, +scale);
     const box = course.querySelector(".fb-plotbox");
     const keys = [...course.querySelectorAll(".fb-legend li")].slice(0, data.length - 1);
-    const labels = keys.map((key) => key.children[1].textContent);
+    const labels = keys.map((key) => key.firstChild.textContent);
     const live = Object.assign(document.createElement("div"), { className: "fb-live", tabIndex: 0, role: "slider" });
     const said = document.createElement("p");
     said.className = "fb-said";
@@ -90,7 +90,7 @@
     box.hidden = true;
 
     const colour = (name, node = document.body) => getComputedStyle(node).getPropertyValue(name).trim();
-    const line = (number) => () => colour("--fb-colour", keys[number].firstChild);
+    const line = (number) => () => colour("--fb-colour", keys[number]);
     const axis = (more) => ({
       stroke: () => colour("--fb-muted"),
       font: "12px " + getComputedStyle(document.body).fontFamily,
@@ -174,7 +174,8 @@
     for (const { target, isIntersecting } of entries) {
       if (!isIntersecting) continue;
       seen.unobserve(target);
-      const sources = target.dataset.sources.split(" ");
+      const { folder, ending, trials } = target.dataset;
+      const sources = trials.split(" ").map((trial) => folder + trial + ending);
       Promise.all([...target.querySelectorAll(".fb-course")].map((course) => draw(course, sources))).then(
         () => target.querySelectorAll(".fb-hint").forEach((hint) => (hint.hidden = false)),
         () => {}, // the drawings stay

@@ -58,9 +58,9 @@ def opened(browser: Any, address: str, **options: Any) -> Any:
 def charts(page: Any) -> Any:
     """The charts of a page that was scrolled through."""
     page.mouse.move(5, 5)
-    for figure in page.locator("[data-sources]").all():
+    for figure in page.locator("[data-trials]").all():
         figure.scroll_into_view_if_needed()
-        figure.locator(".fb-hint").wait_for(state="visible")
+        figure.locator(".fb-live").nth(figure.locator(".fb-course").count() - 1).wait_for()
     return page.locator(".fb-live")
 
 
@@ -85,6 +85,7 @@ def test_drawings_become_charts_when_they_come_into_sight(
     assert not any("uplot" in asked.lower() for asked in page.asked)  # nothing before a reader moves
     found = charts(page)
     assert found.count() == page.locator(".fb-course").count() == 4  # blocks, cores, memory, power
+    assert page.locator(".fb-hint").is_visible()
     assert page.locator(".fb-course .fb-plotbox:visible").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert sum("uPlot.iife.min.js" in asked for asked in page.asked) == 1
@@ -191,7 +192,7 @@ def test_in_a_folder_on_disk_the_drawings_stay_and_nothing_is_refused(
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
     page.goto((folder / path / "index.html").as_uri())
-    for figure in page.locator("[data-sources]").all():
+    for figure in page.locator("[data-trials]").all():
         figure.scroll_into_view_if_needed()
     assert page.locator(".fb-course svg:visible").count() == 4 and page.locator(".fb-live").count() == 0
     assert faults == []
@@ -203,7 +204,7 @@ def test_where_a_record_is_gone_the_drawing_stays(browser: Any, address: str, pa
     page.route("**/*.sidecar.json.gz", lambda route: route.fulfill(status=200, body=json.dumps({})))
     page.goto(address + path)
     page.mouse.move(5, 5)
-    figure = page.locator("[data-sources]").nth(1)
+    figure = page.locator("[data-trials]").nth(1)
     with page.expect_response("**/*.sidecar.json.gz"):
         figure.scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")
