@@ -316,22 +316,22 @@ def inline_sidecar(series: Mapping[str, Any] | None = None) -> Sidecar:
 
 
 def telemetry_series(gpus: int = 0, ticks: int = 30) -> dict[str, Any]:
-    """A sidecar's telemetry at 10 Hz: two cores at work, memory that grows, GPUs at about 600 W."""
-    seconds = [0.1 * (tick + 1) for tick in range(ticks)]
-    metrics: dict[str, list[Any]] = {
-        "cpu_time": [round(1.9e9 * at) for at in seconds],
-        "host_busy": [round(2e9 * at) for at in seconds],
+    """A sidecar's telemetry at 10 Hz: 1.9 cores at work until one tick with 1.5, memory that grows, GPUs at about
+    600 W."""
+    t_ns = [100_000_000 * (tick + 1) for tick in range(ticks)]
+    rare = [40_000_000 if tick >= ticks // 2 else 0 for tick in range(ticks)]
+    metrics = {
+        "cpu_time": [at * 19 // 10 - late for at, late in zip(t_ns, rare, strict=True)],
+        "host_busy": [at * 2 + late // 4 for at, late in zip(t_ns, rare, strict=True)],
         "steal": [0] * ticks,
         "rss": [(500 + tick) << 20 for tick in range(ticks)],
     }
-    watts = {"power_instant": [590 + tick % 20 for tick in range(ticks)], "temperature": [None] * (ticks - 1) + [61]}
-    return {
-        "telemetry": {
-            "t_ns": [round(at * 1e9) for at in seconds],
-            "metrics": metrics,
-            "gpus": [{"uuid_sha256": sha(f"gpu {number}"), "metrics": watts} for number in range(gpus)],
-        }
+    of_gpu = {
+        "power_instant": [590 + tick % 20 for tick in range(ticks)],
+        "temperature": [None] * (ticks - 1) + [61],
     }
+    found = [{"uuid_sha256": sha(f"gpu {number}"), "metrics": of_gpu} for number in range(gpus)]
+    return {"telemetry": {"t_ns": t_ns, "metrics": metrics, "gpus": found}}
 
 
 def make_record(**changes: Any) -> Record:

@@ -101,7 +101,10 @@ def environment(record: Record) -> list[Fact]:
             Fact("CUDA / cuDNN", f"{text(software.cuda)} / {text(software.cudnn)}"),
             Fact(_("Driver"), text(software.driver)),
             Fact(_("C++ compiler"), text(software.compiler)),
-            Fact(_("Packages"), ", ".join(f"{one} {version}" for one, version in sorted(software.packages.items()))),
+            Fact(
+                _("Packages"),
+                ", ".join(f"{one} {version}" for one, version in sorted(software.packages.items())),
+            ),
         ]
     return rows + hardware(record.hardware)
 

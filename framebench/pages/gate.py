@@ -1,4 +1,4 @@
-"""The gate on a result's page: its parts in words, what came nearest to its tolerance, what failed, and where all is."""
+"""The gate on a result's page: its parts in words, what came nearest to its tolerance, what failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,9 +16,9 @@ from framebench.language import N_, _
 from framebench.pages import figures, source
 from framebench.pages.evidence import Evidence, sidecar_file
 from framebench.pages.source import SourceFile
-from framebench.pages.trials import MAX_SHOWN, NUM, names
+from framebench.pages.trials import NUM
 from framebench.pages.views import Cell, Table
-from harness.record import GatePart, Parity, ParityDiff, Record
+from harness.record import GatePart, ParityDiff, Record
 
 SHOWN = 5  # comparisons of a part that failed, the farthest above their tolerance first: the download has all
 
@@ -35,11 +35,11 @@ METRICS = {"rel-l2": N_("relative"), "abs": N_("absolute")}
 
 
 class Listed(NamedTuple):
-    """What failed, null where nothing did; ``href`` leads to all comparisons, ``count`` of them."""
+    """What failed, null where nothing did; ``href`` leads to all ``comparisons``."""
 
     failed: Table | None
     href: str | None
-    count: int
+    comparisons: int
 
 
 def part_names(names: Sequence[str]) -> list[str]:
@@ -76,7 +76,9 @@ def parts_table(result: Result) -> Table | None:
     """One row per part: how many comparisons, how many failed, the nearest to its tolerance; and what the timed trials
     themselves looked at, before and after their blocks."""
     parts = result.parity.parts if result.parity else []
-    rows = [_row(name, part) for name, part in zip(part_names([part.name for part in parts]), parts, strict=True)]
+    rows = [
+        _row(name, part) for name, part in zip(part_names([part.name for part in parts]), parts, strict=True)
+    ]
     for name, field in (
         (_("the timed shape, before the blocks ({n} trials)"), "shape_before"),
         (_("the timed shape, after the blocks ({n} trials)"), "shape_after"),
@@ -135,7 +137,9 @@ def listed(result: Result, evidence: Evidence, up: str) -> Listed | None:
         return Listed(_failed([("", failed)]), None, 0) if failed else None
     named = part_names([part["part"] for part in whole])
     parts = [msgspec.convert(part["diffs"], list[ParityDiff]) for part in whole]
-    failed_of = [(name, [diff for diff in diffs if not diff.passed]) for name, diffs in zip(named, parts, strict=True)]
+    failed_of = [
+        (name, [diff for diff in diffs if not diff.passed]) for name, diffs in zip(named, parts, strict=True)
+    ]
     return Listed(_failed(failed_of), up + sidecar_file(trial.trial_id), sum(map(len, parts)))
 
 

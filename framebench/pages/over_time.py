@@ -23,8 +23,8 @@ from harness.record import Record
 class Course(NamedTuple):
     """A drawing, and how the script draws the same: values × ``scale`` are in ``unit``.
 
-    ``metrics``: what of a sidecar is drawn, as ``name`` of the process or ``0:name`` of the first GPU; empty for blocks.
-    ``counter``: what they gained per nanosecond is drawn.
+    ``metrics``: what of a sidecar is drawn, as ``name`` of the process or ``0:name`` of the first GPU; empty for
+    blocks. ``counter``: what they gained per nanosecond is drawn.
     """
 
     plot: Plot

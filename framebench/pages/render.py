@@ -19,6 +19,7 @@ from framebench.pages import figures, words
 from framebench.pages.views import Cell, Fact, Table
 
 FIGURE, REASON = "fb-num", "fb-reason"
+NUMBER = f' class="{FIGURE}"'
 COLUMNS = 10  # that the style sheet can name one by one
 REMEMBERED = 100_000  # cells and facts: results have most of them in common
 
@@ -171,19 +172,20 @@ def table(view: Table) -> Markup:
     if wrapped:
         named.append("fb-wrap")
     caption = f"<caption>{_escaped(view.caption)}</caption>" if view.caption else ""
+    first = rows[0] if rows else [Cell("")] * len(view.head)
+    figures_above = [place not in plain and FIGURE in cell.css for place, cell in enumerate(first)]
     heads = "".join(
-        f'<th scope="col"{_number(place not in plain and bool(rows) and FIGURE in rows[0][place].css)}>{_escaped(word)}</th>'
-        for place, word in enumerate(view.head)
+        f'<th scope="col"{NUMBER if figure else ""}>{_escaped(word)}</th>'
+        for word, figure in zip(view.head, figures_above, strict=False)
     )
-    lines = [f'<table class="{" ".join(["fb-figures", *named])}">{caption}<thead><tr>{heads}</tr></thead>', "<tbody>"]
+    lines = [
+        f'<table class="{" ".join(["fb-figures", *named])}">{caption}<thead><tr>{heads}</tr></thead>',
+        "<tbody>",
+    ]
     for head, *others in rows:
         cells = "".join(_cell(cell, place in plain) for place, cell in enumerate(others, 1))
         lines.append(f'<tr><th scope="row"{_inside(head, "th", wrapped)}{cells}</tr>')
     return Markup("\n".join([*lines, "</tbody></table>"]))
-
-
-def _number(needed: bool) -> str:
-    return f' class="{FIGURE}"' if needed else ""
 
 
 def fact_list(facts: Sequence[Fact]) -> Markup:

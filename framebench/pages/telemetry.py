@@ -88,8 +88,8 @@ def gpu_table(records: Sequence[Record]) -> Table | None:
     ]
     head = [_("Metric"), *(_("GPU {n}").format(n=number) for number in columns)]
     caption = _(
-        "That a kernel was running says little about how much of the GPU it used: GPM's shares do, on GPUs that have it "
-        "(Hopper and newer)."
+        "That a kernel was running says little about how much of the GPU it used: GPM's shares do, on GPUs that have "
+        "it (Hopper and newer)."
     )
     return Table(head, rows, caption) if rows else None
 
@@ -171,7 +171,9 @@ def _all(gpu: GpuTelemetry) -> dict[str, Metric]:
 
 def _readable(sampled: Sequence[dict[str, Metric]]) -> list[str]:
     """The metrics that some trial could read."""
-    return list(dict.fromkeys(name for metrics in sampled for name, one in metrics.items() if one.support == "ok"))
+    return list(
+        dict.fromkeys(name for metrics in sampled for name, one in metrics.items() if one.support == "ok")
+    )
 
 
 def _over(name: str, sampled: Sequence[dict[str, Metric]]) -> str:

@@ -93,8 +93,12 @@ def phases_table(records: Sequence[Record]) -> Table | None:
     kinds = _by_kind(staged)
     rows = []
     for name in dict.fromkeys(phase.name for record in staged for phase in record.phases):
-        walls = [[p.wall_ns for one in trials for p in one.phases if p.name == name] for trials in kinds.values()]
-        rows.append([Cell(phase_name(name)), *(Cell(figures.span(wall, figures.duration), NUM) for wall in walls)])
+        walls = [
+            [p.wall_ns for one in trials for p in one.phases if p.name == name] for trials in kinds.values()
+        ]
+        rows.append(
+            [Cell(phase_name(name)), *(Cell(figures.span(wall, figures.duration), NUM) for wall in walls)]
+        )
     states = [dict.fromkeys(_(one.cache_state) for one in trials) for trials in kinds.values()]
     rows.append([Cell(_("compile cache")), *(Cell(", ".join(state), NUM) for state in states)])
     whole = [figures.span((one.duration_ns for one in trials), figures.duration) for trials in kinds.values()]
@@ -192,8 +196,8 @@ def calibration_facts(records: Sequence[Record]) -> list[Fact]:
 
 
 def canary_facts(records: Sequence[Record]) -> list[Fact]:
-    """The checks before the clock, those of all trials: how they ended and in how many, and what the newest of these saw
-    and had to see."""
+    """The checks before the clock, those of all trials: how they ended and in how many, and what the newest of these
+    saw and had to see."""
     seen: dict[tuple[str, str, bool | None], list[str]] = {}
     for record in records:
         for canary in record.canaries:

@@ -156,7 +156,9 @@ def test_telemetry_is_read_from_the_sidecar_with_its_unit(browser: Any, address:
     cores.focus()
     cores.press("End")
     said = cores.get_attribute("aria-valuetext")
-    assert said.startswith("3.00 s · CPU time of the trial 1.90 cores · CPU time of the whole machine 2.00 cores")
+    assert said.startswith(
+        "3.00 s · CPU time of the trial 1.90 cores · CPU time of the whole machine 2.00 cores"
+    )
     memory.focus()
     memory.press("Home")
     assert memory.get_attribute("aria-valuetext") == "0.100 s · resident memory of the trial 500 MiB"
@@ -178,7 +180,7 @@ def test_without_scripts_the_drawings_and_their_ends_are_there(browser: Any, add
     page = opened(browser, address + path, java_script_enabled=False)
     assert page.locator(".fb-course svg:visible").count() == 4
     legend = page.locator(".fb-course .fb-legend").nth(1).inner_text()
-    assert "CPU time of the trial 1.90 cores" in legend
+    assert "CPU time of the trial 1.50\u2009–\u20091.90 cores" in legend
     assert not page.locator(".fb-hint").first.is_visible()
     assert not any("result.js" in asked for asked in page.asked) and page.faults == []
     page.context.close()

@@ -34,7 +34,5 @@ def test_no_page_of_a_result_is_large(stored: dataset.Dataset, build: Path, lang
     with speaking(language, ROOT):
         evidence = gather(ROOT, stored)
         filled = shell.read(folder)
-        sizes = {
-            one.id: len(filled.fill(result.page(one, evidence)).encode()) for one in stored.results
-        }
+        sizes = {one.id: len(filled.fill(result.page(one, evidence)).encode()) for one in stored.results}
     assert {name: size for name, size in sizes.items() if size > LARGEST} == {}

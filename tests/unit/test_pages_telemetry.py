@@ -9,10 +9,10 @@ import msgspec
 from framebench import dataset
 from framebench.pages import result, telemetry
 from framebench.pages.evidence import gather
-from framebench.pages.views import Table
+from framebench.pages.views import Fact, Table
 from framebench.records import store
 from harness import flags
-from harness.record import Energy, Record
+from harness.record import Energy, Metric, Record
 from harness.telemetry import cpu, gpm, nvml_metrics
 from tests import record_factory
 from tests.record_factory import make_record
@@ -27,6 +27,10 @@ def with_gpus(count: int, **changes: object) -> Record:
     return make_record(telemetry=seen)
 
 
+def facts(listed: list[Fact]) -> dict[str, str]:
+    return {fact.name: fact.text for fact in listed}
+
+
 def rows(table: Table | None) -> dict[str, list[str]]:
     assert table is not None
     return {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
@@ -36,15 +40,27 @@ def test_a_record_without_a_gpu_has_no_gpu_table_but_the_reason() -> None:
     records = [make_record()]
     assert telemetry.gpu_table(records) is None
     assert telemetry.energy_table(records) is None
-    assert "resident memory of the trial" in rows(telemetry.process_table(records))
-    assert {fact.name: fact.text for fact in telemetry.missing(records)} == {"GPUs": "no NVIDIA library"}
-    assert telemetry.process_table([make_record(telemetry=None)]) is None
+    assert facts(telemetry.process_facts(records))["resident memory of the trial"] == "658 MiB"
+    assert facts(telemetry.missing(records)) == {"GPUs": "no NVIDIA library"}
+    assert telemetry.process_facts([make_record(telemetry=None)]) == []
+
+
+def test_over_several_trials_a_metric_goes_from_the_least_to_the_greatest() -> None:
+    seen = record_factory.telemetry()
+    more = {"rss": Metric(unit="B", mean=734003200.0), "steal": Metric(unit="ns", delta=20_000_000)}
+    records = [
+        make_record(),
+        make_record(telemetry=msgspec.structs.replace(seen, metrics=seen.metrics | more)),
+    ]
+    found = facts(telemetry.process_facts(records))
+    assert found["resident memory of the trial"] == "658\u2009–\u2009700 MiB"
+    assert found["CPU time that went to other virtual machines (steal)"] == "0 s\u2009–\u200920.0 ms"
 
 
 def test_each_gpu_is_a_column_with_every_kind_of_figure() -> None:
     records = [with_gpus(2)]
     table = telemetry.gpu_table(records)
-    assert table is not None and table.head == ["Metric", "round 1, GPU 0", "round 1, GPU 1"]
+    assert table is not None and table.head == ["Metric", "GPU 0", "GPU 1"]
     found = rows(table)
     assert found["power, instantaneous"] == ["597 W", "597 W"]
     assert found["SMs active (GPM)"] == ["81.2 %", "81.2 %"]
