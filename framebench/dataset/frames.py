@@ -62,6 +62,7 @@ def comparisons_frame(cases: Iterable[CaseComparison]) -> pd.DataFrame:
                     "time_ratio": estimate.value,
                     "time_ratio_low": estimate.low,
                     "time_ratio_high": estimate.high,
+                    "cycle_ratio": row.cycle_ratio,
                     "rounds": estimate.n,
                     "method": row.method,
                     "adjusted_p": row.adjusted_p,

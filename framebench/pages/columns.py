@@ -380,6 +380,12 @@ _COMPARISONS = [
     _whole("place", "", N_("place among ranked contenders, 1 is the fastest"), "results.step_ns"),
     _UNRANKED,
     *_estimate("time_ratio", "", N_("time over the baseline's: below 1 is faster"), "trials.step_ns"),
+    _number(
+        "cycle_ratio",
+        "",
+        N_("cycles of the GPU over the baseline's, by the mean SM clock; more than 1 % off: the clocks differed"),
+        "telemetry.gpus.metrics",
+    ),
     _whole("rounds", "", N_("rounds that both have"), "round"),
     _text("method", N_("how the interval was made"), "trials.step_ns"),
     _number("adjusted_p", "", N_("Holm's p for a difference beyond the margin"), "comparisons.time_ratio"),
