@@ -15,7 +15,7 @@
  *
  * It is no card and says so: its PCI vendor is 0xfa4e, and not NVIDIA's 0x10de.
  *
- * FAKE_DEVICES=n          how many (1)            FAKE_CUDA_ORDER=1,0   which of them CUDA shows, in its order
+ * FAKE_DEVICES=n          how many (-DDEVICES, 1) FAKE_CUDA_ORDER=1,0   which of them CUDA shows, in its order
  * FAKE_MIG=1              device 0 is cut up; CUDA shows its one instance
  * FAKE_FAIL=f=code,...    an NVML or CUDA function, field<number> or gpm<number> answers this code
  * FAKE_FAIL_AFTER=n       only from the n-th call of that name on
@@ -50,6 +50,10 @@
 enum { OK, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, TOO_SMALL = 7, TIMEOUT = 10, LOST = 15 };
 enum { MAX_DEVICES = 16, MAX_CALLS = 64, SECOND = 1000000000 };
 enum { LOAD_BYTES = 1 << 16, BEAT = LOAD_BYTES / 8 - 1, LOOK_NS = 5000000, SILENT_NS = 100000000 };
+
+#ifndef DEVICES
+#define DEVICES 1
+#endif
 
 typedef struct { int number, is_mig; } Device;
 typedef Device *Handle;
@@ -225,10 +229,10 @@ int nvmlSystemGetDriverVersion(char *text, unsigned size) {
     return fails("nvmlSystemGetDriverVersion");
 }
 
-int nvmlDeviceGetCount_v2(unsigned *count) { *count = number("FAKE_DEVICES", 1); return fails("nvmlDeviceGetCount_v2"); }
+int nvmlDeviceGetCount_v2(unsigned *count) { *count = number("FAKE_DEVICES", DEVICES); return fails("nvmlDeviceGetCount_v2"); }
 
 int nvmlDeviceGetHandleByIndex_v2(unsigned i, Handle *d) {
-    if (i >= number("FAKE_DEVICES", 1)) return INVALID;
+    if (i >= number("FAKE_DEVICES", DEVICES)) return INVALID;
     if (i == number("FAKE_DEAD", MAX_DEVICES)) return LOST;
     *d = &devices[i];
     return lost ? LOST : OK;
@@ -243,7 +247,7 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, Handle *d) {
     char text[64];
     Handle all[MAX_DEVICES + 1];
     int count = 0;
-    for (; count < number("FAKE_DEVICES", 1); count++) all[count] = &devices[count];
+    for (; count < number("FAKE_DEVICES", DEVICES); count++) all[count] = &devices[count];
     if (number("FAKE_MIG", 0)) all[count++] = &instance;
     for (int i = 0; i < count; i++) {
         uuid_text(all[i], text, sizeof text);
@@ -255,7 +259,7 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, Handle *d) {
 int nvmlDeviceGetHandleByPciBusId_v2(const char *address, Handle *d) {
     unsigned domain, bus;
     if (sscanf(address, "%x:%x:", &domain, &bus) != 2) return INVALID;
-    if (bus < 0x10 || bus >= 0x10 + number("FAKE_DEVICES", 1)) return NOT_FOUND;
+    if (bus < 0x10 || bus >= 0x10 + number("FAKE_DEVICES", DEVICES)) return NOT_FOUND;
     *d = &devices[bus - 0x10];
     return OK;
 }
@@ -528,7 +532,7 @@ int nvmlEventSetWait_v2(void *set, Event *event, unsigned milliseconds) {
 static int visible(int *order) {
     const char *list = getenv("CUDA_VISIBLE_DEVICES");
     int count = 0;
-    for (int i = 0; i < number("FAKE_DEVICES", 1); i++) {
+    for (int i = 0; i < number("FAKE_DEVICES", DEVICES); i++) {
         char text[64];
         Device d = {i, number("FAKE_MIG", 0) && i == 0};
         uuid_text(&d, text, sizeof text);
