@@ -141,6 +141,11 @@ def remarks(chosen: Facts) -> Iterator[str]:
             f"{chosen.name}: persistence mode is off, so its driver starts anew for each trial; "
             "`sudo nvidia-smi -pm 1` keeps it"
         )
+    if chosen.uuid.startswith("MIG-"):
+        yield (
+            f"{chosen.name} is cut up (MIG), and one instance of it is measured: utilization, clocks, power and energy "
+            "are the whole card's, and are left out"
+        )
     limit, default = chosen.power_limit_w, chosen.default_power_limit_w
     if limit is not None and default is not None and limit < default:
         yield f"{chosen.name} is limited to {limit:g} W of {default:g} W; its records say so"

@@ -153,6 +153,8 @@ def test_what_is_to_be_known_of_a_card_is_said_before_anything_runs(driver: Path
     assert "end them, or name another GPU with --gpu" in shared
     (slow,) = said(FAKE_PROCESSES="0", FAKE_PERSISTENCE="0")
     assert "persistence mode is off" in slow and "sudo nvidia-smi -pm 1" in slow
+    (instance,) = said(FAKE_PROCESSES="0", FAKE_MIG="1")
+    assert instance.startswith("Fake GPU 0 is cut up (MIG), and one instance of it is measured")
     assert said(FAKE_PROCESSES="0", FAKE_LIMIT_W="450") == [
         "Fake GPU 0 is limited to 450 W of 600 W; its records say so"
     ]
