@@ -5,9 +5,9 @@ It can be stopped at any moment: what is on disk is complete trials, and the sam
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
-from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -71,7 +71,7 @@ class Campaign:
         self.results = results
         self.campaign_id = campaign_id
         self.stop_after_trial = False
-        self._host_of = cache(lambda case: host_of(source.host_id, case))
+        self._host_of = functools.cache(functools.partial(host_of, source.host_id))  # of a device and how many of it
         self.ledger = Ledger(self._key, suite.rounds, suite.baseline)
         self.runner = Runner(
             executor, results, self.spec, lambda trial, record: self.ledger.remember([record])
@@ -190,7 +190,7 @@ class Campaign:
             trial.case,
             trial.contender,
             trial.round,
-            host_id=self._host_of(trial.case),
+            host_id=self._host_of(trial.case.device, trial.case.device_count),
             executor=self.executor.name,
             environment=environment(image),
             work_hash=work,
@@ -199,7 +199,7 @@ class Campaign:
 
     def spec(self, trial: Planned) -> TrialSpec:
         """What the harness is told of a planned trial."""
-        host_id = self._host_of(trial.case)
+        host_id = self._host_of(trial.case.device, trial.case.device_count)
         here = host_id == self.source.host_id
         return TrialSpec(
             kind=trial.kind,

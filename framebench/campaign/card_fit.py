@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
+
 from framebench.executors import Unavailable
 from framebench.executors.cards import Facts
 from harness import workloads
 from harness.record import Case
-from harness.workloads.specification import SGD
 
 FIRST_WITH = {"tf32": (8, 0), "bf16": (8, 0)}
 """CUDA's compute capability from which on a GPU has units for it (Ampere)."""
@@ -51,8 +52,8 @@ def least_bytes(case: Case) -> int:
     except Exception:  # a broken folder, or a size that it lacks
         return 0
     weights = sum(math.prod(tensor.shape) for tensor in tensors if tensor.role == "weight")
-    optimizer = workload.optimizer
-    slots = (1 if optimizer.momentum else 0) if isinstance(optimizer, SGD) else 2  # AdamW has two moments
+    rule = msgspec.to_builtins(workload.optimizer)
+    slots = 2 if rule["type"] == "adamw" else int(rule["momentum"] > 0)
     copies = 2 + slots if case.task == "train" else 1
     return BYTES[case.precision] * (copies * weights + sum(map(math.prod, inputs)))
 

@@ -77,7 +77,8 @@ def open_campaign(request: Request, resolved: Resolved, images: dict[StackOn, Im
     if not request.force:
         kept = [one for one in records if one.outcome.status == "ok"] if request.retry_failed else records
         campaign.ledger.remember(kept)
-    hosts = {host_of(source.host_id, case) for case in resolved.cases}
+    devices = {(case.device, case.device_count) for case in resolved.cases}
+    hosts = {host_of(source.host_id, device, count) for device, count in devices}
     estimator = Estimator(_like_this(records, hosts, resolved.executor))
     bench = Bench(resolved.suite, campaign, Plan([], [], 0, [], 0.0), estimator, budget_s)
     plan = planning.make(

@@ -37,7 +37,8 @@ class Unsupported(NamedTuple):
 def unsupported(pairs: Iterable[Pair], executor: Executor) -> list[Unsupported]:
     """By cause: what no machine could run, and what this executor cannot run here."""
     here = cache(lambda wanted, count: executor.refusal(wanted, count))
-    on_card = cache(lambda case: misfit(case, facts(case.device_count)) if case.device == "gpu" else None)
+    chosen = cache(lambda count: facts(count))
+    on_card = cache(lambda case: misfit(case, chosen(case.device_count)) if case.device == "gpu" else None)
     found: dict[tuple[Unavailable, bool], list[Pair]] = {}
     for case, contender in pairs:
         anywhere = cause_anywhere(case, contender)

@@ -72,7 +72,7 @@ def _reproduce(
     recorded = pair.log_ratios()
     source = prepare_as_recorded(root, executor, [contender, baseline], say)
     # a far machine's processor is known once its image is there
-    here = host_of(executor.machine().host_id, contender.case)
+    here = host_of(executor.machine().host_id, contender.case.device, contender.case.device_count)
     same_hardware = here == contender.provenance.host_id
     if not same_hardware:
         say(

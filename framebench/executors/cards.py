@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from framebench.errors import UserError
 from framebench.executors.gpu import VISIBLE, choose, listed, opened, uuids_of
 from framebench.executors.machine import Card, on_cards
+from framebench.images import Device
 from harness.frameworks import Unsupported
-from harness.record import Case
 
 
 def named(wish: str) -> list[str]:
@@ -120,11 +120,9 @@ def _facts(nvml: Any, uuid: str) -> Facts:
     )
 
 
-def host_of(host_id: str, case: Case) -> str:
-    """The id of this host for trials of the case: of one on a GPU, with the GPUs that it is measured on."""
-    if case.device == "cpu":
-        return host_id
-    return on_cards(host_id, [chosen.card for chosen in facts(case.device_count)])
+def host_of(host_id: str, device: Device, count: int) -> str:
+    """The id of this host for trials on such devices: on GPUs with those that are chosen."""
+    return host_id if device == "cpu" else on_cards(host_id, [chosen.card for chosen in facts(count)])
 
 
 def remarks(chosen: Facts) -> Iterator[str]:
