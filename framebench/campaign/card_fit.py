@@ -20,6 +20,11 @@ BYTES = {"fp32": 4, "tf32": 4, "bf16": 2}
 
 def misfit(case: Case, chosen: Sequence[Facts]) -> Unavailable | None:
     """Why the case cannot run on one of these GPUs; null where nothing that is known speaks against it."""
+    if case.device_count > 1:
+        return Unavailable(
+            f"one process steps one GPU, and it asks for {case.device_count}",
+            "ask for one; --gpu all measures on each card, one after the other",
+        )
     for one in chosen:
         first = FIRST_WITH.get(case.precision)
         if first is not None and one.capability is not None and one.capability < first:

@@ -11,7 +11,7 @@
  *   SM clock           1980 MHz while busy, less FAKE_DROOP_MHZ at 65 degrees and in proportion below
  *
  * Built with -DLOAD="file" it looks there where FAKE_LOAD is not set, and a process that starts CUDA (cuInit) writes
- * the file itself: busy is while that process computes, and at rest while it sleeps or has ended.
+ * the file itself: busy is while its first thread runs or waits for a core, at rest while that sleeps or has ended.
  *
  * It is no card and says so: its PCI vendor is 0xfa4e, and not NVIDIA's 0x10de.
  *
@@ -109,29 +109,31 @@ static int64_t busy(int64_t t) {
 }
 
 #ifdef LOAD
-static int64_t computed(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return t.tv_sec * (int64_t)SECOND + t.tv_nsec;
+/* whether the process's first thread runs, or would if it had a core */
+static int works(void) {
+    char text[256];
+    int file = open("/proc/self/stat", O_RDONLY);
+    ssize_t size = file < 0 ? 0 : read(file, text, sizeof text - 1);
+    if (file >= 0) close(file);
+    text[size > 0 ? size : 0] = 0;
+    char *name_ends = strrchr(text, ')');
+    return name_ends && name_ends[1] && name_ends[2] == 'R';
 }
 
 static void *follow(void *map) {
-    int64_t *times = map, start = now(), before = computed();
+    int64_t *times = map;
     if (times[0] % 2) { /* of a process that has ended */
         times[times[0] + 1] = times[BEAT];
         times[0]++;
     }
     for (;;) {
-        usleep(LOOK_NS / 1000);
-        int64_t t = now(), used = computed();
-        int works = used - before > (t - start) / 10;
-        if (works != times[0] % 2 && times[0] + 2 < BEAT) {
-            times[times[0] + 1] = start;
+        int64_t t = now();
+        if (works() != times[0] % 2 && times[0] + 2 < BEAT) {
+            times[times[0] + 1] = t;
             __atomic_store_n(times, times[0] + 1, __ATOMIC_RELEASE);
         }
         times[BEAT] = t;
-        start = t;
-        before = used;
+        usleep(LOOK_NS / 1000);
     }
     return NULL;
 }

@@ -92,6 +92,8 @@ def test_a_case_that_surely_does_not_fit_is_said_with_what_it_holds() -> None:
         f"it holds at least {least_bytes(case) / 2**30:,.1f} GiB (weights, what training keeps of each, one batch), "
         "and Tesla T4 has 1.0 GiB"
     )
+    two = misfit(msgspec.structs.replace(case, device_count=2), [CARD, CARD])
+    assert two is not None and two.reason == "one process steps one GPU, and it asks for 2"
     assert misfit(case, [CARD]) is None and misfit(case, [CARD._replace(memory_bytes=None)]) is None
     assert least_bytes(msgspec.structs.replace(case, workload="nothing")) == 0  # another sentence is about that
 
