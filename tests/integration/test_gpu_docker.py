@@ -25,7 +25,9 @@ import pytest
 
 from framebench.executors import machine
 from framebench.executors.docker import CUDA_LABEL
+from framebench.images import SPEC_VERSION_LABEL
 from framebench.records import store
+from harness.record import SPEC_VERSION
 from tests.fake_nvml import GPU, Load, build
 from tests.integration.gpu_rehearsal import CARD, assert_it_followed_the_steps, make_clone
 from tests.requirement import require
@@ -98,6 +100,13 @@ class Engine(NamedTuple):
         return docker.DockerClient(base_url=self.host)
 
 
+def answers(engine: Engine) -> bool:
+    try:
+        return bool(engine.client.ping())
+    except docker.errors.DockerException:
+        return False
+
+
 def image_of(clone: Path) -> bytes:
     """A tar of this Python, what the harness imports, the harness of the clone, and the libraries that all are linked
     with."""
@@ -158,9 +167,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         )
     try:
         for _ in range(150):
-            if (folder / "s").exists() and subprocess.run(
-                ["docker", "--host", made.host, "version"], capture_output=True
-            ).returncode == 0:
+            if answers(made):
                 break
             assert daemon.poll() is None, (folder / "log").read_text()
             time.sleep(0.2)
@@ -181,7 +188,7 @@ def test_a_trial_in_a_container_runs_on_the_gpu_that_was_asked_for(engine: Engin
         changes=[
             f"ENTRYPOINT {json.dumps([str(Path(sys.executable).resolve()), '-m', 'harness'])}",
             f"ENV PYTHONPATH=/opt/framebench:{PACKAGES}",
-            f"LABEL {CUDA_LABEL}=13.0.96",
+            f"LABEL {CUDA_LABEL}=13.0.96 {SPEC_VERSION_LABEL}={SPEC_VERSION}",
         ],
     )
     driver = build(tmp_path / "driver")
