@@ -12,7 +12,7 @@ import msgspec
 import psutil
 import pytest
 
-from framebench.campaign.request import Request, resolve
+from framebench.campaign.request import Request, for_each_card, resolve
 from framebench.checking import History, machines
 from framebench.checking.known import Known
 from framebench.errors import UserError
@@ -173,6 +173,16 @@ def test_a_gpu_suite_without_a_gpu_is_planned_with_the_reason(tmp_path: Path) ->
     resolved = resolve(Request(ROOT, "gpu-smoke", "none", "venv", (), (), tmp_path), lambda line: None)
     assert resolved.nothing_here and resolved.stacks and not resolved.ready
     assert any("this machine shows none" in one.cause.reason for one in resolved.unsupported)
+
+
+def test_a_card_for_cases_that_want_none_or_where_there_is_none_is_a_sentence(tmp_path: Path) -> None:
+    request = Request(ROOT, "smoke", "none", "venv", (), (), tmp_path, gpu="0")
+    with pytest.raises(UserError, match="--gpu 0: no case of suite smoke wants a GPU; leave it out"):
+        resolve(request, lambda line: None)
+    if gpu.refusal_of(1) is not None:
+        with pytest.raises(UserError, match="--gpu 0: the case wants a GPU, and this machine shows none"):
+            next(for_each_card(request))
+    assert [*for_each_card(request._replace(gpu=None))] == [request._replace(gpu=None)]
 
 
 def test_an_image_for_a_device_that_no_case_wants_is_refused(tmp_path: Path) -> None:
