@@ -50,19 +50,16 @@ def _of_number(number: int) -> list[str]:
 
 
 @contextmanager
-def only(uuid: str | None) -> Iterator[None]:
-    """Within, this process and the trials that it starts see this GPU alone; null changes nothing."""
+def only(uuid: str) -> Iterator[None]:
+    """Within, this process and the trials that it starts see this GPU alone."""
     before = os.environ.get(VISIBLE)
-    if uuid is not None:
-        os.environ[VISIBLE] = uuid
+    os.environ[VISIBLE] = uuid
     try:
         yield
     finally:
-        if uuid is not None:
-            if before is None:
-                del os.environ[VISIBLE]
-            else:
-                os.environ[VISIBLE] = before
+        del os.environ[VISIBLE]
+        if before is not None:
+            os.environ[VISIBLE] = before
 
 
 class Facts(NamedTuple):
