@@ -163,8 +163,8 @@ _cores = click.option(
 _gpu = click.option(
     "--gpu",
     metavar="UUID|N|all",
-    help="The GPU to measure on: its UUID or the beginning of it, its number as nvidia-smi -L counts, or all, one after "
-    "the other.  [default: the first]",
+    help="The GPU to measure on: its UUID or the beginning of it, its number as nvidia-smi -L counts, or all, one "
+    "after the other.  [default: the first]",
 )
 _wheel = click.option(
     "--wheel",

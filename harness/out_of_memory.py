@@ -1,7 +1,7 @@
 """Whether an exception says that memory did not suffice, the machine's or the GPU's: a result like any other.
 
-Each framework raises a type of its own: PyTorch ``torch.OutOfMemoryError``, TensorFlow ``ResourceExhaustedError``, XLA a
-``JaxRuntimeError`` whose message begins with ``RESOURCE_EXHAUSTED``. The same status is used for other resources too
+Each framework raises a type of its own: PyTorch ``torch.OutOfMemoryError``, TensorFlow ``ResourceExhaustedError``, XLA
+a ``JaxRuntimeError`` whose message begins with ``RESOURCE_EXHAUSTED``. The same status is used for other resources too
 (shared memory of a kernel), so what decides are the words.
 """
 

@@ -71,7 +71,9 @@ class Campaign:
         self.results = results
         self.campaign_id = campaign_id
         self.stop_after_trial = False
-        self._host_of = functools.cache(functools.partial(host_of, source.host_id))  # of a device and how many of it
+        self._host_of = functools.cache(
+            functools.partial(host_of, source.host_id)
+        )  # of a device and how many of it
         self.ledger = Ledger(self._key, suite.rounds, suite.baseline)
         self.runner = Runner(
             executor, results, self.spec, lambda trial, record: self.ledger.remember([record])

@@ -33,10 +33,12 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
             hardware.ram_bytes,
             hardware.architecture,
         ).host_id
-        names = _on_cards(made, record)
-        if record.provenance.host_id not in names:
-            called = " or ".join(names)
-            yield refuse("provenance.host_id", f"{record.provenance.host_id}, this hardware is called {called}")
+        possible = _on_cards(made, record)
+        if record.provenance.host_id not in possible:
+            called = " or ".join(possible)
+            yield refuse(
+                "provenance.host_id", f"{record.provenance.host_id}, this hardware is called {called}"
+            )
     if hardware.cores_online is not None and hardware.cores_allowed > hardware.cores_online:
         yield refuse(
             "hardware.cores_allowed",

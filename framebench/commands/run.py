@@ -21,7 +21,6 @@ from framebench.executors.alone import alone
 from framebench.records import store
 from harness.record import ImageRef
 
-
 STOPPED = 130  # by hand
 
 

@@ -9,8 +9,8 @@ from framebench.dataset.result import Result
 from harness.record import Record
 
 SENSOR_ERROR = 0.05
-"""How far a card's sensor may be off, as a part of one, in the same direction all the time (arXiv 2312.02741, on more
-than 70 cards): it goes into comparisons across cards, and cancels out on one."""
+"""How far a card's sensor may be off, as a part of one, in the same direction all the time (arXiv 2312.02741, more than
+70 cards): it goes into comparisons across cards, and cancels out on one."""
 
 
 class Used(NamedTuple):

@@ -42,7 +42,9 @@ def flags_of(record: Record) -> list[str]:
     judged = flag_words.noise(record.telemetry, cores or record.case.cores) if record.timing else []
     if judged == [NOISE_UNKNOWN]:
         return list(dict.fromkeys([*own, *record.flags]))
-    return list(dict.fromkeys([*own, *judged, *(flag for flag in record.flags if flag not in flag_words.NOISE)]))
+    return list(
+        dict.fromkeys([*own, *judged, *(flag for flag in record.flags if flag not in flag_words.NOISE)])
+    )
 
 
 def phase_ns(record: Record, name: str) -> int | None:

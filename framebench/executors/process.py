@@ -76,7 +76,13 @@ class TrialProcess:
                 spec, cache_dir=str(compile_cache), cache_state="cold" if cold else "warm"
             )
             environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-            environment |= {gpu.VISIBLE: seen, "HOME": str(home), "TMPDIR": scratch, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
+            environment |= {
+                gpu.VISIBLE: seen,
+                "HOME": str(home),
+                "TMPDIR": scratch,
+                "PYTHONSAFEPATH": "1",
+                "PYTHONUTF8": "1",
+            }
             return self._supervise(
                 [str(python), "-m", "harness"],
                 spec,

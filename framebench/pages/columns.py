@@ -400,7 +400,9 @@ _COMPARISONS = [
     _number(
         "cycle_ratio",
         "",
-        N_("cycles of the GPU over the baseline's, by the mean SM clock; more than 1 % off: the clocks differed"),
+        N_(
+            "cycles of the GPU over the baseline's, by the mean SM clock; more than 1 % off: the clocks differed"
+        ),
         "trials.sm_clock_mhz",
         "comparisons.time_ratio",
     ),

@@ -38,7 +38,9 @@ def settle(measure: Callable[[], Any], telemetry: Telemetry, limit_s: float = LO
         now = _levels(telemetry)
         if not now:
             return None
-        settled = bool(before) and all(_agree(name, before[name], now[name]) for name in now.keys() & before.keys())
+        settled = bool(before) and all(
+            _agree(name, before[name], now[name]) for name in now.keys() & before.keys()
+        )
         elapsed_ns = time.monotonic_ns() - start
         if settled or elapsed_ns >= limit_s * 1e9:
             return Settling(windows=windows, wall_ns=elapsed_ns, settled=settled)

@@ -1,4 +1,4 @@
-"""What a campaign on a GPU is rehearsed with: a clone whose suites NumPy can run, its pack, and what its records must say.
+"""What a campaign on a GPU is rehearsed with: a clone whose suites NumPy can run, its pack, what its records must say.
 
 No card is needed: a process that starts CUDA writes down when it computes, and the fake driver's utilization, clocks,
 power and energy follow (``tests/fake_nvml``).

@@ -156,7 +156,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     # a network of its own: a second engine in ours would remove the first one's bridge
     command = ["unshare", "--net", "dockerd", f"--host={made.host}", "--bridge=none", "--iptables=false"]
     command += [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
-    command += ["--containerd-namespace=framebench-test", "--containerd-plugins-namespace=framebench-test-plugins"]
+    command += [
+        "--containerd-namespace=framebench-test",
+        "--containerd-plugins-namespace=framebench-test-plugins",
+    ]
     with (folder / "log").open("wb") as log:
         daemon = subprocess.Popen(
             [*command, "--ip6tables=false"],

@@ -177,7 +177,15 @@ def test_a_whole_campaign_goes_onto_a_card_in_a_container_and_comes_home(
     with described(driver, load, "FAKE_PROCESSES=0"):
         devices = [word for name in cdi_names([GPU]) for word in ("--device", name)]
         command = podman("run", *CONFINED, *devices, "--volume", f"{shared}:/shared", "--workdir", "/shared")
-        command += ["--env", "HOME=/tmp", "--env", "XDG_CACHE_HOME=/tmp/cache", "--entrypoint", "python", image]
+        command += [
+            "--env",
+            "HOME=/tmp",
+            "--env",
+            "XDG_CACHE_HOME=/tmp/cache",
+            "--entrypoint",
+            "python",
+            image,
+        ]
         command += ["/shared/pack.pyz", "run", "--suite", "contained", "--budget", "none"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

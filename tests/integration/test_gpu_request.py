@@ -135,7 +135,9 @@ def test_a_card_is_named_by_uuid_by_its_beginning_by_number_or_all_of_them(drive
     assert named("all", **two) == [GPU, SECOND_GPU]
     assert named("1", **two) == named(SECOND_GPU, **two) == named("GPU-a1", **two) == [SECOND_GPU]
     assert named("0", FAKE_MIG="1", **two) == [MIG] and named("all", FAKE_MIG="1", **two) == [MIG, SECOND_GPU]
-    assert str(named("2", **two)).startswith("--gpu 2: none of this machine's GPUs is called so; its GPUs are GPU-a0")
+    assert str(named("2", **two)).startswith(
+        "--gpu 2: none of this machine's GPUs is called so; its GPUs are GPU-a0"
+    )
     assert "--gpu GPU-: 2 of this machine's GPUs is called so" in str(named("GPU-", **two))
     assert "GPU number 1 does not answer: GPU is lost" in str(named("1", FAKE_DEAD="1", **two))
     assert named("all", FAKE_DEAD="1", **two) == [GPU]

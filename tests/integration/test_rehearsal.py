@@ -42,7 +42,11 @@ class Stage(NamedTuple):
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """The pack, on a machine whose driver is the fake one."""
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LD_LIBRARY_PATH": str(self.driver)}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "LD_LIBRARY_PATH": str(self.driver),
+        }
         return subprocess.run(
             [sys.executable, str(self.folder / "pack.pyz"), "run", *arguments],
             cwd=self.folder,
@@ -154,7 +158,9 @@ def test_two_cards_are_two_hosts_that_nothing_compares(stage: Stage) -> None:
     assert CARD in first and "fake-gpu-1" in second
     assert len({record.campaign_id for record in records}) == 2
     compared = [
-        case for case in dataset.load([stage.folder / "pack-results"]).comparisons if case.protocol.name == "two-cards"
+        case
+        for case in dataset.load([stage.folder / "pack-results"]).comparisons
+        if case.protocol.name == "two-cards"
     ]
     assert [case.host_id for case in compared] == [first, second]
     assert [len(case.rows) for case in compared] == [1, 1]

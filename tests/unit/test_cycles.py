@@ -18,10 +18,14 @@ ON_GPU = msgspec.structs.replace(CASE, device="gpu")
 def at(record: Record, *clocks: float | None) -> Record:
     """The trial with GPUs at these mean SM clocks."""
     gpus = [
-        msgspec.structs.replace(one, metrics=one.metrics | {"sm_clock": Metric(unit="MHz", samples=90, mean=clock)})
+        msgspec.structs.replace(
+            one, metrics=one.metrics | {"sm_clock": Metric(unit="MHz", samples=90, mean=clock)}
+        )
         for one, clock in ((gpu_telemetry(number), clock) for number, clock in enumerate(clocks))
     ]
-    return msgspec.structs.replace(record, telemetry=msgspec.structs.replace(telemetry(), gpus=gpus, gpu_reason=None))
+    return msgspec.structs.replace(
+        record, telemetry=msgspec.structs.replace(telemetry(), gpus=gpus, gpu_reason=None)
+    )
 
 
 def compared(eager_mhz: float | None, compiled_mhz: float | None) -> dataset.CaseComparison:

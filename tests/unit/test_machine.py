@@ -135,7 +135,9 @@ def test_equal_hardware_has_an_equal_id_and_other_hardware_another() -> None:
 def test_each_card_is_a_host_of_its_own() -> None:
     host, one, other = "amd-epyc-2c-24g-36621e", Card("NVIDIA H200", sha("1")), Card("NVIDIA H200", sha("2"))
     assert on_cards(host, []) == host
-    assert on_cards(host, [one]).startswith(f"{host}-h200-") and on_cards(host, [one]) != on_cards(host, [other])
+    assert on_cards(host, [one]).startswith(f"{host}-h200-") and on_cards(host, [one]) != on_cards(
+        host, [other]
+    )
     assert on_cards(host, [one, other]) == on_cards(host, [other, one]) != on_cards(host, [one])
     assert f"{host}-h200-x2-" in on_cards(host, [one, other])
     assert on_cards(host, [Card("NVIDIA GeForce RTX 4090", sha("1"))]).startswith(f"{host}-geforce-rtx-4090-")
@@ -152,7 +154,10 @@ def test_a_record_of_a_card_names_the_host_that_its_hardware_makes() -> None:
 
     def refused(host_id: str, watched: bool) -> bool:
         record = make_record(
-            case=plain.case, hardware=hardware, telemetry=watching if watched else telemetry(), host_id=host_id
+            case=plain.case,
+            hardware=hardware,
+            telemetry=watching if watched else telemetry(),
+            host_id=host_id,
         )
         known = Known(History(ROOT), {record.trial_id: record}, {record.trial_id: ROOT}, ROOT)
         return any(doubt.field == "provenance.host_id" for doubt in machines.doubts(record, known))
@@ -219,7 +224,8 @@ def test_the_image_s_base_is_in_its_reference(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_case_for_the_cpu_sees_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a")
+    monkeypatch.setattr(gpu, "choose", lambda count: gpu.Gpus("580.82.07", ["GPU-a1"]))
     package = tmp_path / "harness"
     package.mkdir()
     (package / "__main__.py").write_text(

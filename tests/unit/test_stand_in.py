@@ -17,13 +17,15 @@ from tests.record_factory import CASE, CONTENDERS, make_record, make_trials, sha
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE, CARD, UNKNOWN = (
-    Gpu(name="Some GPU", uuid_sha256=sha("gpu"), pci_device_id=pci) for pci in ("0x2335fa4e", "0x233510de", None)
+    Gpu(name="Some GPU", uuid_sha256=sha("gpu"), pci_device_id=pci)
+    for pci in ("0x2335fa4e", "0x233510de", None)
 )
 
 
 def on(gpu: Gpu, records: list[Record]) -> list[Record]:
     return [
-        msgspec.structs.replace(one, hardware=msgspec.structs.replace(one.hardware, gpus=[gpu])) for one in records
+        msgspec.structs.replace(one, hardware=msgspec.structs.replace(one.hardware, gpus=[gpu]))
+        for one in records
     ]
 
 
@@ -50,12 +52,18 @@ def test_it_cannot_lie_among_what_is_published(tmp_path: Path) -> None:
     loaded = store.load([tmp_path], published=tmp_path / "results")
     (fault,) = loaded.broken
     assert not loaded.records and fault.path == path
-    assert "stands in for one" in fault.reason and "never published; move it to another folder" in fault.reason
+    assert (
+        "stands in for one" in fault.reason and "never published; move it to another folder" in fault.reason
+    )
 
 
 def test_check_refuses_it_wherever_it_lies(tmp_path: Path) -> None:
     (record,) = on(FAKE, [make_record(flags=[])])
     path = store.write(record, tmp_path)
     refused = {str(one.doubt) for one in check([path], tmp_path / "results", History(ROOT)).refused}
-    assert any(words.startswith("hardware.gpus: Some GPU: a driver that stands in for one") for words in refused)
-    assert any(words.startswith("flags: its figures deserve") and flags.STAND_IN in words for words in refused)
+    assert any(
+        words.startswith("hardware.gpus: Some GPU: a driver that stands in for one") for words in refused
+    )
+    assert any(
+        words.startswith("flags: its figures deserve") and flags.STAND_IN in words for words in refused
+    )

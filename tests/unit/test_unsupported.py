@@ -95,7 +95,9 @@ def test_a_case_that_surely_does_not_fit_is_said_with_what_it_holds() -> None:
     two = misfit(msgspec.structs.replace(case, device_count=2), [CARD, CARD])
     assert two is not None and two.reason == "one process steps one GPU, and it asks for 2"
     assert misfit(case, [CARD]) is None and misfit(case, [CARD._replace(memory_bytes=None)]) is None
-    assert least_bytes(msgspec.structs.replace(case, workload="nothing")) == 0  # another sentence is about that
+    assert (
+        least_bytes(msgspec.structs.replace(case, workload="nothing")) == 0
+    )  # another sentence is about that
 
 
 def test_a_workload_without_a_file_is_one_cause_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
