@@ -14,7 +14,7 @@ SENSOR_ERROR = 0.05
 
 
 class Used(NamedTuple):
-    """Energy of all GPUs of a timed trial over its window, J; ``above_rest`` is null where the power at rest is unknown.
+    """Energy of all GPUs of a timed trial over its window, J; ``above_rest`` is null without a power at rest.
 
     ``sensor``: ``counter``, the driver's own; ``instant power``, integrated; the worse where GPUs differ.
     """

@@ -35,8 +35,8 @@ def named(wish: str) -> list[str]:
         silent = f"; {' and '.join(lost)}" if lost else ""
         raise UserError(
             f"--gpu {wish}: {len(chosen) or 'none'} of this machine's GPUs is called so; its GPUs are"
-            f" {', '.join(uuids) or 'none'}{silent} (say a UUID or its beginning, a number as `nvidia-smi -L` counts, or"
-            " all)"
+            f" {', '.join(uuids) or 'none'}{silent} (say a UUID or its beginning, a number as `nvidia-smi -L` counts,"
+            " or all)"
         )
     return chosen
 
