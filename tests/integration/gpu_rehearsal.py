@@ -53,7 +53,7 @@ WATCHED = "telemetry_hz = 20.0\nobserver_blocks = 2\nidle_s = 1.6\n"
 SUITES = {
     # energy takes a window of 5 s
     "rehearsal": suite("rehearsal", '["ceiling", "memory", "timing"]', 5.2, WATCHED),
-    "contained": suite("contained", '["timing"]', 1.0, WATCHED),
+    "contained": suite("contained", '["timing"]', 2.0, WATCHED),
     "two-cards": suite("two-cards", '["timing"]', 0.5),
 }
 
