@@ -160,6 +160,12 @@ _cores = click.option(
     metavar="N",
     help="Cores of each trial.  [default: all that the machine that measures lets trials use]",
 )
+_gpu = click.option(
+    "--gpu",
+    metavar="UUID|N|all",
+    help="The GPU to measure on: its UUID or the beginning of it, its number as nvidia-smi -L counts, or all, one "
+    "after the other.  [default: the first]",
+)
 _wheel = click.option(
     "--wheel",
     "wheels",
@@ -205,6 +211,7 @@ _results_compared = click.option(
 @_contender
 @_image
 @_cores
+@_gpu
 @_wheel
 @_shard
 @_results_of_run
@@ -267,6 +274,7 @@ def _said(context: click.Context, name: str) -> bool:
 @_contender
 @_image
 @_cores
+@_gpu
 @_wheel
 @_shard
 @_results_of_run
@@ -418,6 +426,7 @@ def packed() -> None:
 @_case
 @_contender
 @_cores
+@_gpu
 @_shard
 def run_packed(**options: Any) -> None:
     """Measure; the same command carries on. Ctrl-C once finishes the trial, twice stops now."""

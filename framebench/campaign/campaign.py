@@ -5,6 +5,7 @@ It can be stopped at any moment: what is on disk is complete trials, and the sam
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from itertools import groupby
@@ -18,8 +19,9 @@ from framebench.campaign.plan import Plan, Planned
 from framebench.campaign.runner import Runner
 from framebench.campaign.suites import Suite
 from framebench.executors import Executor, StackOn
+from framebench.executors.cards import host_of
 from framebench.records import store
-from framebench.records.identity import environment, protocol_hash, trial_key
+from framebench.records.identity import campaign_on, environment, protocol_hash, trial_key
 from framebench.records.provenance import Checkout
 from framebench.records.work_tokens import gate_hash, work_hash
 from harness.record import Case, ImageRef, Provenance, Record, TrialSpec
@@ -69,6 +71,9 @@ class Campaign:
         self.results = results
         self.campaign_id = campaign_id
         self.stop_after_trial = False
+        self._host_of = functools.cache(
+            functools.partial(host_of, source.host_id)
+        )  # of a device and how many of it
         self.ledger = Ledger(self._key, suite.rounds, suite.baseline)
         self.runner = Runner(
             executor, results, self.spec, lambda trial, record: self.ledger.remember([record])
@@ -187,7 +192,7 @@ class Campaign:
             trial.case,
             trial.contender,
             trial.round,
-            host_id=self.source.host_id,
+            host_id=self._host_of(trial.case.device, trial.case.device_count),
             executor=self.executor.name,
             environment=environment(image),
             work_hash=work,
@@ -196,10 +201,12 @@ class Campaign:
 
     def spec(self, trial: Planned) -> TrialSpec:
         """What the harness is told of a planned trial."""
+        host_id = self._host_of(trial.case.device, trial.case.device_count)
+        here = host_id == self.source.host_id
         return TrialSpec(
             kind=trial.kind,
             trial_id=store.new_trial_id(),
-            campaign_id=self.campaign_id,
+            campaign_id=self.campaign_id if here else campaign_on(self.campaign_id, host_id),
             round=trial.round,
             seed=trial.round,  # what is learnt in round r starts from seed r, in every stack
             case=trial.case,
@@ -208,7 +215,7 @@ class Campaign:
             image=self.images[StackOn(trial.contender.stack, trial.case.device)],
             provenance=Provenance(
                 executor=self.executor.name,  # type: ignore[arg-type]
-                host_id=self.source.host_id,
+                host_id=host_id,
                 git_commit=self.source.commit,
                 dirty=self.source.dirty,
                 harness_tree_sha256=self.source.harness_tree,

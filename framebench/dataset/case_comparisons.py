@@ -11,6 +11,7 @@ import numpy as np
 from packaging.version import InvalidVersion, Version
 
 from framebench.dataset.aa_pairs import host_noises
+from framebench.dataset.cycles import clock_ratio
 from framebench.dataset.result import Result, log_times
 from framebench.records.identity import group_key
 from framebench.statistics.comparison import Comparison, Method
@@ -31,13 +32,15 @@ class Row:
     ``comparison`` is with the baseline, ``time_ratio`` its time over the baseline's (below 1 is faster; ``n``
     rounds) and ``adjusted_p`` Holm's p for "outside the margin"; all null for the baseline itself.
     ``relative_to_best`` is its time over the shortest in the case: a description without a verdict. ``place``
-    counts ranked contenders.
+    counts ranked contenders. ``cycle_ratio``: cycles of its GPU over the baseline's (``dataset.cycles``), null where a
+    clock is unknown.
     """
 
     result: Result
     is_baseline: bool
     comparison: Comparison | None
     time_ratio: Estimate | None
+    cycle_ratio: float | None
     method: Method | None
     adjusted_p: float | None
     verdict: Verdict | None
@@ -178,12 +181,15 @@ def _rows(timed: list[Result], baseline: Result, judgements: list[Judged | None]
     for result, judged in zip(timed, judgements, strict=True):
         ranked = result.ranked and not result.contender.twin
         place += ranked
+        time_ratio = ratio(judged.comparison) if judged else None
+        clocks = clock_ratio(result, baseline) if judged else None
         rows.append(
             Row(
                 result=result,
                 is_baseline=result is baseline,
                 comparison=judged.comparison if judged else None,
-                time_ratio=ratio(judged.comparison) if judged else None,
+                time_ratio=time_ratio,
+                cycle_ratio=time_ratio.value * clocks if time_ratio and clocks else None,
                 method=judged.comparison.method if judged else None,
                 adjusted_p=judged.adjusted_p if judged else None,
                 verdict=judged.verdict if judged else None,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from framebench.dataset.case_comparisons import CaseComparison, Row, compare_group, group_results
+from framebench.dataset.cycles import disagree
 from framebench.dataset.result import Result
 from framebench.records.identity import group_key
 from framebench.statistics.noise import Noise
@@ -15,12 +16,14 @@ Group = tuple[str, ...]
 
 
 class Compared(NamedTuple):
-    """Speed of a contender over the baseline's (above 1 is faster), its interval, and the verdict."""
+    """Speed of a contender over the baseline's (above 1 is faster), its interval, the verdict, and the same speed in
+    cycles where it is more than a hundredth another one (null where it is not, or unknown)."""
 
     ratio: float
     low: float | None
     high: float | None
     verdict: str
+    other_in_cycles: float | None = None
 
 
 Against = dict[str, dict[str, Compared]]
@@ -70,4 +73,5 @@ def _compared(row: Row, case: CaseComparison) -> Compared:
         1 / ratio.high if ratio.high else None,
         1 / ratio.low if ratio.low else None,
         (row.verdict or "no verdict") if ranked else "not ranked",
+        1 / row.cycle_ratio if row.cycle_ratio and disagree(ratio.value, row.cycle_ratio) else None,
     )

@@ -34,14 +34,17 @@ def flags_of(record: Record) -> list[str]:
     """The record's flags, with the host's noise judged by today's rule from what the trial measured.
 
     A record of a trial without those counters keeps the noise flags that it was written with. Whether it was
-    measured with somebody's own build is what its image says.
+    measured with somebody's own build is what its image says, and whether its GPU is one, what its hardware says.
     """
     own = [flag_words.OWN_BUILD] if record.image.own_builds else []
+    own += flag_words.stand_in(record.hardware) if record.hardware else []
     cores = record.hardware.cores_online if record.hardware else None
     judged = flag_words.noise(record.telemetry, cores or record.case.cores) if record.timing else []
     if judged == [NOISE_UNKNOWN]:
-        return [*own, *record.flags]
-    return [*own, *judged, *(flag for flag in record.flags if flag not in flag_words.NOISE)]
+        return list(dict.fromkeys([*own, *record.flags]))
+    return list(
+        dict.fromkeys([*own, *judged, *(flag for flag in record.flags if flag not in flag_words.NOISE)])
+    )
 
 
 def phase_ns(record: Record, name: str) -> int | None:

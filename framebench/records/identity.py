@@ -16,6 +16,7 @@ __all__ = [
     "Grouped",
     "Keyed",
     "campaign_id",
+    "campaign_on",
     "edition_key",
     "gate_key",
     "group_key",
@@ -200,3 +201,8 @@ def campaign_id(
         once,
     ]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
+
+
+def campaign_on(campaign_id: str, host_id: str) -> str:
+    """The part of a campaign that is measured on one card, whose host this is: a campaign is of one host."""
+    return hashlib.sha256(f"{campaign_id}\n{host_id}".encode()).hexdigest()[:12]

@@ -40,6 +40,7 @@ from framebench.records.writing import (
     sidecar_bytes,
     write_file,
 )
+from harness import flags
 from harness.record import Record, TrialSpec
 
 __all__ = [
@@ -192,15 +193,9 @@ def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
                     loaded.manifests.append((path, read_manifest(path)))
                     continue
                 record = read(path)
-                if (
-                    record.image.own_builds
-                    and published
-                    and path.resolve().is_relative_to(published.resolve())
-                ):
-                    raise Fault(
-                        f"image.own_builds: measured with {record.image.own_builds[0]}, somebody's own build, which is "
-                        "never published; move it to another folder"
-                    )
+                reason = never_published(record)
+                if reason and published and path.resolve().is_relative_to(published.resolve()):
+                    raise Fault(f"{reason}; move it to another folder")
                 first = places.setdefault(record.trial_id, path)
                 if first != path:
                     raise Fault(f"trial_id {record.trial_id} is also in {first}; delete one of the two")
@@ -210,6 +205,19 @@ def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
             except Fault as fault:
                 loaded.broken.append(Broken(path, str(fault)))
     return loaded
+
+
+def never_published(record: Record) -> str | None:
+    """Why a record may not be among those that are published, whoever measured it; null if it may."""
+    if record.image.own_builds:
+        build = record.image.own_builds[0]
+        return f"image.own_builds: measured with {build}, somebody's own build, which is never published"
+    if record.hardware and flags.stand_in(record.hardware):
+        return (
+            "hardware.gpus: a driver that stands in for one, as the tests have, and no card of NVIDIA's: what it says "
+            "was measured nowhere and is never published"
+        )
+    return None
 
 
 def json_schema() -> dict[str, Any]:

@@ -14,21 +14,24 @@ import msgspec
 from framebench.errors import UserError
 from harness.record import Record
 
-MAX_RECORD_BYTES = 8 * 1024
+MAX_RECORD_BYTES = 16 * 1024
+"""Of a GPU's: ten seconds are a hundred blocks, and a card tells forty figures."""
+READABLE_BYTES = 8 * 1024
+"""Up to which a record is indented, and what a crash's stderr has to stay below; those of a CPU have room in it."""
 
 
 def record_bytes(record: Record) -> bytes:
-    """Indented JSON for readers and diffs; compact where that would pass the limit.
+    """Indented JSON for readers and diffs; compact where that would be too long.
 
     A crashed trial's stderr is the only part whose length is unbounded: its oldest lines give way.
     """
     while True:
         compact = msgspec.json.encode(record)
         pretty = msgspec.json.format(compact, indent=1) + b"\n"
-        if len(pretty) <= MAX_RECORD_BYTES:
+        if len(pretty) <= READABLE_BYTES:
             return pretty
         tail = record.outcome.stderr_tail
-        if len(compact) < MAX_RECORD_BYTES or not tail:
+        if len(compact) < READABLE_BYTES or not tail:
             return compact + b"\n"
         shorter = tail[1:] if len(tail) > 1 else ([tail[0][-1000:]] if len(tail[0]) > 1000 else [])
         outcome = msgspec.structs.replace(record.outcome, stderr_tail=shorter)
