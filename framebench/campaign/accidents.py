@@ -1,7 +1,8 @@
-"""Ends that say nothing of the work: the trial was stopped, killed, or left without its disk or its GPU."""
+"""Ends that say nothing of the work: the trial was stopped, killed, or left without its disk, GPU or container."""
 
 from __future__ import annotations
 
+from framebench.executors.ending import CONTAINER_LOST
 from framebench.executors.process import KERNEL_KILLED
 from harness.record import Record
 
@@ -22,6 +23,11 @@ def from_outside(record: Record) -> bool:
             killed = outcome.signal in KILLED_BY and KERNEL_KILLED not in reason
             return killed or any(words in reason for words in LEFT_WITHOUT)
         case "invalid":
-            return (outcome.reason or "").startswith(("gpu_lost", CLOCK_STEPPED))
+            return (outcome.reason or "").startswith(("gpu_lost", CLOCK_STEPPED, CONTAINER_LOST))
         case _:
             return False
+
+
+def container_lost(record: Record) -> bool:
+    """Whether the trial lost its container, which the executor has an engine for again."""
+    return record.outcome.status == "invalid" and (record.outcome.reason or "").startswith(CONTAINER_LOST)

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +29,7 @@ from framebench.records.placing import (
 from framebench.records.reading import Fault, read, read_manifest, read_reproduction, read_selftest
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.selftest_document import SelfTest
+from framebench.records.sidecars import unzipped
 from framebench.records.trial_ids import new_trial_id
 from framebench.records.writing import (
     MAX_RECORD_BYTES,
@@ -229,8 +228,8 @@ def json_schema() -> dict[str, Any]:
 def series(record_path: Path) -> dict[str, Any]:
     """What the sidecar of a stored record holds; empty where it is not at hand or not readable."""
     try:
-        held = msgspec.json.decode(gzip.decompress(sidecar_path(record_path).read_bytes()))
-    except (OSError, EOFError, zlib.error, msgspec.DecodeError, RecursionError):
+        held = msgspec.json.decode(unzipped(sidecar_path(record_path).read_bytes()))
+    except (OSError, ValueError, msgspec.DecodeError, RecursionError):
         return {}
     return held if isinstance(held, dict) else {}
 
