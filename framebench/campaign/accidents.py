@@ -9,7 +9,13 @@ from harness.record import Record
 KILLED_BY = frozenset({"SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"})
 """Signals that come from somebody else; a fault of the program's own ends in another one."""
 CLOCK_STEPPED = "clock_stepped"
-LEFT_WITHOUT = ("No space left on device", "Disk quota exceeded", "Input/output error")
+LEFT_WITHOUT = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "Input/output error",
+    "Stale file handle",
+    "Transport endpoint is not connected",  # of a file system over a network, as the one before
+)
 
 
 def from_outside(record: Record) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from framebench.checking.doubt import Doubt, refuse
 from framebench.checking.known import Known
-from framebench.records.sidecars import UNZIPPED_BYTES
+from framebench.records.zipped import UNZIPPED_BYTES
 from framebench.records.store import series
 from harness.record import Record
 

@@ -17,7 +17,7 @@ from framebench.commands.saying import Sayer
 from framebench.errors import UserError
 from framebench.executors import Failure, StackOn
 from framebench.executors.choose import choose
-from framebench.records.sidecars import unzipped
+from framebench.records.zipped import unzipped
 from harness import frameworks, workloads
 from harness.record import Case, Contender, Protocol, Record
 

@@ -22,7 +22,7 @@ from framebench.errors import UserError, quoted
 from framebench.executors import Failure, StackOn
 from framebench.executors.choose import choose
 from framebench.images import read_wheels
-from framebench.records.sidecars import unzipped
+from framebench.records.zipped import unzipped
 from harness import frameworks
 from harness.frameworks.exported import ExportInfo
 from harness.record import (

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from framebench.errors import UserError
 from framebench.records import store
 from framebench.records.placing import REPRODUCTIONS, SELFTESTS, sidecar_path
-from framebench.records.sidecars import ZIPPED_BYTES, unzipped
+from framebench.records.zipped import ZIPPED_BYTES, unzipped
 from framebench.records.writing import MAX_RECORD_BYTES, disk_error, write_file
 
 MOST_FILES = 50_000

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from framebench.errors import UserError
-from framebench.records.sidecars import ZIPPED_BYTES, unzipped
+from framebench.records.zipped import ZIPPED_BYTES, unzipped
 from harness.record import Record
 
 MAX_RECORD_BYTES = 8 * 1024

@@ -402,6 +402,16 @@ def test_a_container_that_somebody_removes_is_an_accident(
     assert outcome.signal == "SIGKILL" or str(outcome.reason).startswith("container_lost: somebody removed it")
 
 
+def test_a_credential_helper_that_is_not_there_keeps_nobody_from_measuring(
+    engine: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "left-behind-by-an-uninstalled-desktop"}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    executor = DockerExecutor(tmp_path)
+    executor.adopt(make_spec(engine).image, IMAGE)
+    assert isinstance(executor.run(make_spec(engine, "print(record)"), print), Record)
+
+
 def test_docker_is_given_where_an_engine_answers(engine: docker.DockerClient, tmp_path: Path) -> None:
     said: list[str] = []
     assert choose(tmp_path, "docker", said.append).name == "docker"

@@ -247,7 +247,12 @@ def test_a_trial_by_another_clock_is_invalid_and_run_again(tmp_path: Path) -> No
 GPU_LOST = Outcome(status="invalid", reason="gpu_lost: GPU is lost")
 
 
-@pytest.mark.parametrize("end", [SIGKILL, DISK, GPU_LOST], ids=["killed", "disk full", "GPU lost"])
+NETWORK = Outcome(status="crashed", reason="OSError: [Errno 116] Stale file handle: '/home/x/build/cache'")
+
+
+@pytest.mark.parametrize(
+    "end", [SIGKILL, DISK, NETWORK, GPU_LOST], ids=["killed", "disk full", "disk away", "GPU lost"]
+)
 def test_a_gate_that_something_outside_ended_is_run_again_and_lets_nobody_through(
     tmp_path: Path, end: Outcome | Failure
 ) -> None:
