@@ -37,7 +37,7 @@ import psutil
 from docker.models.containers import Container
 
 from benchmarks.misbehaving.deeds import DEEDS, LEFT_BEHIND, ONLY_CONTAINED
-from framebench.campaign.accidents import container_lost
+from framebench.records.accidents import container_lost
 from framebench.executors.connection import connect
 from framebench.executors.ownership import ROOT_LABEL, root_label
 from framebench.images.make.assembly import LABEL

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from framebench.campaign import side_by_side
-from framebench.campaign.accidents import container_lost
+from framebench.records.accidents import container_lost
 from framebench.campaign.estimate import Estimator
 from framebench.campaign.ledger import Ledger
 from framebench.campaign.plan import Plan, Planned

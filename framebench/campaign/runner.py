@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from framebench.campaign.accidents import CLOCK_STEPPED
+from framebench.records.accidents import CLOCK_STEPPED
 from framebench.campaign.cluster_job import this_job
 from framebench.campaign.plan import Planned, shuffled_round
 from framebench.executors import Executor, Failure, Progress

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.memory_by_batch import Footprint, footprint
 from framebench.dataset.result import NOT_TIMED, Result
+from framebench.records.accidents import from_outside
 from framebench.statistics.break_even import break_even_steps
 from harness.record import Case
 
@@ -68,7 +69,7 @@ def drawbacks(
         compared.add("first step")
     if sized:
         compared.add("memory")
-    timing = first.trials.get("timing", ())
+    timing = [one for one in first.trials.get("timing", ()) if not from_outside(one)]
     return Drawbacks(
         later_start=start,
         more_memory=memory,

@@ -25,7 +25,7 @@ from framebench.executors.confinement import cache_folders, confined, memory_lim
 from framebench.executors.connection import connect, engine_errors
 from framebench.executors.conversation import Conversation
 from framebench.executors.drivers import too_old
-from framebench.executors.ending import CONTAINER_LOST, Output
+from framebench.executors.ending import Output
 from framebench.executors.engine_away import Return
 from framebench.executors.engine_processor import ask_model
 from framebench.executors.machine import Machine
@@ -33,6 +33,7 @@ from framebench.executors.ownership import LABEL, ours, remove, remove_leftovers
 from framebench.executors.rows import Rows, foreign
 from framebench.executors.stopping import StopRequest
 from framebench.images import Device
+from framebench.records.accidents import CONTAINER_LOST
 from framebench.records.versions import encode_spec
 from harness import cores
 from harness.environment import EMULATED_VARIABLE
@@ -109,7 +110,7 @@ class DockerExecutor:
         if self._machine is None or self._machine.cpu_model is None:
             looked_in = next(iter(self._adopted.values()), None)
             self._machine = Machine(
-                cpu_model=ask_model(self._client, looked_in.engine_id) if looked_in else None,
+                cpu_model=ask_model(self._client, looked_in.engine_id, self.memory_bytes) if looked_in else None,
                 cores=int(self._information["NCPU"]),
                 cores_allowed=int(self._information["NCPU"]),
                 memory_bytes=int(self._information["MemTotal"]),

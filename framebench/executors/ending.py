@@ -20,8 +20,6 @@ STDERR_LINES = 50
 """Lines of standard error that a crash leaves in its record."""
 LINE_CHARACTERS = 400
 """A longer line is cut in the tail, so that a failed trial's record stays small."""
-CONTAINER_LOST = "container_lost"
-"""How the reason begins where a trial lost its container: the engine went away, or somebody removed it or its image."""
 UNBROKEN_BYTES = 64 * 1024
 """Standard error without a line end is handed on in pieces of this size."""
 STDOUT_BYTES = 64 * 1024 * 1024

@@ -19,8 +19,8 @@ from framebench.commands.phrases import outcome_line
 from framebench.dataset import grouping
 from framebench.executors import Failure, Progress, StackOn, Unavailable
 from framebench.executors.machine import Machine
-from framebench.executors.process import KERNEL_KILLED
 from framebench.records import store
+from framebench.records.accidents import KERNEL_KILLED
 from framebench.records.provenance import Checkout
 from framebench.records.work_tokens import work_hash
 from harness.record import Case, ImageRef, Outcome, Record, TrialSpec

@@ -1,14 +1,20 @@
-"""Ends that say nothing of the work: the trial was stopped, killed, or left without its disk, GPU or container."""
+"""Ends that say nothing of the work: the trial was stopped, killed, or left without its disk, GPU or container.
+
+How the reason of a host's record begins, or what it holds, stands here too.
+"""
 
 from __future__ import annotations
 
-from framebench.executors.ending import CONTAINER_LOST
-from framebench.executors.process import KERNEL_KILLED
 from harness.record import Record
 
 KILLED_BY = frozenset({"SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"})
 """Signals that come from somebody else; a fault of the program's own ends in another one."""
+KERNEL_KILLED = "the kernel's out-of-memory killer ran meanwhile"
+"""Beside SIGKILL: the trial itself had asked for too much."""
 CLOCK_STEPPED = "clock_stepped"
+CONTAINER_LOST = "container_lost"
+"""The engine went away, or somebody removed the container or its image."""
+GPU_LOST = "gpu_lost"
 LEFT_WITHOUT = (
     "No space left on device",
     "Disk quota exceeded",
@@ -29,7 +35,7 @@ def from_outside(record: Record) -> bool:
             killed = outcome.signal in KILLED_BY and KERNEL_KILLED not in reason
             return killed or any(words in reason for words in LEFT_WITHOUT)
         case "invalid":
-            return (outcome.reason or "").startswith(("gpu_lost", CLOCK_STEPPED, CONTAINER_LOST))
+            return (outcome.reason or "").startswith((GPU_LOST, CLOCK_STEPPED, CONTAINER_LOST))
         case _:
             return False
 
