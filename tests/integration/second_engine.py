@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,7 @@ class SecondEngine:
     """Everything of it lies in ``folder``, whose path has to be short: sockets lie in it."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._name = folder, f"framebench-{secrets.token_hex(4)}"
         self.address = f"unix://{folder}/engine.sock"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -35,8 +36,8 @@ class SecondEngine:
             *("unshare", "--net", "dockerd", "--host", self.address, "--bridge=none"),
             *("--iptables=false", "--ip6tables=false", "--data-root", f"{self._folder}/data"),
             *("--exec-root", f"{self._folder}/exec", "--pidfile", f"{self._folder}/engine.pid"),
-            *("--containerd-namespace", f"framebench-{self._folder.name}"),
-            *("--containerd-plugins-namespace", f"framebench-{self._folder.name}-plugins"),
+            # where a system's containerd runs both engines' containers, each has its own
+            *("--containerd-namespace", self._name, "--containerd-plugins-namespace", f"{self._name}-plugins"),
             *options,
         ]
         log = self._folder / "engine.log"
