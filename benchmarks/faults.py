@@ -6,8 +6,8 @@ says what the record says and what was lost: trials that the plan has and the st
 given once more, finished records that were changed, trials that are there twice, files that cannot be read, what kept
 running, an end that a deed cannot have, and what could not be tried here. What a kill leaves of a record that it was
 writing is counted, and lost nothing: `framebench check` names it. The exit code is 0 only if nothing was lost. Without
-Docker (``system``) the trials are NumPy's; with it, PyTorch's in its image. An engine that is stopped is one of our own,
-never the machine's; only root can start it.
+Docker (``system``) the trials are NumPy's; with it, PyTorch's in its image. An engine that is stopped is one of our
+own, never the machine's; only root can start it.
 
 Not here: a GPU that is lost, which ``tests/integration/test_nvml.py`` tries with a driver of ours.
 """
@@ -37,11 +37,11 @@ import psutil
 from docker.models.containers import Container
 
 from benchmarks.misbehaving.deeds import DEEDS, LEFT_BEHIND, ONLY_CONTAINED
-from framebench.records.accidents import container_lost
 from framebench.executors.connection import connect
 from framebench.executors.ownership import ROOT_LABEL, root_label
 from framebench.images.make.assembly import LABEL
 from framebench.records import store
+from framebench.records.accidents import container_lost, in_passing
 from harness.record import Record
 from tests.integration import second_engine
 from tests.integration.numpy_clone import QUICK, ROOT, commit, copy_tree
@@ -149,19 +149,20 @@ class Bed:
 
 
 def lost(results: Path, wanted: int, before: dict[Path, bytes] | None = None) -> list[str]:
-    """What is missing, torn, changed or there twice among ``wanted`` trials; one that lost its container is none."""
+    """What is missing, torn, changed or there twice among ``wanted`` trials; accidents may stand beside an end."""
     loaded = store.load([results])
-    trials = Counter(
-        (one.case.path, one.contender.slug, one.kind, one.round)
-        for _, one in loaded.records
-        if not container_lost(one)
-    )
+    there = {_trial(one) for _, one in loaded.records}
+    trials = Counter(_trial(one) for _, one in loaded.records if not in_passing(one))
     faults = [str(fault) for fault in loaded.broken]
     faults += [f"{trial} is there {count} times" for trial, count in trials.items() if count > 1]
     faults += [f"{path} was changed" for path, data in (before or {}).items() if path.read_bytes() != data]
-    if len(trials) != wanted:
-        faults.append(f"{wanted - len(trials)} of {wanted} trials are missing")
+    if len(there) != wanted:
+        faults.append(f"{wanted - len(there)} of {wanted} trials are missing")
     return faults
+
+
+def _trial(record: Record) -> tuple[object, ...]:
+    return record.case.path, record.contender.slug, record.kind, record.round
 
 
 def finished(results: Path) -> dict[Path, bytes]:
@@ -369,7 +370,7 @@ def of_mid_campaign(bed: Bed, results: Path, name: str, deed: Callable[[], None]
     missing = lost(results, 9, before) + bed.still_running()
     if code != 0:
         missing.append(f"exit code {code}: {''.join(said)[-300:]}")
-    accidents = [one for _, one in store.load([results]).records if container_lost(one)]
+    accidents = [one for _, one in store.load([results]).records if container_lost(one.outcome)]
     missing += [] if accidents else ["no trial met it"]
     return Line(name, f"{words(accidents[0])}; run again" if accidents else "nothing", missing)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from framebench.campaign import side_by_side
-from framebench.records.accidents import container_lost
 from framebench.campaign.estimate import Estimator
 from framebench.campaign.ledger import Ledger
 from framebench.campaign.plan import Plan, Planned
@@ -20,6 +19,7 @@ from framebench.campaign.runner import Runner
 from framebench.campaign.suites import Suite
 from framebench.executors import Executor, StackOn
 from framebench.records import store
+from framebench.records.accidents import in_passing
 from framebench.records.identity import environment, protocol_hash, trial_key
 from framebench.records.provenance import Checkout
 from framebench.records.work_tokens import gate_hash, work_hash
@@ -146,8 +146,8 @@ class Campaign:
             yield count, list(group)
 
     def _start(self, trial: Planned, progress: Progress) -> list[Record] | None:
-        """What the trial left on disk, its end last: two records where its container was lost, since it is then run
-        once more; null if it must not run (any more)."""
+        """What the trial left on disk, its end last: two records where it was killed or lost its container, since it is
+        then run once more; null if it must not run (any more)."""
         if self.stop_after_trial:
             return None
         if refusal := self.ledger.refusal(trial):
@@ -155,7 +155,7 @@ class Campaign:
             return None
         progress.trial(trial)
         records = [self.runner.run(trial, progress.log)]
-        if container_lost(records[0]) and not self.stop_after_trial:
+        if in_passing(records[0]) and not self.stop_after_trial:
             records.append(self.runner.run(trial, progress.log))
         return records
 

@@ -171,7 +171,9 @@ def written(folder: Path, profile: dict[str, Any]) -> Iterator[str]:
     """
     for name in profile["files"]:
         if PurePosixPath(name).is_absolute() or {"..", "."} & {*name.split("/")} or "\0" in name or not name:
-            raise UserError(f"the profile has a file {quoted(name)}, which is no name below a folder; nothing was written")
+            raise UserError(
+                f"the profile has a file {quoted(name)}, which is no name below a folder; nothing was written"
+            )
     shutil.rmtree(folder, ignore_errors=True)
     alike: dict[str, list[Path]] = {}
     for name, file in profile["files"].items():

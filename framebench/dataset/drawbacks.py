@@ -48,7 +48,8 @@ class Failed(NamedTuple):
 class Drawbacks(NamedTuple):
     """``later_start`` and ``more_memory`` are null where the best one needs no notable amount more, or where one side
     was not measured: ``compared`` names what could be. ``failed_trials`` of its ``timing_trials`` in this case ended
-    without a time, and what something outside ended is among neither; ``failed_elsewhere`` are other cases that it could not do, of the same kind of device."""
+    without a time, and what something outside ended is among neither; ``failed_elsewhere`` are other cases that it
+    could not do, of the same kind of device."""
 
     later_start: LaterStart | None
     more_memory: MoreMemory | None

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import Future
 from typing import Any, Literal
 
+import docker
 from docker.errors import APIError
 from docker.models.containers import Container
 
@@ -25,10 +26,10 @@ SETTLE_S = 30.0
 
 
 class Conversation:
-    """With one container after the other; ``stop`` ends it from outside."""
+    """With the containers of one engine, one at a time; ``stop`` ends it from outside."""
 
-    def __init__(self, stop: StopRequest) -> None:
-        self._stop = stop
+    def __init__(self, client: docker.DockerClient, stop: StopRequest) -> None:
+        self._client, self._stop = client, stop
 
     def hold(
         self, container: Container, spec: TrialSpec, document: bytes, output: Output

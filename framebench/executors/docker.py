@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import requests
-from docker.errors import ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.types import DeviceRequest
 
@@ -29,11 +29,11 @@ from framebench.executors.ending import Output
 from framebench.executors.engine_away import Return
 from framebench.executors.engine_processor import ask_model
 from framebench.executors.machine import Machine
-from framebench.executors.ownership import LABEL, ours, remove, remove_leftovers
+from framebench.executors.ownership import LABEL, ours, remove, remove_left_behind
 from framebench.executors.rows import Rows, foreign
 from framebench.executors.stopping import StopRequest
 from framebench.images import Device
-from framebench.records.accidents import CONTAINER_LOST
+from framebench.records.accidents import CONTAINER_LOST, killed
 from framebench.records.versions import encode_spec
 from harness import cores
 from harness.environment import EMULATED_VARIABLE
@@ -77,9 +77,9 @@ class DockerExecutor:
         self._harness_tree = harness_tree
         self._client = connect()
         self._stop = StopRequest()
-        self._engine = Return(self._client, self._stop, say)
+        self._engine = Return(self._stop, say)
         self._unremoved: list[Container] = []  # of an engine that was away
-        self._filling = threading.Lock()
+        self._sweeping, self._filling = threading.Lock(), threading.Lock()
         self._adopted: dict[str, Adopted] = {}  # by config digest
         self._information = self._client.info()
         self._architecture = self._client.version()["Arch"]
@@ -110,7 +110,9 @@ class DockerExecutor:
         if self._machine is None or self._machine.cpu_model is None:
             looked_in = next(iter(self._adopted.values()), None)
             self._machine = Machine(
-                cpu_model=ask_model(self._client, looked_in.engine_id, self.memory_bytes) if looked_in else None,
+                cpu_model=ask_model(self._client, looked_in.engine_id, self.memory_bytes)
+                if looked_in
+                else None,
                 cores=int(self._information["NCPU"]),
                 cores_allowed=int(self._information["NCPU"]),
                 memory_bytes=int(self._information["MemTotal"]),
@@ -150,8 +152,7 @@ class DockerExecutor:
         return {one: self._adopt_local(row, *found) for one, (row, found) in here.items() if found}
 
     def prepare(self, wanted: Iterable[StackOn], progress: Progress) -> dict[StackOn, ImageRef | Unavailable]:
-        with engine_errors():
-            remove_leftovers(self._client, self._root)
+        self.remove_leftovers()
         prepared: dict[StackOn, ImageRef | Unavailable] = {}
         for one in wanted:
             row = self._row(one)
@@ -207,6 +208,11 @@ class DockerExecutor:
         )
         return image
 
+    def remove_leftovers(self) -> None:
+        """Remove the containers that a killed run of this clone left, never those of one that still runs."""
+        with engine_errors():
+            remove_left_behind(self._client, self._root)
+
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
         allowed = self._cores()
         if len(allowed) < spec.case.cores:
@@ -228,9 +234,19 @@ class DockerExecutor:
         started = time.monotonic_ns()
         with self._stop.heeded(), engine_errors():
             try:
-                return self._in_container(spec, image, allowed[: spec.case.cores], gpus, log)
-            except (NotFound, requests.RequestException) as error:
-                outcome = self._lost(error, spec)
+                answer = self._in_container(spec, image, allowed[: spec.case.cores], gpus, log)
+                if not killed(answer.outcome) or self._engine.answers():
+                    return answer
+                outcome = self._without_engine()
+            except ImageNotFound:
+                outcome = self._make_again(spec)
+            except NotFound:
+                outcome = _lost("somebody removed it before the trial had ended")
+                self._say(f"a trial of {spec.contender.slug}: {outcome.reason}")
+            except APIError:
+                raise
+            except requests.RequestException:
+                outcome = self._without_engine()
         return Failure(outcome, time.monotonic_ns() - started)
 
     def stop(self) -> None:
@@ -239,34 +255,32 @@ class DockerExecutor:
     def _in_container(
         self, spec: TrialSpec, image: Adopted, allowed: list[int], gpus: DeviceRequest | None, log: Progress
     ) -> Record | Failure:
+        self._sweep()
         container = self._create(spec, image, allowed, gpus)
         try:
             document = encode_spec(spec, image.spec_version)
-            return Conversation(self._stop).hold(container, spec, document, Output(log))
+            return Conversation(self._client, self._stop).hold(container, spec, document, Output(log))
         finally:
             try:
                 remove(container)
             except requests.RequestException:
                 self._unremoved.append(container)
 
-    def _lost(self, error: Exception, spec: TrialSpec) -> Outcome:
-        """How a trial ended that has lost its container; the next one finds the engine and the image again."""
-        match error:
-            case ImageNotFound():
-                self._make_again(spec)
-                why = f"image {spec.image.name} had been removed from the engine"
-            case NotFound():
-                why = "somebody removed it before the trial had ended"
-                self._say(f"a trial of {spec.contender.slug} has lost its container: {why}")
-            case _:
-                if not self._engine.wait():
-                    return Outcome(status="interrupted", reason="stopped by the user")
-                while self._unremoved:
-                    remove(self._unremoved.pop())
-                why = "the Docker engine went away"
-        return Outcome(status="invalid", reason=f"{CONTAINER_LOST}: {why}")
+    def _sweep(self) -> None:
+        """Remove what could not be removed, since the engine was away: with live-restore it may still run."""
+        with self._sweeping:
+            while self._unremoved:
+                remove(self._unremoved[-1])
+                self._unremoved.pop()
 
-    def _make_again(self, spec: TrialSpec) -> None:
+    def _without_engine(self) -> Outcome:
+        """Wait until it is back."""
+        if not self._engine.wait():
+            return Outcome(status="interrupted", reason="stopped by the user")
+        self._sweep()
+        return _lost("the Docker engine went away")
+
+    def _make_again(self, spec: TrialSpec) -> Outcome:
         """Make an image that was removed while trials ran in it; ``UserError`` where another one would come out."""
         name = spec.image.name
         row = self.rows.on(spec.case.device).get(spec.contender.stack)
@@ -280,6 +294,7 @@ class DockerExecutor:
                 f"{gone}, and what it is made from has changed; the same command measures in the new one."
             )
         self.adopt(spec.image, made.tag)
+        return _lost(f"image {name} had been removed from the engine")
 
     def _cores(self) -> list[int]:
         """Numbers of the cores that trials may use: ours, if the engine is on this machine, else all of its own."""
@@ -328,3 +343,8 @@ class DockerExecutor:
             remove(container)
             raise
         return container
+
+
+def _lost(why: str) -> Outcome:
+    """Of a trial that has lost its container, and is worth another try."""
+    return Outcome(status="invalid", reason=f"{CONTAINER_LOST}: {why}")

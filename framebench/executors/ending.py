@@ -102,7 +102,11 @@ def judge(spec: TrialSpec, ending: Ending) -> Record | Failure:
         return _failure(ending, "crashed", "exit code 0 without a record on standard output")
     try:
         record = decode_record(ending.stdout)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # ValidationError is one of the first
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+    ) as error:  # ValidationError is one of the first
         return _failure(ending, "crashed", f"standard output is not a valid record: {one_line(str(error))}")
     if record.trial_id != spec.trial_id:
         return _failure(ending, "crashed", f"the record is of another trial, {one_line(record.trial_id)}")

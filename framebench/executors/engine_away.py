@@ -6,13 +6,9 @@ import select
 import threading
 import time
 
-import docker
-import requests
-from docker.errors import APIError
-
 from framebench.errors import UserError
 from framebench.executors import Progress
-from framebench.executors.connection import named
+from framebench.executors.connection import connect, named
 from framebench.executors.stopping import StopRequest
 
 WAIT_S = 300.0
@@ -23,8 +19,8 @@ ASK_EVERY_S = 1.0
 class Return:
     """The wait for one engine, which several trials at once may need; ``say`` hears of it once."""
 
-    def __init__(self, client: docker.DockerClient, stop: StopRequest, say: Progress) -> None:
-        self._client, self._stop, self._say = client, stop, say
+    def __init__(self, stop: StopRequest, say: Progress) -> None:
+        self._stop, self._say = stop, say
         self._one_waits = threading.Lock()
 
     def wait(self) -> bool:
@@ -33,13 +29,13 @@ class Return:
         ``UserError`` when it is not back in time.
         """
         with self._one_waits:
-            if self._answers():
+            if self.answers():
                 return True
             started, minutes = time.monotonic(), f"{WAIT_S / 60:.2g} minutes"
             self._say(
                 f"the Docker engine at {named()} does not answer: waiting up to {minutes} for it (Ctrl-C twice stops)"
             )
-            while not self._answers():
+            while not self.answers():
                 if time.monotonic() - started > WAIT_S:
                     raise UserError(
                         f"The Docker engine at {named()} has not come back within {minutes}; start it again, and the"
@@ -50,8 +46,10 @@ class Return:
             self._say(f"the Docker engine answers again after {time.monotonic() - started:.0f} s")
             return True
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it takes a new connection: while it shuts down, it still answers on those that it has."""
         try:
-            return bool(self._client.ping())
-        except (APIError, requests.RequestException):
+            connect().close()
+        except UserError:
             return False
+        return True

@@ -32,11 +32,9 @@ def remove(container: Container) -> None:
         container.remove(force=True, v=True)  # v: anonymous volumes; the named cache stays
 
 
-def remove_leftovers(client: docker.DockerClient, root: Path) -> None:
+def remove_left_behind(client: docker.DockerClient, root: Path) -> None:
     """Remove the containers that a killed run of this clone left, never those of one that still runs."""
-    for container in client.containers.list(
-        all=True, filters={"label": f"{ROOT_LABEL}={root_label(root)}"}
-    ):
+    for container in client.containers.list(all=True, filters={"label": f"{ROOT_LABEL}={root_label(root)}"}):
         host, pid, started = container.labels[OWNER_LABEL].split(":")
         if host == socket.gethostname() and not _lives(int(pid), started):
             remove(container)

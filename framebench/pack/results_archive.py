@@ -18,8 +18,8 @@ from typing import NamedTuple
 from framebench.errors import UserError
 from framebench.records import store
 from framebench.records.placing import REPRODUCTIONS, SELFTESTS, sidecar_path
-from framebench.records.zipped import ZIPPED_BYTES, unzipped
 from framebench.records.writing import MAX_RECORD_BYTES, disk_error, write_file
+from framebench.records.zipped import ZIPPED_BYTES, unzipped
 
 MOST_FILES = 50_000
 MOST_BYTES = 256 << 20

@@ -5,7 +5,7 @@ How the reason of a host's record begins, or what it holds, stands here too.
 
 from __future__ import annotations
 
-from harness.record import Record
+from harness.record import Outcome, Record
 
 KILLED_BY = frozenset({"SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"})
 """Signals that come from somebody else; a fault of the program's own ends in another one."""
@@ -31,15 +31,24 @@ def from_outside(record: Record) -> bool:
         case "interrupted":
             return True
         case "crashed":
-            reason = outcome.reason or ""
-            killed = outcome.signal in KILLED_BY and KERNEL_KILLED not in reason
-            return killed or any(words in reason for words in LEFT_WITHOUT)
+            return killed(outcome) or any(words in (outcome.reason or "") for words in LEFT_WITHOUT)
         case "invalid":
             return (outcome.reason or "").startswith((GPU_LOST, CLOCK_STEPPED, CONTAINER_LOST))
         case _:
             return False
 
 
-def container_lost(record: Record) -> bool:
-    """Whether the trial lost its container, which the executor has an engine for again."""
-    return record.outcome.status == "invalid" and (record.outcome.reason or "").startswith(CONTAINER_LOST)
+def in_passing(record: Record) -> bool:
+    """Whether what ended it from outside is over, as far as can be known: it was killed, or lost its container."""
+    return killed(record.outcome) or container_lost(record.outcome)
+
+
+def killed(outcome: Outcome) -> bool:
+    """Whether somebody else killed the trial."""
+    own = KERNEL_KILLED in (outcome.reason or "")
+    return outcome.status == "crashed" and outcome.signal in KILLED_BY and not own
+
+
+def container_lost(outcome: Outcome) -> bool:
+    """Whether its container went away under the trial."""
+    return outcome.status == "invalid" and (outcome.reason or "").startswith(CONTAINER_LOST)

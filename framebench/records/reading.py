@@ -14,8 +14,8 @@ from framebench.records.manifest_document import Manifest, decode_manifest
 from framebench.records.placing import parts, relative_path, sidecar_path
 from framebench.records.reproduction_document import Reproduction, decode_reproduction
 from framebench.records.selftest_document import SelfTest, decode_selftest
-from framebench.records.zipped import ZIPPED_BYTES
 from framebench.records.versions import decode_record
+from framebench.records.zipped import ZIPPED_BYTES
 from harness.record import Record
 
 MOST_BYTES = 16 << 20

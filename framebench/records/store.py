@@ -29,7 +29,6 @@ from framebench.records.placing import (
 from framebench.records.reading import Fault, read, read_manifest, read_reproduction, read_selftest
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.selftest_document import SelfTest
-from framebench.records.zipped import unzipped
 from framebench.records.trial_ids import new_trial_id
 from framebench.records.writing import (
     MAX_RECORD_BYTES,
@@ -39,6 +38,7 @@ from framebench.records.writing import (
     sidecar_bytes,
     write_file,
 )
+from framebench.records.zipped import unzipped
 from harness.record import Record, TrialSpec
 
 __all__ = [

@@ -37,7 +37,12 @@ class SecondEngine:
             *("--iptables=false", "--ip6tables=false", "--data-root", f"{self._folder}/data"),
             *("--exec-root", f"{self._folder}/exec", "--pidfile", f"{self._folder}/engine.pid"),
             # where a system's containerd runs both engines' containers, each has its own
-            *("--containerd-namespace", self._name, "--containerd-plugins-namespace", f"{self._name}-plugins"),
+            *(
+                "--containerd-namespace",
+                self._name,
+                "--containerd-plugins-namespace",
+                f"{self._name}-plugins",
+            ),
             *options,
         ]
         log = self._folder / "engine.log"

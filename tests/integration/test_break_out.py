@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ REFUSED = {
     "the root folder": {"EROFS"},
     "the harness": {"EROFS"},
     "the kernel's settings": {"EROFS", "EACCES"},
-    "the kernel's triggers": {"EROFS", "EACCES"},
+    "the kernel's triggers": {"EROFS", "EACCES", "ENOENT"},
     "the control groups": {"EROFS", "EACCES"},
     "a mount": {"EPERM"},
     "a writable root": {"EPERM"},
@@ -134,7 +134,20 @@ REFUSED = {
     "a file of the host by a symbolic link": {"ENOENT"},
     "the cache that the host fills": {"EACCES", "done"},  # the next trial finds folders all the same
 }
-NODES = {"null", "zero", "full", "random", "urandom", "tty", "ptmx", "console", "stdin", "stdout", "stderr", "core"}
+NODES = {
+    "null",
+    "zero",
+    "full",
+    "random",
+    "urandom",
+    "tty",
+    "ptmx",
+    "console",
+    "stdin",
+    "stdout",
+    "stderr",
+    "core",
+}
 MOUNTS = ("/", "/proc", "/dev", "/sys", "/tmp", "/cache", "/sbin/docker-init", "/run/podman-init")
 FILES_OF_THE_ENGINE = {"/etc/resolv.conf", "/etc/hostname", "/etc/hosts"}
 
@@ -171,7 +184,7 @@ def host(secret: Path) -> Iterator[dict[str, Any]]:
         for one in card
         if one.family == socket.AF_INET and not one.address.startswith("127.")
     ]
-    disk = os.stat("/").st_dev
+    disk = Path("/").stat().st_dev
     with socket.create_server(("0.0.0.0", 0)) as port, socket.socket(socket.AF_UNIX) as local:
         local.bind(f"\0{nameless}")
         local.listen()
@@ -197,7 +210,9 @@ def found(
     """What a trial came to that tried everything."""
     lines: list[str] = []
     with host(tmp_path_factory.mktemp("host") / "secret") as there:
-        answer = executor.run(tiny_image.make_spec(engine, IMAGE, f"host = {there!r}{ATTEMPTS}"), lines.append)
+        answer = executor.run(
+            tiny_image.make_spec(engine, IMAGE, f"host = {there!r}{ATTEMPTS}"), lines.append
+        )
     assert isinstance(answer, Record), (answer, lines)
     return dict(json.loads(lines[-1]))
 
@@ -224,7 +239,9 @@ def test_nothing_of_the_host_is_mounted_and_no_engine_can_be_asked(found: dict[s
     strange = [
         place
         for place in found["mounts"]
-        if place not in MOUNTS and place not in FILES_OF_THE_ENGINE and not place.startswith(("/proc/", "/sys/", "/dev/"))
+        if place not in MOUNTS
+        and place not in FILES_OF_THE_ENGINE
+        and not place.startswith(("/proc/", "/sys/", "/dev/"))
     ]
     assert strange == []
     assert found["sockets"] == [] and "DOCKER_HOST" not in found["variables"]
@@ -233,7 +250,11 @@ def test_nothing_of_the_host_is_mounted_and_no_engine_can_be_asked(found: dict[s
 def test_what_a_trial_has_done_to_the_cache_hurts_no_later_one(
     found: dict[str, Any], engine: docker.DockerClient, executor: DockerExecutor
 ) -> None:
-    script = "open(spec['cache_dir'] + '/new', 'w').close(); assert not os.path.islink(spec['cache_dir']); print(record)"
+    script = """
+open(spec["cache_dir"] + "/new", "w").close()
+assert not os.path.islink(spec["cache_dir"])
+print(record)
+"""
     assert isinstance(executor.run(tiny_image.make_spec(engine, IMAGE, script), print), Record)
 
 
@@ -255,4 +276,3 @@ for _ in range(1024):
     assert isinstance(answer, Failure)
     assert answer.outcome.reason == "standard output is longer than 67108864 bytes"
     assert before < most < before + (256 << 20)
-

@@ -1,5 +1,7 @@
-"""An engine that is stopped, killed or brought up to date in mid-trial, and one that loses an image: no trial is counted
-that was not measured whole, and the next one runs."""
+"""An engine that is stopped, killed or brought up to date in mid-trial, and one that loses an image.
+
+No trial is counted that was not measured whole, and the next one runs.
+"""
 
 from __future__ import annotations
 
@@ -57,11 +59,15 @@ def executor(
     assert engine.client().containers.list(all=True) == []
 
 
-def trial(engine: SecondEngine, executor: DockerExecutor, script: str, *, log: Callable[[str], Any] = print) -> Any:
+def trial(
+    engine: SecondEngine, executor: DockerExecutor, script: str, *, log: Callable[[str], Any] = print
+) -> Any:
     return executor.run(tiny_image.make_spec(engine.client(), IMAGE, script), log)
 
 
-def while_it_runs(engine: SecondEngine, executor: DockerExecutor, deed: Callable[[], None], seconds: int) -> Failure:
+def while_it_runs(
+    engine: SecondEngine, executor: DockerExecutor, deed: Callable[[], None], seconds: int
+) -> Failure:
     """What becomes of a trial of so many seconds beside which the deed is done."""
     beside = threading.Thread(target=deed)
     answer = trial(engine, executor, RUNNING.format(seconds=seconds), log=lambda line: beside.start())
@@ -114,7 +120,7 @@ def test_an_image_that_was_removed_is_made_again_or_said(
     spec = msgspec.structs.replace(spec, image=msgspec.structs.replace(spec.image, name=row.name))
     engine.client().images.remove(IMAGE, force=True)
     monkeypatch.setattr(executor.rows, "on", lambda device: {})
-    with pytest.raises(UserError, match="was removed from the engine .*; the same command gets it again"):
+    with pytest.raises(UserError, match=r"was removed from the engine .*; the same command gets it again"):
         executor.run(spec, print)
 
     def make(root: Path, asked: images.ImageRow, progress: object) -> images.LocalImage:

@@ -28,7 +28,7 @@ from framebench.executors.choose import choose
 from framebench.executors.confinement import PROCESSES
 from framebench.executors.connection import connect
 from framebench.executors.docker import DockerExecutor
-from framebench.executors.ownership import LABEL, OWNER_LABEL, ROOT_LABEL, remove_leftovers, root_label
+from framebench.executors.ownership import LABEL, OWNER_LABEL, ROOT_LABEL, root_label
 from harness.record import Contender, Outcome, Record, TrialSpec
 from tests.fake_nvml import build
 from tests.integration import tiny_image
@@ -399,7 +399,9 @@ def test_a_container_that_somebody_removes_is_an_accident(
         mine.remove(force=True)
 
     outcome = failed(run(RUNNING, remove))
-    assert outcome.signal == "SIGKILL" or str(outcome.reason).startswith("container_lost: somebody removed it")
+    assert outcome.signal == "SIGKILL" or str(outcome.reason).startswith(
+        "container_lost: somebody removed it"
+    )
 
 
 def test_a_credential_helper_that_is_not_there_keeps_nobody_from_measuring(
@@ -462,11 +464,11 @@ def test_leftovers_of_a_killed_run_are_removed_and_those_of_a_living_one_kept(
         assert all({ROOT_LABEL, OWNER_LABEL} <= set(c.labels) for c in mine)
         return [c.status for c in mine]
 
-    remove_leftovers(engine, tmp_path)
+    executor.remove_leftovers()
     assert left() == ["running"]
     host.kill()
     host.wait()
-    remove_leftovers(engine, tmp_path)
+    executor.remove_leftovers()
     deadline = time.monotonic() + 10
     while left() and time.monotonic() < deadline:
         time.sleep(0.1)

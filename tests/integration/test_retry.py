@@ -1,4 +1,4 @@
-"""What did not end well: which trials the same command runs again, which only `--retry-failed` does, and the exit code."""
+"""What did not end well: what the same command runs again, what only `--retry-failed` does, and the exit code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> faults.Bed:
 
 
 def ends(results: Path) -> list[str | None]:
-    return sorted(str(record.outcome.signal or record.outcome.status) for _, record in store.load([results]).records)
+    return sorted(
+        str(record.outcome.signal or record.outcome.status) for _, record in store.load([results]).records
+    )
 
 
 def test_a_fault_of_the_program_stays_until_it_is_asked_for_and_no_number_is_exit_code_1(
@@ -35,15 +37,20 @@ def test_a_fault_of_the_program_stays_until_it_is_asked_for_and_no_number_is_exi
     assert ends(tmp_path) == ["crashed", "crashed"]
 
 
-def test_an_accident_is_run_again_by_the_same_command(bed: faults.Bed, tmp_path: Path) -> None:
+def test_an_accident_is_run_again_at_once_and_then_by_the_same_command(
+    bed: faults.Bed, tmp_path: Path
+) -> None:
     command = bed.command(bed.suite(["killed"], [1], rounds=1), tmp_path)
     assert bed.run(command)[0] == 1
+    assert ends(tmp_path) == ["SIGKILL"] * 2
     code, said = bed.run(command)
-    assert code == 1 and "done already (" not in said
-    assert ends(tmp_path) == ["SIGKILL", "SIGKILL"]
+    assert code == 1 and "2 crashed" in said
+    assert ends(tmp_path) == ["SIGKILL"] * 4
 
 
-def test_one_number_is_exit_code_0_and_what_ended_well_is_not_run_again(bed: faults.Bed, tmp_path: Path) -> None:
+def test_one_number_is_exit_code_0_and_what_ended_well_is_not_run_again(
+    bed: faults.Bed, tmp_path: Path
+) -> None:
     command = bed.command(bed.suite(["sound", "exception"], [1], rounds=1), tmp_path)
     assert bed.run(command)[0] == 0
     assert ends(tmp_path) == ["crashed", "ok"]

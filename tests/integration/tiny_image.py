@@ -32,7 +32,10 @@ def python_tree() -> bytes:
     archive = io.BytesIO()
     executable = Path(sys.executable).resolve()
     library = Path(sysconfig.get_path("stdlib")).resolve()
-    users = [executable, getattr(_ctypes, "__file__", executable)]  # the latter so that a trial can call the kernel
+    users = [
+        executable,
+        getattr(_ctypes, "__file__", executable),
+    ]  # the latter so that a trial can call the kernel
     linked = subprocess.run(["ldd", *users], capture_output=True, text=True, check=True).stdout
     needed = {word for word in linked.split() if word.startswith("/") and not word.endswith(":")}
 

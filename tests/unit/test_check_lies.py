@@ -75,4 +75,6 @@ def test_a_sidecar_whose_evidence_nobody_can_read_is_refused(tmp_path: Path) -> 
         json.dumps(json.loads(gate.read_bytes()) | {"sidecar": {"sha256": hashlib.sha256(bomb).hexdigest()}})
     )
     refused = map(str, checking.check([results], results, HISTORY).refused)
-    assert any("sidecar: holds nothing: no JSON in one whole gzip of at most 16 MiB" in one for one in refused)
+    assert any(
+        "sidecar: holds nothing: no JSON in one whole gzip of at most 16 MiB" in one for one in refused
+    )

@@ -336,7 +336,10 @@ def made(data):
         (f"{WITH_SIDECAR}\nprint(made(os.urandom(100)))", "sidecar.inline is no gzip"),
         (f"{WITH_SIDECAR}\nprint(made(gzip.compress(os.urandom(2 << 20))))", "at most 1048576 are kept"),
         (f"{WITH_SIDECAR}\nprint(made(None))", "names a sidecar and does not bring it"),
-        ("print(record.replace('\"flags\":[]', '\"flags\":[\"' + 'f' * (17 << 20) + '\"]'))", "at most 16777216 can be read"),
+        (
+            "print(record.replace('\"flags\":[]', '\"flags\":[\"' + 'f' * (17 << 20) + '\"]'))",
+            "at most 16777216 can be read",
+        ),
     ],
 )
 def test_an_answer_that_is_no_record_of_this_trial_is_a_crash(run: Run, script: str, words: str) -> None:

@@ -116,7 +116,7 @@ def test_an_engine_with_another_processor_builds_nothing(monkeypatch: pytest.Mon
     monkeypatch.setattr(Engine, "version", lambda self: {"Arch": "arm64"})
     docker = executor(monkeypatch, Engine(Architecture="aarch64"))
     monkeypatch.setattr(docker, "_has", lambda device: {})
-    monkeypatch.setattr(docker_executor, "remove_leftovers", lambda client, root: None)
+    monkeypatch.setattr(docker, "remove_leftovers", lambda: None)
     refused = docker.refusal(StackOn("torch"))
     assert refused is not None and "is for amd64 processors" in refused.reason
     assert docker.prepare([StackOn("torch")], print) == {StackOn("torch"): refused}

@@ -114,7 +114,11 @@ PLACE = "host/mlp/case/torch-eager--system"
         (named(PLACE, tarfile.DIRTYPE), b"", "is no plain file"),
         (named(f"{PLACE}/a.json"), b" " * 9000, "9000 bytes, and at most 8192 are allowed"),
         (named(f"{PLACE}/a.sidecar.json.gz"), b"no gzip", "is no gzip "),
-        (named(f"{PLACE}/a.sidecar.json.gz"), gzip.compress(bytes(20 << 20)), "is not one whole gzip of at most 16 MiB"),
+        (
+            named(f"{PLACE}/a.sidecar.json.gz"),
+            gzip.compress(bytes(20 << 20)),
+            "is not one whole gzip of at most 16 MiB",
+        ),
         (named(f"{PLACE}/a.sidecar.json.gz"), gzip.compress(b"{}"), "a sidecar without its record"),
         (named(f"{PLACE}/a.json"), b"{}", "missing required field"),
         (named(f"{PLACE}/a.json"), b"[" * 4000, "a.json"),

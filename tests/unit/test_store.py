@@ -185,7 +185,10 @@ def test_a_sidecar_that_does_not_match_its_hash_is_refused_before_anything_is_wr
         (lambda path: path.with_suffix(".sidecar.json.gz").unlink(), "sidecar: .* is missing"),
         (lambda path: path.with_suffix(".sidecar.json.gz").write_bytes(b"x"), "sidecar.sha256"),
         (lambda path: os.truncate(path, 1 << 30), "no plain file of at most 16 MiB"),
-        (lambda path: os.truncate(path.with_suffix(".sidecar.json.gz"), 1 << 30), "no plain file of at most 1 MiB"),
+        (
+            lambda path: os.truncate(path.with_suffix(".sidecar.json.gz"), 1 << 30),
+            "no plain file of at most 1 MiB",
+        ),
         (lambda path: endless(path), "no plain file of at most 16 MiB"),
         (lambda path: endless(path.with_suffix(".sidecar.json.gz")), "no plain file of at most 1 MiB"),
     ],
