@@ -89,6 +89,7 @@ class Bed:
             ignore=shutil.ignore_patterns("__pycache__"),
         )
         if executor == "docker":  # wheels and layers that are there already
+            (ROOT / "build").mkdir(exist_ok=True)
             (folder / "build").symlink_to(ROOT / "build")
         commit(folder, days_ago=2)  # a clock that is set back is then still after it
 
