@@ -330,7 +330,7 @@ def of_the_engine(bed: Bed, folder: Path) -> Iterator[Line]:
                 with suppress(docker.errors.APIError):
                     client.images.remove(image.id, force=True)
                     return
-                time.sleep(0.005)
+                time.sleep(0.02)
 
         for name, deed in (
             ("engine stopped, started again", lambda: restart(signal.SIGTERM)),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import socket
+from http import HTTPStatus
 from pathlib import Path
 
 import docker
 import psutil
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 LABEL = "org.framebench"
@@ -27,9 +27,14 @@ def root_label(root: Path) -> str:
 
 
 def remove(container: Container) -> None:
-    """Remove it, whatever it does; nothing where it is gone already."""
-    with contextlib.suppress(NotFound):
+    """Remove it, whatever it does; nothing where it is gone already, or going."""
+    try:
         container.remove(force=True, v=True)  # v: anonymous volumes; the named cache stays
+    except NotFound:
+        return
+    except APIError as error:
+        if error.status_code != HTTPStatus.CONFLICT:  # a removal that took too long goes on
+            raise
 
 
 def remove_left_behind(client: docker.DockerClient, root: Path) -> None:
