@@ -69,9 +69,7 @@ ci-full: $(BIN)/.ready-dev ## what takes too long for .ci/run: every image, ever
 	.ci/full
 
 soak: $(BIN)/.ready-dev ## faults, a hundred kills and 100,000 changed records: what is lost, what is noticed (hours)
-	$(BIN)/python -m benchmarks.faults --executor system --kills 100
-	$(BIN)/python -m benchmarks.faults --executor docker --kills 20
-	$(BIN)/python -m benchmarks.fuzz_records --mutants 100000
+	.ci/soak
 
 lock: $(BIN)/.ready-dev ## resolve the host's lock files anew (images: framebench lock)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --no-header --no-annotate --extra build -o requirements.lock pyproject.toml

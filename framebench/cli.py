@@ -577,7 +577,12 @@ _site_url = click.option(
     help="Folder of the records.  [default: results]",
 )
 @_config
-@click.option("--serve", type=int, metavar="PORT", help="Serve the site on this port of this machine.")
+@click.option(
+    "--serve",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Serve the site on this port of this machine.",
+)
 @_site_url
 def site(results: Path | None, config: Path | None, serve: int | None, site_url: str | None) -> None:
     """Render the results into build/site."""

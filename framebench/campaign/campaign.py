@@ -21,6 +21,7 @@ from framebench.campaign.suites import Suite
 from framebench.executors import Executor, StackOn
 from framebench.executors.cards import host_of
 from framebench.records import store
+from framebench.records.accidents import in_passing
 from framebench.records.identity import campaign_on, environment, protocol_hash, trial_key
 from framebench.records.provenance import Checkout
 from framebench.records.work_tokens import gate_hash, work_hash
@@ -117,11 +118,12 @@ class Campaign:
                 progress.round(number, len(plan.rounds))
                 announced = number
             for count, trials in self._together(batch):
-                for trial, record in side_by_side.run(trials, count, lambda one: self._start(one, progress)):
+                for trial, records in side_by_side.run(trials, count, lambda one: self._start(one, progress)):
                     left.remove(trial)
-                    estimator.learn(record)
-                    outcomes[record.outcome.status] = outcomes.get(record.outcome.status, 0) + 1
-                    progress.finished(trial, record, needs(left))
+                    for record in records:
+                        outcomes[record.outcome.status] = outcomes.get(record.outcome.status, 0) + 1
+                    estimator.learn(records[-1])
+                    progress.finished(trial, records[-1], needs(left))
                 refused = [trial for trial in trials if trial in left and self.ledger.refusal(trial)]
                 skipped += len(refused)
                 left[:] = [trial for trial in left if trial not in refused]
@@ -148,15 +150,19 @@ class Campaign:
         for (count, _kind), group in groupby(batch, key=lambda trial: (at_a_time[trial], trial.kind)):
             yield count, list(group)
 
-    def _start(self, trial: Planned, progress: Progress) -> Record | None:
-        """The trial's record on disk; null if it must not run (any more)."""
+    def _start(self, trial: Planned, progress: Progress) -> list[Record] | None:
+        """What the trial left on disk, its end last: two records where it was killed or lost its container, since it is
+        then run once more; null if it must not run (any more)."""
         if self.stop_after_trial:
             return None
         if refusal := self.ledger.refusal(trial):
             progress.skipped(trial, refusal)
             return None
         progress.trial(trial)
-        return self.runner.run(trial, progress.log)
+        records = [self.runner.run(trial, progress.log)]
+        if in_passing(records[0]) and not self.stop_after_trial:
+            records.append(self.runner.run(trial, progress.log))
+        return records
 
     def _drop_settled(
         self, plan: Plan, left: list[Planned], batch: list[Planned], progress: Progress

@@ -72,7 +72,7 @@ def parse_budget(text: str) -> float | None:
     """``90s``, ``20m``, ``2h`` or a bare number of minutes -> seconds; ``none`` -> null."""
     if text == "none":
         return None
-    time = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    time = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smh]?)", text)
     if not time or float(time[1]) <= 0:
         raise UserError(f"budget {text!r} is not a time; write 90s, 20m, 2h or none")
     return float(time[1]) * {"s": 1, "m": 60, "h": 3600, "": 60}[time[2]]

@@ -21,6 +21,7 @@ from framebench.dataset.result import NOT_TIMED, Result
 from framebench.dataset.trial_figures import flags_of
 from framebench.errors import one_line
 from framebench.language import N_, Sentence
+from framebench.records.accidents import from_outside
 from framebench.records.identity import environment
 from framebench.statistics.bound import Answer, judge
 from framebench.statistics.change import CampaignSpread, Change, campaign_spread, change
@@ -116,14 +117,15 @@ def hold(pairs: Sequence[Pair], hosts: Hosts, controls: Sequence[Sequence[float]
 def _doubtful(pair: Pair) -> tuple[Answer, str] | None:
     """What is known without a look at the times; null where they are to be looked at."""
     new, old = pair
+    ended = [*new.failures, *([new.parity_trial] if new.parity_trial else [])]
+    broken = [one for one in ended if one.outcome.status in BROKE and not from_outside(one)]
     if not comparable(new):
         why = one_line(f"{new.status}: {new.reason or 'no reason given'}")
-        return "fail" if new.status in BROKE else "undecided", why
+        return "fail" if any(one.outcome.status == new.status for one in broken) else "undecided", why
     for side, result in ((N_("new: {doubt}"), new), (N_("recorded: {doubt}"), old)):
         if (doubt := _doubt(result)) is not None:
             return "undecided", Sentence(side, doubt=doubt)
-    broke = Counter(one.outcome.status for one in new.failures if one.outcome.status in BROKE)
-    if broke:
+    if broke := Counter(one.outcome.status for one in broken):
         ends = ", ".join(f"{n} {word}" for word, n in sorted(broke.items()))
         return "undecided", Sentence(N_("of the new trials {ends}"), ends=ends)
     return None

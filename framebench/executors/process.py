@@ -22,6 +22,7 @@ from framebench.executors import Failure, Progress, gpu
 from framebench.executors.ending import Ending, Output, judge
 from framebench.executors.plain_path import scratch_parent
 from framebench.executors.stopping import StopRequest
+from framebench.records.accidents import KERNEL_KILLED
 from framebench.records.versions import encode_spec
 from harness import cores
 from harness.frameworks import Unsupported
@@ -31,7 +32,6 @@ SUPERVISOR = Path(__file__).with_name("supervise.py")
 GRACE_S = 10.0
 """What the supervisor gets to kill its descendants before its whole process group is killed."""
 READ_BYTES = 1 << 16
-KERNEL_KILLED = "the kernel's out-of-memory killer ran meanwhile"
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 
 

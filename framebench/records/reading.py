@@ -15,6 +15,7 @@ from framebench.records.placing import parts, relative_path, sidecar_path
 from framebench.records.reproduction_document import Reproduction, decode_reproduction
 from framebench.records.selftest_document import SelfTest, decode_selftest
 from framebench.records.versions import decode_record
+from framebench.records.zipped import ZIPPED_BYTES
 from harness.record import Record
 
 MOST_BYTES = 16 << 20
@@ -44,6 +45,11 @@ def read(path: Path) -> Record:
         sidecar = sidecar_path(path)
         if not sidecar.exists():
             raise Fault(f"sidecar: {sidecar.name} is missing; restore it, or delete the record too")
+        if not _is_plain(sidecar, ZIPPED_BYTES):
+            raise Fault(
+                f"sidecar: {sidecar.name} is no plain file of at most {ZIPPED_BYTES >> 20} MiB; restore it, or delete"
+                " both"
+            )
         if hashlib.sha256(sidecar.read_bytes()).hexdigest() != record.sidecar.sha256:
             raise Fault(f"sidecar.sha256: {sidecar.name} has another hash; restore it, or delete both")
     return record
@@ -74,10 +80,15 @@ def _check_place(path: Path, **names: str) -> None:
             raise Fault(f"{name} says {quoted(value)}, the path says {quoted(part)}; move it")
 
 
+def _is_plain(path: Path, most: int) -> bool:
+    """Whether it can be read whole: a device or a pipe may have no end."""
+    found = path.stat()
+    return stat.S_ISREG(found.st_mode) and found.st_size <= most
+
+
 def _decode(path: Path, decode: Any) -> Any:
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
+        if not _is_plain(path, MOST_BYTES):
             raise Fault(f"no plain file of at most {MOST_BYTES >> 20} MiB; delete it")
         return decode(path.read_bytes())
     except msgspec.ValidationError as error:

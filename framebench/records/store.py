@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +38,7 @@ from framebench.records.writing import (
     sidecar_bytes,
     write_file,
 )
+from framebench.records.zipped import unzipped
 from harness import flags
 from harness.record import Record, TrialSpec
 
@@ -237,8 +236,8 @@ def json_schema() -> dict[str, Any]:
 def series(record_path: Path) -> dict[str, Any]:
     """What the sidecar of a stored record holds; empty where it is not at hand or not readable."""
     try:
-        held = msgspec.json.decode(gzip.decompress(sidecar_path(record_path).read_bytes()))
-    except (OSError, EOFError, zlib.error, msgspec.DecodeError, RecursionError):
+        held = msgspec.json.decode(unzipped(sidecar_path(record_path).read_bytes()))
+    except (OSError, ValueError, msgspec.DecodeError, RecursionError):
         return {}
     return held if isinstance(held, dict) else {}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from framebench.errors import UserError
+from framebench.records.zipped import ZIPPED_BYTES, unzipped
 from harness.record import Record
 
 MAX_RECORD_BYTES = 16 * 1024
@@ -39,6 +40,7 @@ def record_bytes(record: Record) -> bytes:
 
 
 def sidecar_bytes(record: Record) -> bytes:
+    """What is to be written beside the record; ``UserError`` where nobody could read it again."""
     assert record.sidecar is not None and record.sidecar.inline is not None
     try:
         data = base64.b64decode(record.sidecar.inline, validate=True)
@@ -49,6 +51,15 @@ def sidecar_bytes(record: Record) -> bytes:
     if hashlib.sha256(data).hexdigest() != record.sidecar.sha256:
         raise UserError(
             f"trial {record.trial_id}: sidecar.sha256 does not match its bytes; run the trial again"
+        )
+    try:
+        unzipped(data)
+    except ValueError as error:
+        raise UserError(f"trial {record.trial_id}: sidecar.inline {error}; run the trial again") from None
+    if len(data) > ZIPPED_BYTES:
+        raise UserError(
+            f"trial {record.trial_id}: sidecar.inline has {len(data)} bytes, and at most {ZIPPED_BYTES} are kept;"
+            " run the trial again"
         )
     return data
 
