@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 _CONTRAST = ("color-contrast", "link-in-text-block")
 """The rules whose answer depends on the palette; and what costs axe most of its time."""
-_RUN = """async ({ rules, looks }) => {
-  let context = document;
-  if (looks) {
-    const lookOf = (one) => (one ? lookOf(one.parentElement) + ">" + one.localName + "." + one.className + one.style?.cssText : "");
-    const texts = [...document.body.querySelectorAll("*")].filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
-    context = { include: [...new Map(texts.filter((one) => one.checkVisibility()).map((one) => [lookOf(one), one])).values()] };
-  }
-  const { violations } = await axe.run(context, { resultTypes: ["violations"], preload: false, ...rules });
-  return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id} (${help}): ${node.html.slice(0, 160)}`));
-}"""
+_RUN = Path(__file__).with_name("axe.js").read_text()
 
 
 def violations(page: Any) -> list[str]:
@@ -25,7 +17,7 @@ def violations(page: Any) -> list[str]:
 
 
 def contrast(page: Any) -> list[str]:
-    """The same for what can be told from its surroundings: one text of each look, by the classes and styles above it."""
+    """The same for what can be told from its surroundings, asked of one text of each look."""
     return _run(page, {"runOnly": {"type": "rule", "values": _CONTRAST}}, looks=True)
 
 

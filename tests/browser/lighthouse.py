@@ -42,7 +42,7 @@ def main() -> int:
     if CHROMIUM is None:
         print("no Chromium is installed: apt-get install chromium")
         return 2
-    result = next((SITE / "results").iterdir()).name
+    result = min(path.name for path in (SITE / "results").iterdir())
     below = False
     with served(SITE) as address:
         for path in ("", "compare/", f"results/{result}/", "method/", "zh/"):
@@ -52,7 +52,9 @@ def main() -> int:
                 score = found["categories"][category]["score"] or 0
                 below |= score < 1
                 print(f"  {score * 100:3.0f} {category}")
-                for name in (one["id"] for one in found["categories"][category]["auditRefs"] if one["weight"]):
+                for name in (
+                    one["id"] for one in found["categories"][category]["auditRefs"] if one["weight"]
+                ):
                     audit = found["audits"][name]
                     if audit["score"] is not None and audit["score"] < 1:
                         print(f"      {audit['title']}: {audit.get('displayValue', '')}")

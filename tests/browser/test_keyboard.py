@@ -9,60 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.chromium import open_page
+from tests.chromium import leave_search_empty, open_page
 from tests.record_factory import make_record
 
 pytestmark = pytest.mark.browser
 
 PRESSES = 1000  # of Tab, after which its way is taken for endless
-WALK = """() => {
-  const LOOK = ["outlineStyle", "outlineWidth", "outlineColor", "boxShadow", "backgroundColor", "color", "borderColor", "opacity"];
-  const SIDES = [null, "::before", "::after"];
-  // What stands for an element: a box that nobody sees has a label, or what follows it.
-  const parts = (one) => [one, ...(one.labels || []), ...(one.matches("input") ? [one.nextElementSibling] : [])].filter(Boolean);
-  const look = (one) => JSON.stringify([...parts(one), one.parentElement].map((part) => SIDES.map((side) => {
-    const style = getComputedStyle(part, side);
-    return LOOK.map((name) => style[name]);
-  })));
-  const visible = (one) => one.checkVisibility({ opacityProperty: true, visibilityProperty: true });
-  const name = (one) => one.outerHTML.replace(/\\s+/g, " ").slice(0, 160);
-
-  function hidden(one) {
-    for (const part of parts(one).filter(visible)) {
-      for (const { left, right, top, bottom } of part.getClientRects()) {
-        const x = (Math.max(0, left) + Math.min(innerWidth, right)) / 2, y = (Math.max(0, top) + Math.min(innerHeight, bottom)) / 2;
-        const over = right - left > 1 && bottom - top > 1 && document.elementFromPoint(x, y);
-        if (over && parts(one).some((other) => other.contains(over) || over.contains(other))) return false;
-      }
-    }
-    return true;
-  }
-
-  const stops = new Set(), faults = [];
-  let last = null, looked = "";
-  function step() {
-    const here = document.activeElement;
-    if (here === last) return;
-    if (last && last.isConnected && look(last) === looked) faults.push("looks as if the keyboard were elsewhere: " + name(last));
-    last = here === document.body ? null : here;
-    if (!last || stops.has(last)) {
-      if (stops.size) walk.round = true;
-      return;
-    }
-    stops.add(last);
-    looked = look(last);
-    if (hidden(last)) faults.push("the keyboard is where nobody sees it: " + name(last));
-  }
-  const usable = (one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility({ visibilityProperty: true });
-  // Of radio buttons Tab comes to one; the arrows to the others.
-  const first = (one) => one.type !== "radio" || one === [...document.getElementsByName(one.name)].sort((a, b) => b.checked - a.checked)[0];
-  function missed() {
-    const all = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")];
-    return all.filter((one) => usable(one) && first(one) && !stops.has(one)).map((one) => "Tab never comes to " + name(one));
-  }
-  const walk = window.walk = { step, round: false, said: () => [...faults, ...missed()] };
-  addEventListener("keyup", step, true);
-}"""
+WALK = Path(__file__).with_name("walk.js").read_text()
 
 
 @pytest.fixture
@@ -85,14 +38,18 @@ def walked(page: Any, width: int, scripts: bool = True) -> list[str]:
     """What is wrong with the way that Tab takes once around the open page."""
     tall = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({"width": width, "height": tall})  # Material adds buttons to what has been in view
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_timeout(100)
     page.set_viewport_size({"width": width, "height": 844})
     page.evaluate(WALK)
+    at_once = scripts and width > 960  # the search of a narrow screen opens a moment after it was come to
+    if at_once:
+        page.evaluate("addEventListener('keyup', walk.step, true)")
     for pressed in range(1, PRESSES):
         page.keyboard.press("Tab")
-        if not scripts:
+        if not at_once:
+            page.wait_for_timeout(20)
             page.evaluate("walk.step()")
-        if pressed % 20 == 0 and page.evaluate("walk.round"):
+        if pressed % 20 == 0 and page.evaluate("walk.round && !document.activeElement.closest('.md-search')"):
             said: list[str] = page.evaluate("walk.said()")
             return said
     return [f"Tab does not come back to where it began in {PRESSES} steps"]
@@ -100,6 +57,7 @@ def walked(page: Any, width: int, scripts: bool = True) -> list[str]:
 
 def test_tab_comes_to_everything_and_shows_where_it_is(browser: Any, address: str, paths: list[str]) -> None:
     page = open_page(browser)
+    leave_search_empty(page)
     faults = []
     for path in paths:
         page.goto(address + path)
@@ -115,12 +73,12 @@ def test_on_a_phone_in_the_dark_and_without_scripts_too(
     browser: Any, address: str, result: str, options: dict[str, Any]
 ) -> None:
     page = open_page(browser, **options)
+    leave_search_empty(page)
     faults = []
     for path in ("", "compare/", "clusters/slurm/", result):
-        for width in (1280, 390):
-            page.goto(address + path)
-            said = walked(page, width, options.get("java_script_enabled", True))
-            faults += [f"{path or 'home'}, {width} px: {fault}" for fault in said]
+        page.goto(address + path)
+        said = walked(page, 390, options.get("java_script_enabled", True))
+        faults += [f"{path or 'home'}: {fault}" for fault in said]
     assert not faults, "\n".join(faults)
     page.context.close()
 
@@ -170,8 +128,9 @@ def test_the_search_is_typed_and_followed(page: Any, address: str) -> None:
     page.wait_for_selector(".md-search-result__link")
     page.keyboard.press("ArrowDown")
     page.wait_for_function("document.activeElement.matches('.md-search-result__link')")
+    hit = page.evaluate("document.activeElement.href")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/method/**")
+    page.wait_for_url(hit + "**")
 
 
 def test_compare_is_worked_without_a_mouse(page: Any, address: str, tmp_path: Path) -> None:
@@ -222,4 +181,6 @@ def test_compare_is_worked_without_a_mouse(page: Any, address: str, tmp_path: Pa
     tab_to(page, ".fb-forget")
     page.keyboard.press("Enter")
     page.wait_for_selector("tr.fb-own", state="detached")
-    assert page.evaluate("document.activeElement.matches('.fb-files')"), "the keyboard is lost with the button"
+    assert page.evaluate("document.activeElement.matches('.fb-files')"), (
+        "the keyboard is lost with the button"
+    )
