@@ -1,10 +1,10 @@
 """KerasHub's whole ``generate`` beside generation by our file for Keras, on one backend.
 
 ``python -m benchmarks.generation BACKEND [--preset cpu] [--batch 8] [--pairs 30]`` needs the packages of an image with
-KerasHub. Both read the same prompts and choose the likeliest token until the context is full, with the same weights; that
-they give the same text is asked first. KerasHub is used as its users do: ``compile(sampler="greedy")`` and ``generate``,
-which fills the cache over the whole context and then loops, compiled where its backend does. Ours reads the prompt and
-calls a step that is compiled where the backend does, once for each token.
+KerasHub. Both read the same prompts and choose the likeliest token until the context is full, with the same weights;
+that they give the same text is asked first. KerasHub is used as its users do: ``compile(sampler="greedy")`` and
+``generate``, which fills the cache over the whole context and then loops, compiled where its backend does. Ours reads
+the prompt and calls a step that is compiled where the backend does, once for each token.
 
 They are timed in one process, in turns, each with the framework's own number of threads for the cores of this process.
 On a busy machine CPU time tells more than wall time.
@@ -28,7 +28,11 @@ from harness.cores import cores_allowed
 from harness.gate.check import timed_job
 from harness.record import Case, Contender
 
-MODES = {"tensorflow": ("compiled", "xla-direct"), "torch": ("eager", "direct"), "jax": ("compiled", "direct")}
+MODES = {
+    "tensorflow": ("compiled", "xla-direct"),
+    "torch": ("eager", "direct"),
+    "jax": ("compiled", "direct"),
+}
 Generate = Callable[[], np.ndarray]
 """Gives the tokens (B, context - prompt) that were chosen."""
 
@@ -45,7 +49,9 @@ def both(backend: str, preset: str, batch: int) -> tuple[Generate, Generate]:
         made.append(generate(frameworks.build(timed_job(case, contender), loaded)))
     texts = [generate() for generate in made]
     if not np.array_equal(*texts):
-        raise SystemExit(f"{(texts[0] != texts[1]).sum()} of {texts[0].size} tokens differ: not the same work")
+        raise SystemExit(
+            f"{(texts[0] != texts[1]).sum()} of {texts[0].size} tokens differ: not the same work"
+        )
     return made[0], made[1]
 
 
@@ -118,7 +124,9 @@ def main() -> None:
     print(f"Keras on {arguments.backend}, {where}, ours / KerasHub's generate, {arguments.pairs} pairs:")
     for which, clock in enumerate(("CPU", "wall")):
         found = ratio([(one[which], other[which]) for one, other in times])
-        print(f"  {clock:4} {found}, one pair ±{found.spread:.1%}: {found.judge(at_most=AT_MOST)}", flush=True)
+        print(
+            f"  {clock:4} {found}, one pair ±{found.spread:.1%}: {found.judge(at_most=AT_MOST)}", flush=True
+        )
 
 
 if __name__ == "__main__":

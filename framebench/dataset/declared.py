@@ -20,7 +20,7 @@ def stacks() -> dict[str, StackInfo]:
 
 
 def is_framework(stack: StackInfo | None) -> bool:
-    """Whether models are written in it for the comparison: it runs neither what another exported nor a library's own."""
+    """Whether models are written in it for the comparison: neither another's exports nor a library's own run in it."""
     return not is_exported(stack) and not is_library(stack)
 
 

@@ -1,4 +1,4 @@
-"""KerasHub beside ours: its own loop takes the very steps of its model, its weights are ours, and both write one text."""
+"""KerasHub beside ours: its loop takes the very steps of its model, its weights are ours, and both write one text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A library's own models: compared in their tasks, shown beside the stack that they stand on, and no framework's answer."""
+"""A library's own models: compared in their tasks, shown beside the stack that they stand on, and nobody's answer."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_its_model_is_among_those_of_the_workload_that_has_one() -> None:
 def test_its_page_leads_to_the_stack_that_it_stands_on_and_has_its_colour(evidence: Evidence) -> None:
     page = stack.view(HUB.stack, evidence)
     assert (page["backend"].text, page["backend"].href) == ("Keras on JAX", "../keras-jax/")
-    assert [file.name for file in page["sources"]][0] == "driver.py" and page["conventions"]
+    assert next(file.name for file in page["sources"]) == "driver.py" and page["conventions"]
     assert len(page["results"].rows) == 1
     colour = dict(re.findall(r'"([\w-]+)"\] \{ --fb-colour: var\((--fb-c\d)\)', stack.colours()))
     assert colour[HUB.stack] == colour[KERAS.stack]

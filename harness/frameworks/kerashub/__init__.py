@@ -11,12 +11,13 @@ from harness.record import Mode
 
 _ABOUT = (
     "KerasHub brings the model, its cache and the loop that generates; Keras runs them. *generate's loop* is what "
-    "KerasHub's `generate` does once the cache is filled: its greedy sampler calls the model for one token after the "
-    "other, on TensorFlow and JAX in one compiled function, on PyTorch op by op. *Step by step* calls the model once for "
-    "each token. Before that `generate` fills the cache, over every position up to the longest length, the empty ones "
-    "too: that is not timed, as in no other stack's decoding. The sampler chooses each token and keeps the given one "
-    "instead, as it does with those of a prompt, so that every stack decodes the same text. The image leaves out "
-    "TensorFlow Text, which KerasHub asks for and only its tokenizers use: it would bring a second TensorFlow."
+    "KerasHub's `generate` does once the cache is filled: its greedy sampler calls the model for one token after "
+    "the other, on TensorFlow and JAX in one compiled function, on PyTorch op by op. *Step by step* calls the "
+    "model once for each token. Before that `generate` fills the cache, over every position up to the longest "
+    "length, the empty ones too: that is not timed, as in no other stack's decoding. The sampler chooses each "
+    "token and keeps the given one instead, as it does with those of a prompt, so that every stack decodes the "
+    "same text. The image leaves out TensorFlow Text, which KerasHub asks for and only its tokenizers use: it "
+    "would bring a second TensorFlow."
 )
 _MODES: Mapping[str, Mapping[Mode, tuple[str, ...]]] = {  # as its own generate compiles, where it does
     "tensorflow": {"compiled": ("xla-loop", "xla-direct", "graph-loop", "graph-direct")},

@@ -48,7 +48,9 @@ class KerasHubDriver(KerasDriver):
         if reason := refusal(stack.info, job.case.task):
             raise Unsupported(reason)
         if stack.own_loop and job.case.task != "decode":
-            raise Unsupported(f"KerasHub has no loop of its own for {job.case.task}", "ask for a direct variant")
+            raise Unsupported(
+                f"KerasHub has no loop of its own for {job.case.task}", "ask for a direct variant"
+            )
         super().__init__(job, stack)
 
     def _named_tensors(self) -> dict[str, Joined]:

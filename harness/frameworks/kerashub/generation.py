@@ -1,8 +1,8 @@
 """KerasHub's own loop of generation: its greedy sampler, which calls the model for one token after the other.
 
 It is what ``CausalLM.generate`` does when the cache is filled. On TensorFlow and JAX the whole loop is one compiled
-function, as it is there; on PyTorch Python goes round it. The tokens are the given ones: the sampler works out its choice,
-and keeps the token that a mask says was given, as it does with those of a prompt.
+function, as it is there; on PyTorch Python goes round it. The tokens are the given ones: the sampler works out its
+choice, and keeps the token that a mask says was given, as it does with those of a prompt.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Sampler(keras_hub.samplers.GreedySampler):  # type: ignore[misc]
 def decode(
     model: keras_hub.models.CausalLM, cache: Tensor, tape: Tensor, end: Tensor, count: Tensor, first: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """``count`` tokens through the loop, the last of them the one before ``end``; the last logits (B, V), and the cache.
+    """``count`` tokens through the loop, the last of them the one before ``end``; the last logits (B, V), the cache.
 
     ``tape`` (B, 2 N + 1) is N blanks, the N tokens whose first has the position ``first``, and one blank. The window of
     N + 1 that the sampler sees ends behind the last token: so its length is the same for any count.
     """
     batch, length = tape.shape[0], tape.shape[1] // 2
     window = ops.slice(tape, (0, end), (batch, length + 1))
-    position = first + end - length - 1  # of what the window begins with
+    position = first + end - length  # of what the window begins with
 
     def step(prompt: Tensor, kept: tuple[Tensor, Tensor], index: Tensor) -> tuple[Tensor, Tensor, Any]:
         token = ops.slice(prompt, (0, index - 1), (batch, 1))

@@ -1,8 +1,8 @@
 """gpt as KerasHub's GPT-2, the same on every backend.
 
-Its queries, keys and values are three layers where ours are one. Epsilon, tanh GELU, learned positions and logits by the
-tokens' embedding are GPT-2's there too; its dropout is 0.1 unless it is told otherwise. A prompt's logits are made for
-all positions, ours for the last alone.
+Its queries, keys and values are three layers where ours are one. Epsilon, tanh GELU, learned positions and logits by
+the tokens' embedding are GPT-2's there too; its dropout is 0.1 unless it is told otherwise. A prompt's logits are made
+for all positions, ours for the last alone.
 """
 
 from __future__ import annotations
