@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from harness.frameworks import StackInfo
 from harness.frameworks import keras as keras_framework
+from harness.frameworks.exported import NO_FLOAT64
 from harness.frameworks.library import LibraryInfo
 from harness.record import Mode
 
@@ -17,7 +18,8 @@ _ABOUT = (
     "length, the empty ones too: that is not timed, as in no other stack's decoding. The sampler chooses each "
     "token and keeps the given one instead, as it does with those of a prompt, so that every stack decodes the "
     "same text. The image leaves out TensorFlow Text, which KerasHub asks for and only its tokenizers use: it "
-    "would bring a second TensorFlow."
+    "would bring a second TensorFlow. On JAX the gate compares in fp32 alone: in 64 bits JAX refuses KerasHub's "
+    "indices, which are of two widths."
 )
 _MODES: Mapping[str, Mapping[Mode, tuple[str, ...]]] = {  # as its own generate compiles, where it does
     "tensorflow": {"compiled": ("xla-loop", "xla-direct", "graph-loop", "graph-direct")},
@@ -43,7 +45,7 @@ def _on(keras: StackInfo) -> LibraryInfo:
         refusals=keras.refusals,
         words={**keras.words, "loop": "generate's loop", "direct": "step by step"},
         about=_ABOUT,
-        float64_floor=keras.float64_floor,
+        float64_floor=NO_FLOAT64 if keras.backend == "jax" else keras.float64_floor,
     )
 
 
