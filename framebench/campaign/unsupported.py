@@ -11,7 +11,7 @@ from framebench.campaign.suite_form import Suite, known
 from framebench.executors import Executor, StackOn, Unavailable
 from framebench.executors.cards import facts
 from harness import frameworks, workloads
-from harness.frameworks import exported
+from harness.frameworks import exported, library
 from harness.record import Case, Contender
 
 Pair = tuple[Case, Contender]
@@ -56,7 +56,7 @@ def cause_anywhere(case: Case, contender: Contender) -> Unavailable | None:
             f"mend harness/workloads/{case.workload}",
         )
     info = frameworks.info(contender.stack)
-    if reason := exported.refusal(info, case.task):
+    if reason := exported.refusal(info, case.task) or library.refusal(info, case.task):
         return Unavailable(reason, "leave it out of the contenders of this case")
     framework = exported.source_of(info).framework
     if not workloads.has_file(case.workload, framework):

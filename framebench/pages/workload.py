@@ -19,7 +19,7 @@ from framebench.pages.source import SourceFile
 from framebench.pages.traffic import traffic_table
 from framebench.pages.views import Cell, Plot, Table
 from framebench.pages.what_it_takes import what_it_takes
-from framebench.pages.words import families, result_name
+from framebench.pages.words import families_and_libraries, result_name
 from harness import workloads
 
 
@@ -105,9 +105,10 @@ def summary(root: Path, name: str) -> str:
 
 
 def implementations(root: Path, name: str) -> list[SourceFile]:
-    """The model in each framework that has one."""
+    """The model in each framework and library that has one."""
     every = [
-        source.read(root, f"harness/workloads/{name}/{code}.py", title) for code, title in families().items()
+        source.read(root, f"harness/workloads/{name}/{code}.py", title)
+        for code, title in families_and_libraries().items()
     ]
     return [one for one in every if one is not None]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from harness import frameworks, workloads
 from harness.frameworks.exported import source_of
+from harness.frameworks.library import base_of
 
 CLOCK = ("protocol.py", "trials/timing.py")  # without what they import: flags and telemetry decide no work
 COMPILED = (".cpp", ".h")
@@ -53,9 +54,10 @@ def files(source: Path, stack: str, workload: str) -> list[str]:
     left out."""
     info = frameworks.info(stack)
     written = source_of(info)
-    served = [name for name in (info.framework, written.framework, written.backend) if name]
+    steps = base_of(info).framework  # of a library's model
+    served = [name for name in (info.framework, written.framework, written.backend, steps) if name]
     roots = [f"frameworks/{name}/{part}.py" for name in served for part in ("__init__", "stack")]
-    roots += [f"frameworks/{name}/driver.py" for name in (info.framework, written.framework)]
+    roots += [f"frameworks/{name}/driver.py" for name in (info.framework, written.framework, steps)]
     roots += [f"workloads/{workload}/spec.py", f"workloads/{workload}/{written.framework}.py"]
     roots.append(f"frameworks/{info.framework}/from_{written.framework}.py")  # an exporter
     found: set[str] = set(CLOCK)

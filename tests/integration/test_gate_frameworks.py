@@ -21,6 +21,7 @@ from framebench.commands.prove import case_of, is_proven, plainest
 from harness import frameworks, workloads
 from harness.frameworks import exported
 from harness.frameworks.exported import is_exported
+from harness.frameworks.library import LibraryInfo, is_library
 from harness.record import PHASES, Contender
 from tests.requirement import require
 
@@ -28,7 +29,11 @@ pytestmark = pytest.mark.frameworks
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 900.0
 
-STACKS = {name: info for name, info in frameworks.stacks().items() if name != frameworks.SELF_TEST}
+STACKS = {
+    name: info
+    for name, info in frameworks.stacks().items()
+    if name != frameworks.SELF_TEST and not is_library(info)
+}
 CONTENDERS = [
     Contender(stack=name, mode=mode, variant=variant)
     for name, info in STACKS.items()
@@ -37,6 +42,7 @@ CONTENDERS = [
 ]
 PLAINEST = [plainest(info) for info in STACKS.values() if not is_exported(info)]
 EXPORTED = [one for one in CONTENDERS if is_exported(STACKS[one.stack])]
+LIBRARIES = [info for info in frameworks.stacks().values() if isinstance(info, LibraryInfo)]
 CASES = [
     (name, task, preset)
     for name in workloads.names()
@@ -74,7 +80,7 @@ class Started(NamedTuple):
 
 def slow(contender: Contender) -> list[Any]:
     """``torch.compile`` takes a minute and more."""
-    info = STACKS[contender.stack]
+    info = frameworks.info(contender.stack)
     by_inductor = "torch" in (info.framework, info.backend) and contender.mode == "compiled"
     return [pytest.mark.slow] if by_inductor else []
 
@@ -94,7 +100,7 @@ class Process:
     def __init__(self, started: Started, folder: Path) -> None:
         self.contender, self.precision = started
         self.slug, self.stack = self.contender.slug, self.contender.stack
-        info = STACKS[self.stack]
+        info = frameworks.info(self.stack)
         absent = [name for name in info.modules if importlib.util.find_spec(name) is None]
         require("frameworks", not absent, f"not installed here: {', '.join(absent)}")
         command = [sys.executable, "-m", "tests.integration.gate_process"]
@@ -197,6 +203,26 @@ def test_every_stack_does_the_work_of_every_workload(
     case = case_of(workload, preset, task, process.precision)  # type: ignore[arg-type]
     if is_proven(ROOT, case, process.contender):
         pytest.skip("proven before, see proofs.json in the workload's folder")
+    passes(process, workload, task, preset)
+
+
+@pytest.mark.parametrize(
+    ("process", "workload", "task", "preset"),
+    [
+        pytest.param(Started(contender, precision), *case, id="-".join((contender.slug, precision, *case)))
+        for info in LIBRARIES
+        for mode, variants in info.modes.items()
+        for contender in (Contender(stack=info.name, mode=mode, variant=variant) for variant in variants)
+        for precision in ("fp32", "bf16")
+        for case in CASES
+        if workloads.has_file(case[0], info.framework) and case[1] in info.tasks
+    ],
+    indirect=["process"],
+    scope="module",
+)
+def test_a_librarys_model_does_the_specified_work(
+    process: Process, workload: str, task: str, preset: str
+) -> None:
     passes(process, workload, task, preset)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from framebench.dataset import Result
+from framebench.dataset.declared import is_framework
 from framebench.language import N_
 from framebench.pages.words import info
 from harness.frameworks.exported import is_exported
@@ -30,7 +31,7 @@ def _is_export(result: Result) -> bool:
 
 def _is_on_a_backend(result: Result) -> bool:
     known = info(result.contender.stack)
-    return known is not None and bool(known.backend) and not is_exported(known)
+    return known is not None and bool(known.backend) and is_framework(known)
 
 
 QUESTIONS = [
