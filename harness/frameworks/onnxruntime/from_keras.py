@@ -21,4 +21,5 @@ def export(driver: Any) -> tuple[bytes, Facts]:
 
 def whole(path: Path) -> bytes:
     """With the weights that an exporter laid beside the file, as those of large models are."""
-    return onnx.load(path).SerializeToString()
+    written: bytes = onnx.load(path).SerializeToString()
+    return written
