@@ -52,7 +52,7 @@ def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Tabl
                 Cell(status_name(record.outcome.status), "" if record.outcome.status == "ok" else "fb-no"),
                 Cell(figures.duration(step_ns(record)), NUM),
                 Cell(f"{steps} / {len(blocks)}" if blocks else figures.NONE, NUM),
-                Cell(_course(record)),
+                Cell(_course(record), "fb-reason"),
                 Cell(figures.percent(wait_share(record)), NUM),
                 Cell(figures.duration(cpu_step_ns(record)), NUM),
                 Cell(_change(record.calibration), NUM),
@@ -67,7 +67,7 @@ def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Tabl
         _("Course"),
         _("Waited for a core"),
         _("CPU time per step"),
-        _("Machine changed by"),
+        _("Drift"),
         _("Started (UTC)"),
     ]
     return Table(head, rows)

@@ -121,11 +121,17 @@
       ctx.restore();
     }
 
+    // As framebench/pages/views.py: at least 10 % of the largest
+    function spread(_chart, low, high) {
+      const half = Math.max((high - low) * 0.55, high * 0.05) || 1;
+      return [Math.max(0, (high + low) / 2 - half), (high + low) / 2 + half];
+    }
+
     const chart = new window.uPlot({
       ...size(),
       legend: { show: false },
       cursor: { y: false, drag: { x: true, y: false } },
-      scales: { x: { time: false, range: (_chart, low, high) => (low === data[0][0] && high === data[0][data[0].length - 1] ? ends : [low, high]) } },
+      scales: { x: { time: false, range: (_chart, low, high) => (low === data[0][0] && high === data[0][data[0].length - 1] ? ends : [low, high]) }, y: { range: spread } },
       axes: [
         axis({ size: 28, values: (_chart, ticks) => ticks.map((tick) => `${tick} s`) }),
         axis({ size: 64, values: (_chart, ticks) => ticks.map((tick) => `${+tick.toPrecision(6)} ${unit}`) }),
