@@ -21,7 +21,7 @@ KEY_LENGTH = 16
 
 
 class Proof(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
-    """One cell: of ``contender``, the number of ``compared`` values, or why it is ``unsupported``; of the planted faults,
+    """One cell: of ``contender``, the number of ``compared`` values, or why it is ``unsupported``; of planted faults,
     by which part of the gate each was ``caught``, and what is ``unseen``, by its reason. ``day``: when, UTC.
     """
 
