@@ -165,3 +165,17 @@ def test_the_page_sums_by_contender_and_by_fault(tree: Path) -> None:
     by_fault = {row[0].text: [cell.text for cell in row[1:]] for row in shown.faults.rows}
     assert by_fault["one layer twice"][0] == "2 / 2"
     assert by_fault["epsilon 0.1 % off"] == ["0 / 1", "–", "it computes in fp32"]
+
+
+def test_a_results_page_says_what_was_planted_in_its_stack_at_its_task_and_precision(tree: Path) -> None:
+    other = Contender(stack="jax", mode="compiled", variant="")
+    assert page.of_stack(tree, CASE, TORCH) == ""
+    cells = {
+        "torch-eager smoke-train-b4-fp32": proof(),
+        "torch-eager smoke-infer-b4-fp32": proof(),
+        "torch-eager smoke-train-b4-bf16": proof(),
+    }
+    proofs_path(tree, "mlp").write_bytes(encode_proofs(cells))
+    said = page.of_stack(tree, CASE, COMPILED)
+    assert "Of 4 faults" in said and "caught 3; 1 are hidden" in said
+    assert page.of_stack(tree, CASE, other) == ""
