@@ -478,6 +478,20 @@ def mutate(**options: Any) -> None:
 
 
 @cli.command()
+@click.argument("names", metavar="[WORKLOAD]...", nargs=-1)
+@click.option("--stack", "stacks", multiple=True, help="Only this stack (repeatable).")
+def prove(**options: Any) -> None:
+    """Put every contender through every workload's gate, plant every fault, and store what is proven; 1 if not all is.
+
+    What is stored for the same work, gate and packages is not done again: hours the first time, and a stop costs one
+    case.
+    """
+    from framebench.commands import prove as command
+
+    sys.exit(command.run(ROOT, **options, console=console))
+
+
+@cli.command()
 @click.argument("case")
 @click.option("--stack", required=True, help="The stack to profile.")
 @click.option("--mode", help="eager or compiled.  [default: the stack's plainest]")

@@ -17,6 +17,11 @@ def significant(value: float | None, digits: int = 3) -> str:
     return _grouped(value, decimals)
 
 
+def whole(count: int) -> str:
+    """``12 345``."""
+    return _grouped(count, 0)
+
+
 def with_interval(value: float, low: float | None, high: float | None) -> tuple[str, str]:
     """The value and its 95 % interval with the same decimals; the latter is empty where there is none.
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from framebench.dataset import declared
 from framebench.dataset.price_of_a_call import CALL
 from framebench.language import _, prose
-from framebench.pages import compare, figures, learning, source, specification
+from framebench.pages import compare, figures, learning, proofs, source, specification
 from framebench.pages.chart import Chart, chart
 from framebench.pages.compiling import compiling_table, loop_table
 from framebench.pages.evidence import Evidence, Group
@@ -93,6 +93,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "cases": [_case(group, groups, evidence) for group in groups],
         "takes": what_it_takes(name, evidence, "../../"),
         "pictures": pictures_of(name),
+        "proven": proofs.view(evidence.root, name),
         "sources": implementations(evidence.root, name),
         "spec_file": spec,
         **specification.view(name),

@@ -170,9 +170,11 @@ def place(result: Keyed) -> tuple[str, ...]:
 def edition_key(record: Record) -> tuple[str, str | None]:
     """By which protocol, and which form of its workload, it was measured: only what agrees in both is compared.
 
-    The second is null for a trial that ended before it read its workload.
+    A gate was passed by a protocol of its own, and belongs to the suite's: what it refused stands beside what it let be
+    timed. The second is null for a trial that ended before it read its workload.
     """
-    return _protocol(record), record.workload_config_sha256
+    protocol = protocol_hash(record.protocol) if record.provenance.protocol_hash else record.protocol.name
+    return protocol, record.workload_config_sha256
 
 
 def group_key(result: Grouped) -> tuple[str, ...]:
