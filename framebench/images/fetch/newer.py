@@ -69,6 +69,11 @@ def follow(root: Path) -> Iterator[Follower]:
         if not row.default or row.retired or release is None or Version(held) >= Version(release.version):
             continue
         if row.device != "cpu":
+            if any(
+                (one.stack, one.device, _lead(one)[1]) == (row.stack, row.device, release.version)
+                for one in matrix.rows
+            ):  # with another CUDA
+                continue
             yield Follower(release, row, None, "CUDA, cuDNN and NCCL of a row for a GPU are chosen by hand")
             continue
         follower = _follower(row, release.version, indexes)
