@@ -57,6 +57,18 @@ def lock(images: tuple[str, ...]) -> None:
     command.run(ROOT, images, console)
 
 
+@cli.command()
+def watch() -> None:
+    """Look for newer releases of the frameworks, and propose images with them (needs uv).
+
+    What is newer goes into containers/releases.toml. A row of containers/images.toml whose package has a newer
+    release is followed by one with it, where its lock can be resolved, and containers/perf-changelog.toml says so.
+    """
+    from framebench.commands import watch as command
+
+    command.run(ROOT, console)
+
+
 @cli.group()
 def image() -> None:
     """What is known of an image."""

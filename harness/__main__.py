@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
-from harness import cores, environment, flags, frameworks, manifest, out_of_memory, standalone
+from harness import cores, environment, flags, frameworks, manifest, out_of_memory, replicas, standalone
 from harness.draft import Draft
 from harness.frameworks import Unsupported
 from harness.record import Outcome, Record, TrialSpec, decode_spec, encode
@@ -71,7 +71,7 @@ def run(spec: TrialSpec) -> Record:
     signal.signal(signal.SIGTERM, interrupt)
     draft = Draft(spec)
     try:
-        with cleared():
+        with cleared(), replicas.ended():
             outcome = TRIALS[spec.kind](draft)
         outcome = manifest.verify(draft, outcome, os.environ.get(manifest.LOCK_VARIABLE))
     except Unsupported as refusal:

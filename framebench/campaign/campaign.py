@@ -183,7 +183,9 @@ class Campaign:
 
     def _work_hash(self, trial: Planned) -> str:
         case = trial.case
-        return work_hash(self.source.root, trial.contender.stack, case.workload, case.preset)
+        return work_hash(
+            self.source.root, trial.contender.stack, case.workload, case.preset, case.device_count
+        )
 
     def _key(self, trial: Planned) -> tuple[str, ...] | None:
         image = self.images.get(StackOn(trial.contender.stack, trial.case.device))

@@ -415,6 +415,26 @@ _COMPARISONS = [
     _REASON,
 ]
 
+_SCALING = [
+    _HOST,
+    _EXECUTOR,
+    _PROTOCOL,
+    _CASE,
+    _CONTENDER,
+    _IMAGE,
+    _text("result_id", N_("the result on several devices"), "results.result_id"),
+    _whole("device_count", "", N_("how many of them"), "case.device_count"),
+    _text("alone_id", N_("the result of the same contender on one device"), "results.result_id"),
+    _text("held", N_("the batch that both have: the whole one, or that of a device"), "case.batch"),
+    *_estimate("speed", "", N_("samples per second over those of one device"), "trials.step_ns"),
+    *_estimate(
+        "efficiency",
+        "",
+        N_("that over the number of GPUs; on a CPU devices are shares of the same cores, so it is the same"),
+        "scaling.speed",
+    ),
+]
+
 _ANSWERS = [
     _text("workload", N_("the work that is asked about"), "case.workload"),
     _text("task", N_("and its task"), "case.task"),
@@ -479,6 +499,7 @@ COLUMNS: dict[str, list[Column]] = {
     "results": _RESULTS,
     "comparisons": _COMPARISONS,
     "ladder": _LADDER,
+    "scaling": _SCALING,
     "answers": _ANSWERS,
 }
 

@@ -145,8 +145,14 @@ def precision_name(case: Case) -> str:
 
 
 def cores_or_device(case: Case) -> str:
-    """What a case may use: ``2 cores``, ``gpu``."""
-    return _("{n} cores").format(n=case.cores) if case.device == "cpu" else case.device
+    """What a case may use: ``2 cores``, ``gpu``; with several devices ``2 cores, 2 devices``, ``gpu, 2 devices``."""
+    words = _("{n} cores").format(n=case.cores) if case.device == "cpu" else case.device
+    return ", ".join([words, *devices_if_several(case)])
+
+
+def devices_if_several(case: Case) -> list[str]:
+    """Said where it is not one."""
+    return [] if case.device_count == 1 else [_("{n} devices").format(n=case.device_count)]
 
 
 def common_unit(results: Iterable[Result]) -> str:

@@ -15,6 +15,7 @@ from framebench.pages.evidence import Evidence, Group
 from framebench.pages.feeding import feeding_table
 from framebench.pages.phases import phases_table
 from framebench.pages.pictures import pictures_of
+from framebench.pages.scaling import scaling_table
 from framebench.pages.source import SourceFile
 from framebench.pages.traffic import traffic_table
 from framebench.pages.views import Cell, Plot, Table
@@ -36,6 +37,7 @@ class CaseView(NamedTuple):
     utilization: Table
     traffic: Table
     feeding: Table
+    scaling: Table
     learning: Plot | None
     learned: Table
 
@@ -136,6 +138,7 @@ def _case(group: Group, groups: list[Group], evidence: Evidence) -> CaseView:
         utilization=_utilization(group, "../../"),
         traffic=traffic_table(group, evidence, "../../"),
         feeding=feeding_table(group, evidence, "../../"),
+        scaling=scaling_table(group, evidence, "../../"),
         learning=learning.of_group(group) if learned.rows else None,
         learned=learned,
     )

@@ -113,7 +113,11 @@ QUESTIONS = [
     Question(
         "several-devices",
         N_("How do they scale to several GPUs or TPUs?"),
-        N_("Not measured. Each case here has one device, and there is no TPU among them."),
+        N_(
+            "What a step of training gains that several devices share stands on the pages of the "
+            "[workloads](../workloads/index.md), where that has been measured. There is no TPU among the devices."
+        ),
+        lambda result: result.case.device_count > 1,
     ),
     Question(
         "keras-backend",
