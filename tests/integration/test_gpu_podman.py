@@ -164,6 +164,7 @@ def test_only_that_gpu_and_only_computing_are_let_in(image: str) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_whole_campaign_goes_onto_a_card_in_a_container_and_comes_home(
     image: str, load: Load, tmp_path: Path
 ) -> None:
