@@ -71,3 +71,12 @@ def leave_search_empty(page: Any) -> None:
     """Material makes its whole search ready on each page: seconds of a core, for what most tests never ask."""
     index = {"config": {"lang": ["en"], "separator": " ", "pipeline": [], "fields": {}}, "docs": []}
     page.route("**/search_index.json", lambda route: route.fulfill(json=index))
+
+
+def charts(page: Any) -> Any:
+    """The charts of a page that was scrolled through."""
+    page.mouse.move(5, 5)
+    for figure in page.locator("[data-trials]").all():
+        figure.scroll_into_view_if_needed()
+        figure.locator(".fb-live").nth(figure.locator(".fb-course").count() - 1).wait_for()
+    return page.locator(".fb-live")

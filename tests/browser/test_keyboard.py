@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.chromium import leave_search_empty, open_page
+from tests.chromium import charts, leave_search_empty, open_page
 from tests.record_factory import make_record
 
 pytestmark = pytest.mark.browser
@@ -36,6 +36,9 @@ def tab_to(page: Any, selector: str) -> None:
 
 def walked(page: Any, width: int, scripts: bool = True) -> list[str]:
     """What is wrong with the way that Tab takes once around the open page."""
+    if scripts:
+        charts(page)  # they come where somebody moves, and would come behind a Tab that hurries
+        page.evaluate("scrollTo(0, 0)")
     tall = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({"width": width, "height": tall})  # Material adds buttons to what has been in view
     page.wait_for_timeout(100)

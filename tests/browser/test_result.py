@@ -13,7 +13,7 @@ from framebench.dataset import results
 from framebench.pages import build_site
 from framebench.records import store
 from harness.record import Record
-from tests.chromium import open_page, served
+from tests.chromium import charts, open_page, served
 from tests.record_factory import CONTENDERS, inline_sidecar, make_trials, telemetry_series
 
 pytestmark = pytest.mark.browser
@@ -53,15 +53,6 @@ def opened(browser: Any, address: str, **options: Any) -> Any:
     page.on("console", lambda said: page.faults.append(said.text) if said.type == "error" else None)
     page.goto(address)
     return page
-
-
-def charts(page: Any) -> Any:
-    """The charts of a page that was scrolled through."""
-    page.mouse.move(5, 5)
-    for figure in page.locator("[data-trials]").all():
-        figure.scroll_into_view_if_needed()
-        figure.locator(".fb-live").nth(figure.locator(".fb-course").count() - 1).wait_for()
-    return page.locator(".fb-live")
 
 
 def place_of(record: Record, block: int) -> tuple[str, float]:

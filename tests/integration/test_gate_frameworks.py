@@ -213,7 +213,9 @@ def test_every_stack_does_the_work_of_every_workload(
             Started(contender, precision),
             *case,
             id="-".join((contender.slug, precision, *case)),
-            marks=[] if (precision, (mode, contender.variant)) == ("fp32", info.plainest) else [pytest.mark.slow],
+            marks=[]
+            if (precision, (mode, contender.variant)) == ("fp32", info.plainest)
+            else [pytest.mark.slow],
         )
         for info in LIBRARIES
         for mode, variants in info.modes.items()
