@@ -29,7 +29,7 @@ from harness.gate.check import timed_job
 from harness.record import Case, Contender
 
 MODES = {
-    "tensorflow": ("compiled", "xla-direct"),
+    "tensorflow": ("compiled", "graph-direct"),
     "torch": ("eager", "direct"),
     "jax": ("compiled", "direct"),
 }
