@@ -29,8 +29,8 @@ from framebench import checking, dataset
 from framebench.checking import History
 from framebench.records import store
 from framebench.records.manifests import listed, place
-from framebench.records.step_time import step_ns
 from framebench.records.store import MANIFESTS, REPRODUCTIONS, SELFTESTS
+from framebench.records.trial_figures import step_ns
 from framebench.records.versions import decode_record
 
 ROOT = Path(__file__).resolve().parent.parent

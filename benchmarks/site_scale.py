@@ -14,12 +14,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from benchmarks import asv_site
 from framebench import dataset
 from framebench.records import store
 from framebench.records.placing import sidecar_path
@@ -37,26 +38,38 @@ Stored = tuple[Path, Record]
 
 
 class Cost(NamedTuple):
-    """CPU seconds of one build, user and system, and its largest resident memory in MB."""
+    """CPU seconds of one command, user and system, and its largest resident memory in MB."""
 
     cpu_s: float
     peak_mb: float
+
+    def __str__(self) -> str:
+        return f"{self.cpu_s:.1f} CPU s, {self.peak_mb:.0f} MB peak"
 
 
 def main() -> None:
     """Print a line per size, and the last one for the largest."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--results", type=int, default=10_000, metavar="N", help="the largest size")
-    largest: int = parser.parse_args().results
+    parser.add_argument(
+        "--beside", choices=["asv"], help="what else publishes as many points (from PyPI, pinned)"
+    )
+    arguments = parser.parse_args()
+    largest: int = arguments.results
     with tempfile.TemporaryDirectory() as folder:
         empty, _ = measured(Path(folder), 0)
         print(f"0 results: {empty.cpu_s:.1f} CPU s, which every site costs", flush=True)
         for size in [*(size for size in SIZES if size < largest), largest]:
             cold, warm = measured(Path(folder), size)
             each = 1e3 * (cold.cpu_s - empty.cpu_s) / size
-            written = sum(path.stat().st_size for path in files(Path(folder) / str(size) / "build"))
+            stats = [path.stat() for path in files(Path(folder) / str(size) / "build")]
+            written = sum({stat.st_ino: stat.st_size for stat in stats}.values())
             print(f"{size} results: {each:.2f} CPU ms per result, {written / 1e6:.0f} MB written", flush=True)
             shutil.rmtree(Path(folder) / str(size))
+        if arguments.beside:
+            asv = asv_site.install(Path(folder) / "environment")
+            spent = cost(asv_site.publish(asv, asv_site.project(Path(folder) / "asv", largest)))
+            print(f"asv publishes {largest} points, without a page for each: {spent}", flush=True)
     print(
         f"{largest} results: {cold.cpu_s:.1f} CPU s cold, {warm.cpu_s:.1f} CPU s warm, {cold.peak_mb:.0f} MB peak"
     )
@@ -74,14 +87,19 @@ def measured(folder: Path, size: int) -> tuple[Cost, Cost]:
 
 
 def build(results: Path) -> Cost:
-    """One build in a process of its own, into ``build`` beside ``results``."""
+    """One build into ``build`` beside ``results``."""
     out = results.parent / "build" / "site"
-    command = [sys.executable, "-c", BUILD, str(ROOT), str(results), str(out)]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    return cost([sys.executable, "-c", BUILD, str(ROOT), str(results), str(out)])
+
+
+def cost(command: Sequence[str]) -> Cost:
+    """A command in a process of its own, what it says left aside; it has to end well."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"the build of {results} ended with {process.returncode}")
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)  # Linux counts KiB
 
 

@@ -649,7 +649,20 @@ def show(result: str | None, results: Path) -> None:
     """Show one result (an id, a unique prefix of it, or a trial id), or list them all."""
     from framebench.commands import show as command
 
-    command.run(results, result, console)
+    command.run(ROOT, results, result, console)
+
+
+@cli.command()
+@_results
+def index(results: Path) -> None:
+    """Bring the index of the results up to date, so that other commands decode what is new alone.
+
+    They do so by themselves where there are a thousand records or more. The index is made from the records, and may
+    be deleted at any time.
+    """
+    from framebench.commands import index as command
+
+    command.run(ROOT, results, console)
 
 
 @cli.command()

@@ -14,7 +14,7 @@ from framebench.campaign.request import Request, Resolved, Say, parse_budget
 from framebench.campaign.side_by_side import at_a_time
 from framebench.campaign.suites import Suite
 from framebench.executors import Executor, StackOn
-from framebench.records import store
+from framebench.records import index, store
 from framebench.records.identity import campaign_id
 from framebench.records.provenance import Checkout
 from harness.record import Case, ImageRef, Record
@@ -70,7 +70,7 @@ def open_campaign(request: Request, resolved: Resolved, images: dict[StackOn, Im
     )
     records: list[Record] = []
     if request.results.exists():
-        loaded = store.load([request.results])
+        loaded = store.load([request.results], index=index.of(request.root, request.results))
         records = [record for _, record in loaded.records]
         for fault in loaded.broken:
             say(f"warning: skipped {fault}")

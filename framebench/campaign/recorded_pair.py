@@ -13,7 +13,7 @@ from framebench.campaign import suites
 from framebench.dataset.grouping import results
 from framebench.errors import UserError
 from framebench.records.identity import result_id
-from framebench.records.step_time import step_ns
+from framebench.records.trial_figures import step_ns
 from harness.record import Record
 
 

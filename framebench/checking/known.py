@@ -16,7 +16,7 @@ from framebench.checking.history import History
 from framebench.records.identity import gate_key
 from framebench.records.manifest_document import Manifest
 from framebench.records.manifests import Listed, listed
-from framebench.records.step_time import step_ns
+from framebench.records.trial_figures import step_ns
 from harness.record import Record
 
 Fact = Callable[[Record], Hashable]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from framebench.checking.doubt import Doubt, warn
 from framebench.checking.known import Known, same_measurement
-from framebench.records.step_time import step_ns
+from framebench.records.trial_figures import step_ns
 from harness.record import Record
 
 OTHERS = 2  # below that nobody can say what is usual

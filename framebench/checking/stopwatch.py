@@ -10,7 +10,7 @@ from statistics import median
 
 from framebench.checking.doubt import Doubt, refuse, warn
 from framebench.checking.known import Known
-from framebench.records.step_time import step_ns
+from framebench.records.trial_figures import step_ns
 from harness.record import Block, Record, Timing
 
 TICK_NS = 10_000_000  # CPU time may be counted in ticks, one for each core

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from framebench.checking.doubt import Doubt, refuse, warn
 from framebench.checking.history import Question
 from framebench.checking.known import Known
-from framebench.records.step_time import step_ns
+from framebench.records.trial_figures import step_ns
 from harness.record import Record
 
 # Fewer products than a formula counts: Winograd's 3 × 3 convolutions do with 2.25 to 4 times less. Two fused

@@ -13,12 +13,17 @@ from framebench.images import load_matrix
 from framebench.pages import ladder, news
 from framebench.pages.answer_words import long_title, plain
 from framebench.pages.words import rate_unit
+from framebench.records import index
 
 
 def run(root: Path, results: Path, console: Console) -> None:
     """One paragraph per kind of work, all contenders over all of it, and what is new."""
     say = Sayer(console)
-    data = dataset.load([results] if results.exists() else [], retired=load_matrix(root).retired())
+    data = dataset.load(
+        [results] if results.exists() else [],
+        retired=load_matrix(root).retired(),
+        index=index.of(root, results),
+    )
     say.skipped(data.broken)
     for answer in data.answers:
         say(f"{long_title(answer.question)}: {plain(answer)}")

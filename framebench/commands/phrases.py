@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from framebench.campaign.plan import Planned
-from framebench.dataset.trial_figures import flags_of
 from framebench.pages import flags, words
-from framebench.records.step_time import step_ns
+from framebench.records.trial_figures import flags_of, step_ns
 from framebench.statistics.interval import Estimate
 from harness.record import Record
 

@@ -17,7 +17,7 @@ from framebench.commands.phrases import minutes
 from framebench.commands.saying import Sayer
 from framebench.errors import UserError
 from framebench.executors.machine import this_machine
-from framebench.records import store
+from framebench.records import index, store
 from harness import roofline
 
 
@@ -70,7 +70,7 @@ def run(root: Path, request: NodesRequest, console: Console) -> None:
     paths = suites.select([case.path for case in cases], request.case_globs, "case")
     slugs = suites.select([one.slug for one in suite.entrants()], request.contender_globs, "contender")
     folder = request.results or root / "results"
-    loaded = store.load([folder]) if folder.exists() else store.Loaded()
+    loaded = store.load([folder], index=index.of(root, folder)) if folder.exists() else store.Loaded()
     say.skipped(loaded.broken)
     records = on_such((record for _, record in loaded.records), rows)
     found = simulate(

@@ -12,11 +12,12 @@ from framebench.commands.saying import Sayer
 from framebench.dataset import Dataset, Result
 from framebench.pages.flags import unranked_word, word
 from framebench.pages.words import rate_unit
+from framebench.records import index
 
 
-def run(results: Path, wanted: str | None, console: Console) -> None:
+def run(root: Path, results: Path, wanted: str | None, console: Console) -> None:
     """All results, or one of them whole."""
-    data = dataset.load([results])
+    data = dataset.load([results], index=index.of(root, results))
     Sayer(console).skipped(data.broken)
     if wanted is None:
         _list(data, console)

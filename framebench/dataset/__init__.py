@@ -13,9 +13,8 @@ from framebench.dataset.result import (
     FirstSteps,
     Result,
 )
-from framebench.dataset.trial_figures import cpu_step_ns, wait_share
 from framebench.dataset.two_results import compare_two
-from framebench.records.step_time import step_ns
+from framebench.records.trial_figures import cpu_step_ns, step_ns, wait_share
 
 __all__ = [
     "SET_ASIDE",

@@ -123,19 +123,38 @@ def time_table(members: Sequence[Result]) -> np.ndarray:
     return table
 
 
+class Timed:
+    """The results of one group that have a time, fastest first, ready to be held against any of them."""
+
+    def __init__(self, members: Sequence[Result], noise: Noise | None) -> None:
+        self.results = sorted(
+            (m for m in members if comparable(m)), key=lambda m: (m.time_ns.value if m.time_ns else 0.0, m.id)
+        )
+        self.equal_within = margin(noise.limit if noise else None)
+        self._twins = [column for column, one in enumerate(self.results) if one.contender.twin]
+        self._table = time_table(self.results)
+
+    def baseline(self, declared: str) -> Result | None:
+        """The declared baseline (a slug or a label), of several versions the latest, and an own build only where there
+        is no other; else the best measured contender."""
+        named = [result for result in self.results if declared in (result.contender.slug, result.label)]
+        if named:
+            return max(named, key=lambda r: (not r.image.own_builds, _framework_version(r), r.started_utc))
+        others = [result for result in self.results if not result.contender.twin]
+        return min(others, key=lambda result: (-len(result.timed), result.contender.slug), default=None)
+
+    def against(self, baseline: Result) -> list[Judged | None]:
+        """Each of ``results`` against one of them; null for that one itself."""
+        position = next(column for column, one in enumerate(self.results) if one is baseline)
+        return judge_case(self._table, position, self.equal_within, self._twins)
+
+
 def compare_group(members: Sequence[Result], declared: str, noise: Noise | None) -> CaseComparison:
     """One group against the baseline that was declared, or a stand-in."""
-    timed = sorted(
-        (m for m in members if comparable(m)), key=lambda m: (m.time_ns.value if m.time_ns else 0.0, m.id)
-    )
+    timed = Timed(members, noise)
     absent = [member for member in members if not comparable(member)]
-    equal_within = margin(noise.limit if noise else None)
-    baseline = _baseline(timed, declared)
-    rows: list[Row] = []
-    if baseline is not None:
-        position = timed.index(baseline)
-        twins = [column for column, result in enumerate(timed) if result.contender.twin]
-        rows = _rows(timed, baseline, judge_case(time_table(timed), position, equal_within, twins))
+    baseline = timed.baseline(declared)
+    rows = [] if baseline is None else _rows(timed.results, baseline, timed.against(baseline))
     first = members[0]
     return CaseComparison(
         host_id=first.host_id,
@@ -147,20 +166,10 @@ def compare_group(members: Sequence[Result], declared: str, noise: Noise | None)
         baseline=baseline,
         declared=baseline is not None and declared in (baseline.contender.slug, baseline.label),
         noise=noise,
-        equal_within=equal_within,
+        equal_within=timed.equal_within,
         rows=rows,
         absent=absent,
     )
-
-
-def _baseline(timed: list[Result], declared: str) -> Result | None:
-    """The declared baseline (a slug or a label), of several versions the latest, and an own build only where there is
-    no other; else the best measured contender."""
-    named = [result for result in timed if declared in (result.contender.slug, result.label)]
-    if named:
-        return max(named, key=lambda r: (not r.image.own_builds, _framework_version(r), r.started_utc))
-    others = [result for result in timed if not result.contender.twin]
-    return min(others, key=lambda result: (-len(result.timed), result.contender.slug), default=None)
 
 
 def _framework_version(result: Result) -> Version:

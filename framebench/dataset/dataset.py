@@ -27,6 +27,7 @@ from framebench.dataset.result import Result
 from framebench.dataset.signers import Signers, signers
 from framebench.errors import UserError
 from framebench.records import store
+from framebench.records.index import Index
 from framebench.records.manifest_document import Manifest
 from framebench.records.placing import ALLOWED_SIGNERS
 from framebench.records.reproduction_document import Reproduction
@@ -44,24 +45,44 @@ class Dataset:
     ``paths`` maps trial ids to files, ``reproductions`` result ids to reproductions, oldest first;
     ``broken`` are files that could not be used, which a page must show. ``selftests``: by host, oldest
     first. ``manifests`` say what was handed in. ``published``: the folder whose ``allowed_signers`` are believed,
-    null for none; ``waivers`` are that folder's. ``observers``: by host, the time of a step with the sampler
-    over without it, where trials measured it.
+    null for none; ``waivers`` are that folder's. What takes long to compute is computed when somebody asks.
     """
 
     records: list[Record]
     paths: dict[str, Path]
     results: list[Result]
-    comparisons: list[CaseComparison]
-    overall: list[Overall]
-    noises: dict[str, Noise]
-    ceilings: dict[Place, MeasuredCeiling]
-    observers: dict[str, Estimate]
+    baseline: str
     reproductions: dict[str, list[Reproduction]]
     broken: list[store.Broken]
     selftests: dict[str, list[SelfTest]]
     manifests: list[tuple[Path, Manifest]]
     published: Path | None
     waivers: list[Waiver]
+
+    @functools.cached_property
+    def noises(self) -> dict[str, Noise]:
+        """A/A noise by host."""
+        return host_noises(self.results)
+
+    @functools.cached_property
+    def comparisons(self) -> list[CaseComparison]:
+        """Every case with its contenders against the baseline."""
+        return comparisons(self.results, self.baseline, self.noises)
+
+    @functools.cached_property
+    def overall(self) -> list[Overall]:
+        """Each contender over all cases of a host."""
+        return overall(self.comparisons)
+
+    @functools.cached_property
+    def ceilings(self) -> dict[Place, MeasuredCeiling]:
+        """The most that each device was seen to do."""
+        return ceilings(self.records)
+
+    @functools.cached_property
+    def observers(self) -> dict[str, Estimate]:
+        """By host, the time of a step with the sampler over without it, where trials measured it."""
+        return _observers(self.records)
 
     @functools.cached_property
     def signers(self) -> Signers:
@@ -128,20 +149,19 @@ def load(
     baseline: str = BASELINE,
     published: Path | None = None,
     retired: Collection[str] = (),
+    index: Index | None = None,
 ) -> Dataset:
     """Read records below ``paths`` and compute everything; broken files are reported, never fatal.
 
     Below the folder ``published`` a record of somebody's own build is one. ``retired``: names of images whose results
-    take no part in comparisons.
+    take no part in comparisons. ``index``: what is known already of one of ``paths``.
     """
-    loaded = store.load(paths, published)
+    loaded = store.load(paths, published, index)
     records = [record for _, record in loaded.records]
     every_result = [
         replace(result, retired=True) if result.image.name in retired else result
         for result in results(records)
     ]
-    noises = host_noises(every_result)
-    cases = comparisons(every_result, baseline, noises)
     reproductions: dict[str, list[Reproduction]] = defaultdict(list)
     for _, reproduction in sorted(loaded.reproductions, key=lambda pair: pair[1].reproduction_id):
         reproductions[reproduction.result_id].append(reproduction)
@@ -153,11 +173,7 @@ def load(
         records=records,
         paths={record.trial_id: path for path, record in loaded.records},
         results=every_result,
-        comparisons=cases,
-        overall=overall(cases),
-        noises=noises,
-        ceilings=ceilings(records),
-        observers=_observers(records),
+        baseline=baseline,
         reproductions=dict(reproductions),
         broken=sorted([*loaded.faults, *faults]),
         selftests=dict(selftests),

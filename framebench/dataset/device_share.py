@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from framebench.language import N_
+from framebench.records.trial_figures import watched_gpus
 from harness import roofline
 from harness.record import Gpu, Record
 
@@ -90,7 +91,7 @@ def place_of(record: Record) -> Place | None:
 def gpus_of(record: Record) -> list[Gpu]:
     """The GPUs that a trial ran on: those it watched, or all of the machine's if it has no more; else none."""
     here = record.hardware.gpus if record.hardware else []
-    watched = {gpu.uuid_sha256 for gpu in record.telemetry.gpus} if record.telemetry else set()
+    watched = watched_gpus(record)
     if watched:
         return [gpu for gpu in here if gpu.uuid_sha256 in watched]
     return here if len(here) == record.case.device_count else []

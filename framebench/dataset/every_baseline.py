@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from framebench.dataset.case_comparisons import CaseComparison, Row, compare_group, group_results
+from framebench.dataset.case_comparisons import CaseComparison, Timed, group_results, ratio
 from framebench.dataset.result import Result
 from framebench.records.identity import group_key
+from framebench.statistics.comparison import Comparison
 from framebench.statistics.noise import Noise
+from framebench.statistics.verdict import Verdict
 
 Group = tuple[str, ...]
 """What ``records.identity.group_key`` gives."""
@@ -40,34 +42,43 @@ def every_baseline(
     compared: dict[Group, Against] = {}
     for members in group_results(results):
         names = {name for member in members for name in (member.label, member.contender.slug)}
-        noise = noises.get(members[0].host_id)
+        timed = Timed(members, noises.get(members[0].host_id))
         group = group_key(members[0])
-        each = {
-            label: known.get((group, label)) or compare_group(members, label, noise)
-            for label in labels
-            if label in names
-        }
-        compared[group] = {
-            label: against_baseline(case)
-            for label, case in each.items()
-            if case.baseline and label in (case.baseline.label, case.baseline.contender.slug)
-        }
+        compared[group] = {}
+        for label in labels:
+            baseline = timed.baseline(label) if label in names else None
+            if baseline is None or label not in (baseline.label, baseline.contender.slug):
+                continue
+            case = known.get((group, label))
+            compared[group][label] = against_baseline(case) if case else _against(timed, baseline)
     return compared
 
 
 def against_baseline(case: CaseComparison) -> dict[str, Compared]:
     """Result id → its speed over the baseline's, of all but the baseline itself."""
-    return {row.result.id: _compared(row, case) for row in case.rows if row.time_ratio is not None}
+    return {
+        row.result.id: _compared(row.result, row.comparison, row.verdict, case.baseline)
+        for row in case.rows
+        if row.comparison is not None and case.baseline is not None
+    }
 
 
-def _compared(row: Row, case: CaseComparison) -> Compared:
+def _against(timed: Timed, baseline: Result) -> dict[str, Compared]:
+    judged = zip(timed.results, timed.against(baseline), strict=True)
+    return {
+        one.id: _compared(one, found.comparison, found.verdict, baseline)
+        for one, found in judged
+        if found is not None
+    }
+
+
+def _compared(result: Result, comparison: Comparison, verdict: Verdict | None, baseline: Result) -> Compared:
     """Times to speeds; no verdict where one of the two may not be ranked."""
-    ratio, baseline = row.time_ratio, case.baseline
-    assert ratio is not None and baseline is not None
-    ranked = row.result.ranked and baseline.ranked
+    times = ratio(comparison)
+    ranked = result.ranked and baseline.ranked
     return Compared(
-        1 / ratio.value,
-        1 / ratio.high if ratio.high else None,
-        1 / ratio.low if ratio.low else None,
-        (row.verdict or "no verdict") if ranked else "not ranked",
+        1 / times.value,
+        1 / times.high if times.high else None,
+        1 / times.low if times.low else None,
+        (verdict or "no verdict") if ranked else "not ranked",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -11,6 +11,7 @@ from framebench.dataset import declared
 from framebench.dataset.result import Result
 from framebench.dataset.same_contender import in_case, times_as_long
 from framebench.statistics.interval import Estimate
+from harness.record import Case
 
 
 class Fed(NamedTuple):
@@ -21,8 +22,9 @@ class Fed(NamedTuple):
     times_as_long: Estimate
 
 
-def fed_results(timed: Sequence[Result], results: Sequence[Result]) -> list[Fed]:
-    """Those of ``timed`` whose contender was timed on ready batches too, at the same place, among ``results``."""
+def fed_results(timed: Sequence[Result], results: Mapping[Case, Sequence[Result]]) -> list[Fed]:
+    """Those of ``timed`` whose contender was timed on ready batches too, at the same place, among ``results``, which
+    are ``by_case``."""
     found = []
     for fed in timed:
         workload = declared.workload(fed.case.workload).ready

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from framebench.dataset.result import Result
 from framebench.dataset.spread import Spread, spread
-from harness.record import Record
+from framebench.records.trial_figures import first_result_ns
 
 
 class FirstResult(NamedTuple):
@@ -28,14 +28,6 @@ def first_result(results: Sequence[Result]) -> FirstResult | None:
     """
     warm, cold = _newest(results, "warm"), _newest(results, "cold")
     return FirstResult(warm, cold) if warm or cold else None
-
-
-def first_result_ns(record: Record) -> int | None:
-    """Null for a trial that failed or has no first step."""
-    names = [phase.name for phase in record.phases]
-    if record.outcome.status != "ok" or "first_step" not in names:
-        return None
-    return sum(phase.wall_ns for phase in record.phases[: names.index("first_step") + 1])
 
 
 def _newest(results: Iterable[Result], cache_state: str) -> Spread | None:

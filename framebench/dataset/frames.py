@@ -13,16 +13,23 @@ from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.device_share import Utilization
 from framebench.dataset.file_formats import estimate_columns, table
 from framebench.dataset.result import Result
-from framebench.dataset.trial_figures import cpu_step_ns, flags_of, phase_ns, wait_share
 from framebench.records.identity import result_id
-from framebench.records.step_time import step_ns
+from framebench.records.trial_figures import (
+    PHASES,
+    block_count,
+    cpu_step_ns,
+    flags_of,
+    phase_ns,
+    shape_checked,
+    step_count,
+    step_ns,
+    wait_share,
+)
 from framebench.statistics.interval import Estimate
 from harness.record import Case, Contender, ImageRef, Record
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PHASES = ("import", "configure", "build", "load_weights", "first_step", "second_step", "warm_up")
 
 
 def trials_frame(records: Iterable[Record]) -> pd.DataFrame:
@@ -141,8 +148,8 @@ def _trial(record: Record) -> dict[str, Any]:
         "flags": "; ".join(flags_of(record)),
         "cache_state": record.cache_state,
         "steady_class": timing.steady_class if timing else None,
-        "blocks": len(timing.blocks) if timing else None,
-        "steps": sum(block.steps for block in timing.blocks) if timing else None,
+        "blocks": block_count(record),
+        "steps": step_count(record),
         "step_ns": step,
         "units_per_s": timing.units_per_step / seconds if timing and seconds else None,
         "unit": timing.unit if timing else None,
@@ -163,7 +170,7 @@ def _trial(record: Record) -> dict[str, Any]:
         "host_rss_peak_bytes": memory.host_rss_peak if memory else None,
         "host_rss_after_import_bytes": memory.host_rss_after_import if memory else None,
         "parity_passed": record.parity.passed if record.parity else None,
-        "shape_checked": _shape_checked(record),
+        "shape_checked": shape_checked(record),
         **{
             f"ceiling_{precision}_flops_per_s": ceiling.matmul_flops_per_s.get(precision) if ceiling else None
             for precision in ("fp32", "tf32", "bf16")
@@ -184,14 +191,6 @@ def _trial(record: Record) -> dict[str, Any]:
         "ram_bytes": hardware.ram_bytes if hardware else None,
         "virtualisation": hardware.virtualisation if hardware else None,
     }
-
-
-def _shape_checked(record: Record) -> bool | None:
-    """Whether the timed shape was compared with float64 before and after the blocks; null where nobody could."""
-    looks = [look for look in (record.shape_before, record.shape_after) if look is not None]
-    if len(looks) < 2 or any(look.checks == 0 for look in looks):
-        return None
-    return not any(look.failed for look in looks)
 
 
 def _result(result: Result) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from framebench.dataset.result import Result
 from framebench.dataset.spread import Spread, spread
-from framebench.dataset.trial_figures import phase_ns
+from framebench.records.trial_figures import phase_ns
 
 
 class ImportTime(NamedTuple):

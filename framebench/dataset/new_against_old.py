@@ -18,9 +18,9 @@ from framebench.dataset import quiet
 from framebench.dataset.aa_pairs import host_noises
 from framebench.dataset.case_comparisons import comparable, ratio
 from framebench.dataset.result import NOT_TIMED, Result
-from framebench.dataset.trial_figures import flags_of
 from framebench.errors import one_line
 from framebench.records.identity import environment
+from framebench.records.trial_figures import flags_of
 from framebench.statistics.bound import Answer, judge
 from framebench.statistics.change import CampaignSpread, Change, campaign_spread, change
 from framebench.statistics.comparison import MIN_ROUNDS

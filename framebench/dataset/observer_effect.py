@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from statistics import median
+from collections.abc import Iterable
 
+from framebench.records.trial_figures import observed_times
 from framebench.statistics.interval import Estimate, time_interval
-from harness.record import Block, Record
+from harness.record import Record
 
 
 def observer_ratio(records: Iterable[Record]) -> Estimate | None:
@@ -15,10 +15,5 @@ def observer_ratio(records: Iterable[Record]) -> Estimate | None:
     Wall time, run-queue wait included: the sampler is one of those whom the work waits for. Null without a trial
     that measured it.
     """
-    effects = [record.timing.observer for record in records if record.timing and record.timing.observer]
-    ratios = [_step_ns(effect.on) / _step_ns(effect.off) for effect in effects]
+    ratios = [times for record in records if (times := observed_times(record)) is not None]
     return time_interval(ratios) if ratios else None
-
-
-def _step_ns(blocks: Sequence[Block]) -> float:
-    return median(block.wall_ns / block.steps for block in blocks)

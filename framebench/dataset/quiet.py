@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from framebench.dataset.trial_figures import flags_of
+from framebench.records.trial_figures import flags_of
 from framebench.statistics.comparison import MIN_ROUNDS
 from harness.flags import UNRANKED
 from harness.record import Record

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from framebench.dataset.case_comparisons import comparable, ratio, time_table
 from framebench.dataset.result import Result
@@ -12,14 +13,19 @@ from framebench.statistics.interval import Estimate
 from harness.record import Case
 
 
-def in_case(case: Case, result: Result, results: Iterable[Result]) -> Result | None:
+def by_case(results: Iterable[Result]) -> dict[Case, list[Result]]:
+    """The results of each case, in their order."""
+    found: dict[Case, list[Result]] = defaultdict(list)
+    for result in results:
+        found[result.case].append(result)
+    return found
+
+
+def in_case(case: Case, result: Result, results: Mapping[Case, Sequence[Result]]) -> Result | None:
     """The newest result of the same contender in another case, in the same environment, on the same host; null where
-    none has a time."""
-    there = (
-        one
-        for one in results
-        if one.case == case and comparable(one) and one.current and _place(one) == _place(result)
-    )
+    none has a time. ``results`` are ``by_case``."""
+    place = _place(result)
+    there = (one for one in results.get(case, ()) if comparable(one) and one.current and _place(one) == place)
     return next(there, None)
 
 

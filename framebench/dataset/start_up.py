@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from framebench.dataset.result import Result
-from framebench.dataset.trial_figures import phase_ns
+from framebench.records.trial_figures import phase_ns
 
 
 def phase_median(result: Result, phase: str) -> float | None:

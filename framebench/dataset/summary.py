@@ -17,9 +17,8 @@ from framebench.dataset.result import (
     LearningSummary,
     Result,
 )
-from framebench.dataset.trial_figures import cpu_step_ns, flags_of, phase_ns, wait_share
 from framebench.records.identity import result_id
-from framebench.records.step_time import step_ns
+from framebench.records.trial_figures import cpu_step_ns, flags_of, phase_ns, step_ns, wait_share
 from framebench.statistics.bootstrap import quantile_interval
 from framebench.statistics.interval import mean_interval, throughput_interval, time_interval
 from harness.flags import EMULATED, OWN_BUILD, UNRANKED

@@ -9,7 +9,7 @@ import msgspec
 
 from framebench.dataset.case_comparisons import comparable
 from framebench.dataset.result import Result
-from framebench.dataset.same_contender import in_case, times_as_long
+from framebench.dataset.same_contender import by_case, in_case, times_as_long
 from framebench.statistics.interval import Estimate
 
 
@@ -34,9 +34,10 @@ def training_costs(results: Sequence[Result]) -> list[TrainingCost]:
     take no part.
     """
     timed = [one for one in results if comparable(one) and one.current and not one.contender.twin]
+    there = by_case(timed)
     costs = []
     for train in (one for one in timed if one.case.task == "train"):
-        infer = in_case(msgspec.structs.replace(train.case, task="infer"), train, timed)
+        infer = in_case(msgspec.structs.replace(train.case, task="infer"), train, there)
         if infer is not None and (long := times_as_long(train, infer)) is not None:
             costs.append(TrainingCost(train, infer, long, _work(train, infer)))
     return costs

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
+from collections.abc import Callable
 from typing import NamedTuple
 
 from framebench.dataset import Result
@@ -80,21 +82,27 @@ def of_comparison(result: Result, compared: Compared, group: Group) -> Badge:
     return Badge(label, message, _with_place([*parts, word], result, group), COLOURS.get(verdict, OTHER))
 
 
-def files(evidence: Evidence) -> dict[str, str | bytes]:
-    """``{path in the site: SVG}`` of every result, and of every comparison with a baseline."""
-    badges: dict[str, str | bytes] = {}
-    results = {result.id: result for result in evidence.dataset.results}
-    for result in results.values():
-        badges[result_file(result)] = drawn(of_result(result, evidence.group_of(result)), evidence)
-    for group in evidence.groups:
-        baseline = group.comparison.baseline
-        for result_id, compared in group.against_baseline.items() if baseline else ():
-            result = results[result_id]
-            assert baseline is not None
-            badges[comparison_file(result, baseline)] = drawn(
-                of_comparison(result, compared, group), evidence
-            )
+def files(evidence: Evidence) -> dict[str, tuple[Result, Callable[[], str]]]:
+    """By path in the site, whose badge it is, and what draws it (SVG): one of every result, and one of every comparison
+    with a baseline."""
+    badges: dict[str, tuple[Result, Callable[[], str]]] = {}
+    for result in evidence.dataset.results:
+        badges[result_file(result)] = result, functools.partial(_drawn_result, result, evidence)
+        group = evidence.group_of(result)
+        baseline = group.comparison.baseline if group else None
+        compared = group.against_baseline.get(result.id) if group else None
+        if group and baseline and compared:
+            draw = functools.partial(_drawn_comparison, result, compared, group, evidence)
+            badges[comparison_file(result, baseline)] = result, draw
     return badges
+
+
+def _drawn_result(result: Result, evidence: Evidence) -> str:
+    return drawn(of_result(result, evidence.group_of(result)), evidence)
+
+
+def _drawn_comparison(result: Result, compared: Compared, group: Group, evidence: Evidence) -> str:
+    return drawn(of_comparison(result, compared, group), evidence)
 
 
 def drawn(badge: Badge, evidence: Evidence) -> str:

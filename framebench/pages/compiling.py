@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from framebench.dataset import Result
-from framebench.dataset.compiled_pairs import CompiledPair, FirstStep, beside, compiled_pairs
+from framebench.dataset.compiled_pairs import CompiledPair, FirstStep, beside
 from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.evidence import Group
@@ -19,7 +19,7 @@ def compiling_table(group: Group, up: str, stack: str | None = None) -> Table:
     """Each compiled contender beside its eager form: first step, later steps, and when it has paid off."""
     rows = [
         _compiling_row(pair, up)
-        for pair in compiled_pairs(group.timed, group.against)
+        for pair in group.compiled_pairs
         if stack in (None, pair.compiled.contender.stack)
     ]
     head = [

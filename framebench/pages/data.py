@@ -4,6 +4,7 @@ be used."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from framebench.dataset.answers_frame import answers_frame
@@ -38,7 +39,7 @@ def files(evidence: Evidence) -> dict[str, str | bytes]:
     return downloads
 
 
-def view(downloads: dict[str, str | bytes]) -> dict[str, Any]:
+def view(downloads: Mapping[str, str | bytes]) -> dict[str, Any]:
     """Everything the template ``data.md.j2`` needs; links are relative to ``/data/``, where the files lie."""
     names = sorted(name.removeprefix("data/") for name in downloads)
     rows = []

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-import json
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from framebench.dataset import CaseComparison, Dataset, Result, Row
+from framebench.dataset.compiled_pairs import CompiledPair, compiled_pairs
 from framebench.dataset.contender_history import History
 from framebench.dataset.every_baseline import Against, Compared, against_baseline
+from framebench.dataset.same_contender import by_case
 from framebench.dataset.to_measure_again import MeasureAgain, to_measure_again
 from framebench.images import is_locked, load_matrix, lock_sha256
 from framebench.images.locks import check_lock
@@ -22,6 +24,7 @@ from framebench.pages.publisher import PROJECT, Publisher
 from framebench.pages.words import executor_name, precision_name, task_name
 from framebench.records import store
 from framebench.records.identity import group_key
+from framebench.records.versions import version_of
 from harness.record import Case, Record, Task
 
 
@@ -83,25 +86,30 @@ class Group:
         """Result id → comparison with the baseline."""
         return against_baseline(self.comparison)
 
-    @property
+    @functools.cached_property
     def rows(self) -> list[Row]:
         """Those with a time, fastest first, A/A twins left out."""
         return [row for row in self.comparison.rows if not row.result.contender.twin]
 
-    @property
+    @functools.cached_property
     def timed(self) -> list[Result]:
         """The results with a time, fastest first."""
         return [row.result for row in self.rows]
 
-    @property
+    @functools.cached_property
     def ranked(self) -> list[Result]:
         """Those of them that may take a place."""
         return [result for result in self.timed if result.ranked]
 
-    @property
+    @functools.cached_property
     def absent(self) -> list[Result]:
         """The results without a time that could be compared, with their reasons."""
         return [result for result in self.comparison.absent if not result.contender.twin]
+
+    @functools.cached_property
+    def compiled_pairs(self) -> list[CompiledPair]:
+        """Each compiled contender beside its eager form."""
+        return compiled_pairs(self.timed, self.against)
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,10 @@ class Evidence:
     site_url: str | None = None
     publisher: Publisher = PROJECT
 
+    def at(self, site_url: str | None) -> Evidence:
+        """The same where the site has another address."""
+        return replace(self, site_url=site_url)
+
     def group_of(self, result: Result) -> Group | None:
         """The group a result stands in; null for one that a newer result has replaced everywhere."""
         return self._by_key.get(group_key(result))
@@ -125,6 +137,19 @@ class Evidence:
     def history_of(self, result: Result) -> History | None:
         """The history that the result is in; null for one that is in none."""
         return self._history_of.get(result.id)
+
+    @functools.cached_property
+    def by_case(self) -> dict[Case, list[Result]]:
+        """The results of each case."""
+        return by_case(self.dataset.results)
+
+    @functools.cached_property
+    def by_host(self) -> dict[str, list[Result]]:
+        """The results of each host."""
+        found: dict[str, list[Result]] = defaultdict(list)
+        for result in self.dataset.results:
+            found[result.host_id].append(result)
+        return found
 
     @functools.cached_property
     def _history_of(self) -> dict[str, History]:
@@ -171,8 +196,7 @@ class Evidence:
 
     def written_as(self, trial: Record) -> int:
         """The version that the trial's record was written in; records are read as the newest."""
-        written: int = json.loads(self.dataset.paths[trial.trial_id].read_bytes())["record_version"]
-        return written
+        return version_of(self.dataset.paths[trial.trial_id].read_bytes())
 
 
 def sidecar_file(trial_id: str) -> str:

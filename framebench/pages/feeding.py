@@ -13,7 +13,7 @@ from framebench.pages.words import result_name
 def feeding_table(group: Group, evidence: Evidence, up: str) -> Table:
     """Each contender's step from files, the same step on ready batches, and how many times as long it is."""
     rows = []
-    for one in fed_results(group.timed, evidence.dataset.results):
+    for one in fed_results(group.timed, evidence.by_case):
         long = one.times_as_long
         ratio, interval = figures.with_interval(long.value, long.low, long.high)
         rows.append(

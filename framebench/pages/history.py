@@ -253,8 +253,9 @@ def _changelog(evidence: Evidence) -> Table:
 def _releases(evidence: Evidence) -> Table:
     """The newest release of each framework beside the newest that a result was measured with."""
     rows = []
+    known = [(one.started_utc, versions(one)) for one in evidence.dataset.results if one.timed]
     for release in evidence.releases:
-        measured = _newest_measured(release, evidence)
+        measured = _newest_measured(release, known)
         rows.append(
             [
                 Cell(release.title),
@@ -268,14 +269,10 @@ def _releases(evidence: Evidence) -> Table:
     return Table(head, rows)
 
 
-def _newest_measured(release: Release, evidence: Evidence) -> str | None:
-    measured = [
-        (result.started_utc, found)
-        for result in evidence.dataset.results
-        if result.timed
-        for found in [_of(release, versions(result))]
-        if found is not None
-    ]
+def _newest_measured(release: Release, known: Sequence[tuple[str, dict[str, str]]]) -> str | None:
+    """``known``: when each result was measured, and its versions."""
+    found = [(when, _of(release, versions)) for when, versions in known]
+    measured = [(when, version) for when, version in found if version is not None]
     return max(measured)[1] if measured else None
 
 

@@ -16,7 +16,7 @@ from harness.record import Hardware
 
 def ids(evidence: Evidence) -> list[str]:
     """Every host that has a result or a self-test."""
-    return sorted({result.host_id for result in evidence.dataset.results} | evidence.dataset.selftests.keys())
+    return sorted(evidence.by_host.keys() | evidence.dataset.selftests.keys())
 
 
 def index(evidence: Evidence) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def view(host_id: str, evidence: Evidence) -> dict[str, Any]:
 
 
 def _results(host_id: str, evidence: Evidence) -> list[Result]:
-    return [result for result in evidence.dataset.results if result.host_id == host_id]
+    return evidence.by_host.get(host_id, [])
 
 
 def _hardware(results: list[Result]) -> Hardware | None:

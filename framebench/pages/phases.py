@@ -32,8 +32,9 @@ def phases_table(group: Group, groups: list[Group], up: str) -> Table:
 
 
 def _same_but_for_task(group: Group, other: Group) -> bool:
-    case = msgspec.structs.replace(other.case, task=group.case.task)
-    return case == group.case and other.key[1:] == group.key[1:]
+    if other.key[1:] != group.key[1:]:
+        return False
+    return group.case == msgspec.structs.replace(other.case, task=group.case.task)
 
 
 def _of(result: Result, phase: Group) -> Result | None:

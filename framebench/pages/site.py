@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import functools
-import gzip
 import http.server
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from framebench import dataset
-from framebench.dataset import Result
 from framebench.errors import UserError
 from framebench.images import load_matrix
 from framebench.language import ENGLISH, LANGUAGES, Language, locale, speaking, spoken
 from framebench.pages import (
-    badge,
     compare,
     compare_data,
     data,
@@ -29,23 +25,28 @@ from framebench.pages import (
     host,
     image,
     llms,
+    mkdocs_build,
     reliability,
-    result,
     selftest,
     serving,
+    set_in,
     shell,
     source,
     stack,
     workload,
 )
-from framebench.pages.evidence import Evidence, gather, record_file, sidecar_file
+from framebench.pages.depends import Dependencies
+from framebench.pages.evidence import Evidence, gather
+from framebench.pages.of_results import Frame, beside, result_pages, sitemap
 from framebench.pages.publisher import PROJECT, Publisher
 from framebench.pages.render import page
-from framebench.pages.write import Content, tree, write_tree
-from framebench.records import store
+from framebench.pages.write import Content, Twin, tree, write_tree
+from framebench.records.index import Index
 
 BASELINES = "data/baselines.json"
 FIGURES = "data/compare.json"
+UNSEEN = (BASELINES, FIGURES, feed.NAME, "llms.txt")
+"""What changes with every result, and what no page's source leads to: MkDocs has no part in it."""
 
 
 class SiteReport(NamedTuple):
@@ -88,48 +89,86 @@ def build_site(
     """
     folders = [folder for folder in results_dirs if folder.exists()]
     published = root / "results" if publisher == PROJECT else results_dirs[0]
-    data = dataset.load(folders, published=published, retired=load_matrix(root).retired())
-    pages = 0
+    index = Index(out.parent / "index", folders[0]) if folders else None
+    found = dataset.load(folders, published=published, retired=load_matrix(root).retired(), index=index)
+    evidence = gather(root, found, publisher=publisher)
+    depends = Dependencies(evidence)
+    with speaking(ENGLISH, root):  # downloads are in English, whoever reads the page beside them
+        downloads = data.files(evidence)
     files: dict[str, Content] = {}
+    frames: list[Frame] = []
     for language in LANGUAGES:
         address = site_url and site_url + language.folder
         docs, rendered = out.parent / _of(language, "docs"), out.parent / _of(language, "mkdocs")
         with speaking(language, root):
-            evidence = gather(root, data, address, publisher)
-            everything = render(evidence)
-            tables = {name: content for name, content in everything.items() if isinstance(content, bytes)}
-            sources = {name: content for name, content in everything.items() if name not in tables}
-            write_tree(docs, sources)  # the tables are no pages, and most of the bytes
-            configuration = root / _of(language, "mkdocs", ".yml")
-            _mkdocs(configuration, docs, rendered, strict, address, publisher.settings)
-            made = {**tree(rendered), **tables, **result_pages(evidence, rendered)}
+            here = evidence.at(address)
+            sources, parts, tables = _for_mkdocs(render(here, downloads))
+            write_tree(docs, sources)
+            mkdocs_build.build(
+                root,
+                root / _of(language, "mkdocs", ".yml"),
+                docs,
+                rendered,
+                strict,
+                address,
+                publisher.settings,
+                generated={name for name, content in sources.items() if isinstance(content, str)},
+            )
+        frames.append(Frame(language, here, shell.read(rendered)))
+        made = {**tree(rendered), **tables, **sitemap(here, rendered)}
+        for name, set_into in parts.items():
+            made[name] = functools.partial(_whole, rendered / name, set_into)
         if site_url is None:
             _without_an_address(made)
         del made[shell.RENDERED]
-        if language == ENGLISH:  # there once for all languages
-            made |= beside(evidence)
-        pages += sum(name.endswith("index.html") for name in made)
+        if language != ENGLISH:
+            made |= {name: Twin(name) for name in tables.keys() & downloads.keys()}
         files |= {language.folder + name: content for name, content in made.items()}
     if site_url is None:
         files["404.html"] = root / "site" / "missing.html"
+    files |= result_pages(frames, depends) | beside(frames[0].evidence, depends)
     written = write_tree(out, files)
     return SiteReport(
         folder=out,
-        results=len(data.results),
-        trials=len(data.records),
-        pages=pages,
+        results=len(found.results),
+        trials=len(found.records),
+        pages=sum(name.endswith("index.html") for name in files),
         written=written,
-        broken=[str(fault) for fault in data.broken],
+        broken=[str(fault) for fault in found.broken],
     )
 
 
-def render(evidence: Evidence) -> dict[str, Content]:
+def _for_mkdocs(
+    everything: Mapping[str, Content],
+) -> tuple[dict[str, Content], dict[str, list[str]], dict[str, Content]]:
+    """What MkDocs gets to see; by rendered page, what is set into it afterwards; and what it has no part in."""
+    sources: dict[str, Content] = {}
+    parts: dict[str, list[str]] = {}
+    others: dict[str, Content] = {}
+    for name, content in everything.items():
+        if isinstance(content, bytes) or name in UNSEEN:
+            others[name] = content
+        elif isinstance(content, str) and name.endswith(".md"):
+            sources[name], inside = set_in.parted(content)
+            if inside:
+                parts[mkdocs_build.destination(name)] = inside
+        else:
+            sources[name] = content
+    return sources, parts, others
+
+
+def _whole(rendered: Path, parts: list[str]) -> str:
+    return set_in.whole(rendered.read_text(), parts)
+
+
+def render(evidence: Evidence, downloads: Mapping[str, str | bytes] | None = None) -> dict[str, Content]:
     """Every file but those of results, in the language that is spoken: relative path → text of a page's source, bytes
-    of a table, or a file to copy. Downloads are in English, whoever reads the page beside them."""
+    of a table, or a file to copy. ``downloads``: where they are made already."""
     root = evidence.root
     text = functools.partial(page, root / "site" / "templates")
-    with speaking(ENGLISH, root):
-        downloads = data.files(evidence)
+    if downloads is None:
+        with speaking(ENGLISH, root):
+            downloads = data.files(evidence)
     explained = {name: view(evidence) for name, view in guides.GUIDES.items()}
     files: dict[str, Content] = {
         "index.md": text("home.md.j2", **home.view(evidence)),
@@ -183,39 +222,6 @@ def render(evidence: Evidence) -> dict[str, Content]:
     return files
 
 
-def result_pages(evidence: Evidence, rendered: Path) -> dict[str, Content]:
-    """The page of each result, rendered when it is written, and the sitemap that names them; ``rendered`` is what
-    MkDocs made of the rest."""
-    filled, language = shell.read(rendered), spoken()
-    results = {result.id: result for result in evidence.dataset.results}
-    pages: dict[str, Content] = {
-        f"results/{one.id}/index.html": functools.partial(_filled, filled, one, evidence, language)
-        for one in results.values()
-    }
-    sitemap = rendered / "sitemap.xml"
-    if sitemap.exists():
-        text = shell.in_sitemap(sitemap.read_text(), results)
-        pages |= {"sitemap.xml": text, "sitemap.xml.gz": gzip.compress(text.encode(), mtime=0)}
-    return pages
-
-
-def beside(evidence: Evidence) -> dict[str, Content]:
-    """What the pages of results link that no other page does: records as they were written, and badges."""
-    files: dict[str, Content] = {
-        record_file(trial_id): path for trial_id, path in evidence.dataset.paths.items()
-    }
-    for one in evidence.dataset.results:
-        gate = one.parity_trial
-        if gate and (sidecar := store.sidecar_of(evidence.dataset.paths[gate.trial_id])):
-            files[sidecar_file(gate.trial_id)] = sidecar
-    return files | badge.files(evidence)
-
-
-def _filled(filled: shell.Shell, one: Result, evidence: Evidence, language: Language) -> str:
-    with speaking(language, evidence.root):
-        return filled.fill(result.page(one, evidence))
-
-
 def serve(site: Path, port: int) -> None:
     """Serve the folder of a built site on this machine only, until Ctrl-C."""
     if not (site / "index.html").is_file():
@@ -257,48 +263,8 @@ def _by_hand(root: Path) -> dict[str, Path]:
     return files
 
 
-def _mkdocs(
-    configuration: Path, docs: Path, out: Path, strict: bool, site_url: str | None, own: dict[str, Any]
-) -> None:
-    """Run MkDocs in this process: the last step, to be replaced by whatever builds an mkdocs.yml."""
-    from mkdocs.commands.build import build
-    from mkdocs.config import load_config
-    from mkdocs.exceptions import Abort, ConfigurationError
-
-    complaints = _Complaints(level=logging.WARNING)
-    logger = logging.getLogger("mkdocs")
-    logger.addHandler(complaints)
-    try:
-        config = load_config(
-            str(configuration),
-            docs_dir=str(docs),
-            site_dir=str(out),
-            strict=strict,
-            site_url=site_url or "",
-            **own,
-        )
-        config.extra["card"] = not own  # the picture has the project's name on it
-        build(config)
-    except (Abort, ConfigurationError) as error:
-        why = "; ".join(complaints.lines[:5]) or str(error)
-        raise UserError(f"MkDocs refused the pages in {docs}: {why}") from error
-    finally:
-        logger.removeHandler(complaints)
-
-
 def _without_an_address(made: dict[str, Content]) -> None:
     """A server gives the page of a missing page at every depth, so it can load and link nothing by a relative path;
     and a sitemap without addresses is empty."""
     for name in ("404.html", "sitemap.xml", "sitemap.xml.gz"):
         made.pop(name, None)
-
-
-class _Complaints(logging.Handler):
-    """Collects what MkDocs warns about."""
-
-    def __init__(self, level: int) -> None:
-        super().__init__(level)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())

@@ -55,7 +55,11 @@ def parts(record: Record) -> list[tuple[str, str]]:
 
 
 def sidecar_path(record_path: Path) -> Path:
-    return record_path.with_suffix(".sidecar.json.gz")
+    return record_path.with_name(sidecar_name(record_path.name))
+
+
+def sidecar_name(record_name: str) -> str:
+    return record_name.removesuffix(".json") + ".sidecar.json.gz"
 
 
 def record_of_sidecar(path: Path) -> Path:

@@ -15,7 +15,7 @@ from framebench.records.placing import parts, relative_path, sidecar_path
 from framebench.records.reproduction_document import Reproduction, decode_reproduction
 from framebench.records.selftest_document import SelfTest, decode_selftest
 from framebench.records.versions import decode_record
-from harness.record import Record
+from harness.record import Record, Sidecar
 
 MOST_BYTES = 16 << 20
 """Of one file, before it is read; a manifest of 50,000 files has about as many."""
@@ -26,7 +26,23 @@ class Fault(Exception):
 
 
 def read(path: Path) -> Record:
-    record: Record = _decode(path, decode_record)
+    return decoded(path, content_of(path))
+
+
+def content_of(path: Path) -> bytes:
+    """``Fault`` for what is no plain file of a sensible size, or cannot be read."""
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
+            raise Fault(f"no plain file of at most {MOST_BYTES >> 20} MiB; delete it")
+        return path.read_bytes()
+    except OSError as error:
+        raise Fault(f"cannot be read ({error.strerror}); check its permissions") from error
+
+
+def decoded(path: Path, content: bytes) -> Record:
+    """The record in the content of a file, which lies where it says, with its sidecar."""
+    record: Record = _decode(content, decode_record)
     if record.kind == "profile":
         raise Fault("kind: a profile is no measurement and has no place among records; delete it")
     # The last five parts of the path repeat what the record says; a record elsewhere was moved or edited.
@@ -40,29 +56,35 @@ def read(path: Path) -> Record:
             raise Fault(
                 f"{name} says {quoted(part)}, the path says {quoted(folder)}; move it to {relative_path(record)}"
             )
-    if record.sidecar is not None:
-        sidecar = sidecar_path(path)
-        if not sidecar.exists():
-            raise Fault(f"sidecar: {sidecar.name} is missing; restore it, or delete the record too")
-        if hashlib.sha256(sidecar.read_bytes()).hexdigest() != record.sidecar.sha256:
-            raise Fault(f"sidecar.sha256: {sidecar.name} has another hash; restore it, or delete both")
+    require_sidecar(path, record.sidecar)
     return record
 
 
+def require_sidecar(path: Path, named: Sidecar | None) -> None:
+    """``Fault`` unless the sidecar that the record at ``path`` names lies beside it."""
+    if named is None:
+        return
+    sidecar = sidecar_path(path)
+    if not sidecar.exists():
+        raise Fault(f"sidecar: {sidecar.name} is missing; restore it, or delete the record too")
+    if hashlib.sha256(sidecar.read_bytes()).hexdigest() != named.sha256:
+        raise Fault(f"sidecar.sha256: {sidecar.name} has another hash; restore it, or delete both")
+
+
 def read_reproduction(path: Path) -> Reproduction:
-    reproduction: Reproduction = _decode(path, decode_reproduction)
+    reproduction: Reproduction = _decode(content_of(path), decode_reproduction)
     _check_place(path, result_id=reproduction.result_id, reproduction_id=reproduction.reproduction_id)
     return reproduction
 
 
 def read_selftest(path: Path) -> SelfTest:
-    selftest: SelfTest = _decode(path, decode_selftest)
+    selftest: SelfTest = _decode(content_of(path), decode_selftest)
     _check_place(path, host_id=selftest.host_id, selftest_id=selftest.selftest_id)
     return selftest
 
 
 def read_manifest(path: Path) -> Manifest:
-    manifest: Manifest = _decode(path, decode_manifest)
+    manifest: Manifest = _decode(content_of(path), decode_manifest)
     _check_place(path, campaign_id=manifest.campaign_id, manifest_id=manifest.manifest_id)
     return manifest
 
@@ -74,12 +96,9 @@ def _check_place(path: Path, **names: str) -> None:
             raise Fault(f"{name} says {quoted(value)}, the path says {quoted(part)}; move it")
 
 
-def _decode(path: Path, decode: Any) -> Any:
+def _decode(content: bytes, decode: Any) -> Any:
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
-            raise Fault(f"no plain file of at most {MOST_BYTES >> 20} MiB; delete it")
-        return decode(path.read_bytes())
+        return decode(content)
     except msgspec.ValidationError as error:
         newer = "_version is" in str(error)
         mend = "update framebench" if newer else "records are never edited; restore the file or delete it"
@@ -89,5 +108,3 @@ def _decode(path: Path, decode: Any) -> Any:
         raise Fault(f"not a whole JSON document ({detail}); restore the file or delete it") from error
     except RecursionError:
         raise Fault("lists in lists without end; restore the file or delete it") from None
-    except OSError as error:
-        raise Fault(f"cannot be read ({error.strerror}); check its permissions") from error

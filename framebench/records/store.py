@@ -6,29 +6,24 @@
 from __future__ import annotations
 
 import gzip
-import os
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from framebench.errors import UserError
+from framebench.records.loading import Broken, Loaded, load
 from framebench.records.lookup import Found, find
 from framebench.records.manifest_document import Manifest
 from framebench.records.placing import (
     MANIFESTS,
     REPRODUCTIONS,
     SELFTESTS,
-    manifest_of_signature,
-    record_of_sidecar,
     relative_path,
     sidecar_path,
     signature_path,
 )
-from framebench.records.reading import Fault, read, read_manifest, read_reproduction, read_selftest
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.selftest_document import SelfTest
 from framebench.records.trial_ids import new_trial_id
@@ -61,43 +56,6 @@ __all__ = [
     "write_reproduction",
     "write_selftest",
 ]
-
-
-class Broken(NamedTuple):
-    """A file that cannot be used: ``reason`` is one clause naming the field and the mend."""
-
-    path: Path
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
-
-
-@dataclass
-class Loaded:
-    """Everything found, sorted by path.
-
-    ``leftovers`` are remains of an interrupted write. ``reproduction_trials`` were measured to check a
-    result and are no part of it: they may come from the same host and image and have the same result id.
-    """
-
-    records: list[tuple[Path, Record]] = field(default_factory=list)
-    broken: list[Broken] = field(default_factory=list)
-    reproductions: list[tuple[Path, Reproduction]] = field(default_factory=list)
-    reproduction_trials: list[tuple[Path, Record]] = field(default_factory=list)
-    leftovers: list[Broken] = field(default_factory=list)
-    selftests: list[SelfTest] = field(default_factory=list)
-    manifests: list[tuple[Path, Manifest]] = field(default_factory=list)
-
-    @property
-    def every_trial(self) -> list[tuple[Path, Record]]:
-        """Those of results and those of reproductions."""
-        return [*self.records, *self.reproduction_trials]
-
-    @property
-    def faults(self) -> list[Broken]:
-        """Every file that cannot be used, sorted by path."""
-        return sorted([*self.broken, *self.leftovers])
 
 
 def write(record: Record, results: Path) -> Path:
@@ -163,55 +121,6 @@ def _write_bytes(data: bytes, path: Path) -> Path:
     return path
 
 
-def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
-    """Read records and reproductions from files and, recursively, folders.
-
-    Strict per file and tolerant of files: what cannot be used is in ``broken`` and never stops the rest.
-    So is, below the folder ``published``, a record of somebody's own build. ``UserError`` if a path does not exist.
-    """
-    loaded = Loaded()
-    places: dict[str, Path] = {}  # trial id -> first file that has it
-    for path in sorted(_files(paths)):
-        if path.name.endswith(".tmp"):
-            loaded.leftovers.append(Broken(path, "left over from an interrupted write; delete it"))
-        elif path.name.endswith(".sidecar.json.gz"):
-            if not record_of_sidecar(path).exists():
-                loaded.leftovers.append(Broken(path, "a sidecar without its record; delete it"))
-        elif path.name.endswith(".json.sig"):
-            if not manifest_of_signature(path).exists():
-                loaded.leftovers.append(Broken(path, "a signature without its manifest; delete it"))
-        elif path.suffix == ".json":
-            try:
-                if path.parent.parent.name == REPRODUCTIONS:
-                    loaded.reproductions.append((path, read_reproduction(path)))
-                    continue
-                if path.parent.parent.name == SELFTESTS:
-                    loaded.selftests.append(read_selftest(path))
-                    continue
-                if path.parent.parent.name == MANIFESTS:
-                    loaded.manifests.append((path, read_manifest(path)))
-                    continue
-                record = read(path)
-                if (
-                    record.image.own_builds
-                    and published
-                    and path.resolve().is_relative_to(published.resolve())
-                ):
-                    raise Fault(
-                        f"image.own_builds: measured with {record.image.own_builds[0]}, somebody's own build, which is "
-                        "never published; move it to another folder"
-                    )
-                first = places.setdefault(record.trial_id, path)
-                if first != path:
-                    raise Fault(f"trial_id {record.trial_id} is also in {first}; delete one of the two")
-                # results/reproductions/<result-id>/trials/<host>/<workload>/<case>/<contender>/<trial>.json
-                again = path.parts[-8:-5:2] == (REPRODUCTIONS, "trials")
-                (loaded.reproduction_trials if again else loaded.records).append((path, record))
-            except Fault as fault:
-                loaded.broken.append(Broken(path, str(fault)))
-    return loaded
-
-
 def json_schema() -> dict[str, Any]:
     """JSON Schemas (2020-12) of the documents: ``record``, ``trial-spec``, ``reproduction``, ``selftest``,
     ``manifest``."""
@@ -239,15 +148,3 @@ def sidecar_of(record_path: Path) -> Path | None:
     """The sidecar of a stored record, if it is at hand."""
     path = sidecar_path(record_path)
     return path if path.is_file() else None
-
-
-def _files(paths: Iterable[Path]) -> set[Path]:
-    files: set[Path] = set()
-    for path in paths:
-        if path.is_dir():
-            files.update(Path(folder, name) for folder, _, names in os.walk(path) for name in names)
-        elif path.exists():
-            files.add(path)
-        else:
-            raise UserError(f"{path}: no such file or folder; name a record or a folder of records")
-    return files

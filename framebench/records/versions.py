@@ -19,9 +19,14 @@ class _Version(msgspec.Struct):
     record_version: int
 
 
+def version_of(data: bytes) -> int:
+    """The version that a record was written in."""
+    return msgspec.json.decode(data, type=_Version).record_version
+
+
 def decode_record(data: bytes) -> Record:
     """Strict decoding of any record version ever published (one ``vN -> vN+1`` function each)."""
-    version = msgspec.json.decode(data, type=_Version).record_version
+    version = version_of(data)
     if version == RECORD_VERSION:
         return msgspec.json.decode(data, type=Record)
     if not 1 <= version < RECORD_VERSION:

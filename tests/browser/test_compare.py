@@ -23,7 +23,7 @@ from framebench.pages import compare, compare_data
 from framebench.pages.evidence import Evidence, Group, gather
 from framebench.pages.render import page as render_page
 from framebench.records import store
-from framebench.records.step_time import step_ns
+from framebench.records.trial_figures import step_ns
 from harness.record import Case, Contender
 from tests.chromium import open_page, served
 from tests.record_factory import (

@@ -53,7 +53,7 @@ def test_the_terminal_names_each_file_that_it_skips(results: Path) -> None:
     case = next(case for case in data.comparisons if len(case.rows) > 1)
     one, other = (row.result.id for row in case.rows[:2])
     for text in (
-        said(lambda console: show.run(results, None, console)),
+        said(lambda console: show.run(ROOT, results, None, console)),
         said(lambda console: answers.run(ROOT, results, console)),
         said(lambda console: compare.run([results], one, other, console)),
     ):

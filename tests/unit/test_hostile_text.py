@@ -23,9 +23,12 @@ from framebench import dataset
 from framebench.dataset.file_formats import table
 from framebench.errors import UserError, visible
 from framebench.pages import badge, feed, result
+from framebench.pages.depends import Dependencies
 from framebench.pages.evidence import Evidence, gather
+from framebench.pages.of_results import beside
 from framebench.pages.render import page
-from framebench.pages.site import beside, render
+from framebench.pages.site import render
+from framebench.pages.write import Keyed
 from framebench.records import store
 from harness.record import Record
 from tests.record_factory import CONTENDERS, make_failed, make_trials
@@ -118,7 +121,8 @@ def spoiled_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     contents = {
         f"results/{one.id}.html": result.page(one, evidence).content for one in evidence.dataset.results
     }
-    return render(evidence) | beside(evidence) | contents
+    made = render(evidence) | beside(evidence, Dependencies(evidence)) | contents
+    return {name: one.make() if isinstance(one, Keyed) else one for name, one in made.items()}
 
 
 def test_no_page_obeys_the_words_of_a_record(spoiled_site: dict[str, Any]) -> None:

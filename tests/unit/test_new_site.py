@@ -143,7 +143,7 @@ def test_its_results_alone_are_there(lab: Path) -> None:
 def test_signers_and_waivers_are_its_own(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {}
 
-    def load(folders: object, published: Path, retired: object) -> None:
+    def load(folders: object, published: Path, retired: object, index: object) -> None:
         found["published"] = published
         raise UserError("enough")
 

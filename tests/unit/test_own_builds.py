@@ -224,7 +224,7 @@ def test_everything_that_shows_it_marks_it(folders: tuple[Path, Path], tmp_path:
     assert shown and own not in shown
     assert b"torch-2.13.0+mine-x.whl" in data.frames()["results.csv"]
     console = Console(file=io.StringIO(), width=200)
-    show.run(folders[1], own.id, console)
+    show.run(ROOT, folders[1], own.id, console)
     assert str(BUILD) in console.file.getvalue()  # type: ignore[attr-defined]
     page = result.page(own, gather(ROOT, data)).content
     assert "own build" in page and BUILD.file in page and BUILD.sha256 in page

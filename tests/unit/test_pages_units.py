@@ -74,7 +74,7 @@ def test_the_terminal_counts_in_the_same_unit_and_says_flags_in_words(tmp_path: 
     assert outcome_line(record) == "6,396 tokens/s  [timed shape unchecked]"
     store.write(record, tmp_path)
     said = io.StringIO()
-    show.run(tmp_path, None, Console(file=said, width=200))
+    show.run(ROOT, tmp_path, None, Console(file=said, width=200))
     assert "tokens/s" in said.getvalue() and "gate not passed yet" in said.getvalue()
 
 

@@ -86,7 +86,7 @@ def test_compiled_stands_beside_eager_of_the_same_version(evidence: Evidence) ->
 def test_overall_and_the_terminal_name_the_version(evidence: Evidence, records: Path) -> None:
     assert {(item.label, item.baseline) for item in evidence.dataset.overall} >= {(NEW, NEW), (OLD, NEW)}
     said = io.StringIO()
-    show.run(records, None, Console(file=said, width=200))
+    show.run(ROOT, records, None, Console(file=said, width=200))
     assert OLD in said.getvalue() and NEW in said.getvalue()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from framebench.dataset.compiled_pairs import CompiledPair, FirstStep, compiled_pairs
+from framebench.dataset.compiled_pairs import CompiledPair, FirstStep
 from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.compiling import repaid
@@ -31,7 +31,7 @@ class CaseView(NamedTuple):
 
 def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``guides/compilers.md.j2`` needs."""
-    pairs = [(group, compiled_pairs(group.timed, group.against)) for group in evidence.groups]
+    pairs = [(group, group.compiled_pairs) for group in evidence.groups]
     return {
         "title": _("What compiling buys and costs"),
         "lead": _(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
-from framebench.dataset.compiled_pairs import compiled_pairs
 from framebench.language import _
 from framebench.pages import workload
 from framebench.pages.chart import Chart, chart
@@ -38,7 +37,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the template ``guides/graphs.md.j2`` needs."""
     names = [name for name in workload.names() if decides(name)]
     files = {name: workload.implementations(evidence.root, name) for name in names}
-    pairs = [(group, compiled_pairs(group.timed, group.against)) for group in evidence.groups]
+    pairs = [(group, group.compiled_pairs) for group in evidence.groups]
     return {
         "title": _("Dynamic and static graphs"),
         "lead": _(
