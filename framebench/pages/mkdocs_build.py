@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -58,14 +59,19 @@ def build(
     known = before.sources if before else {}
     changed = {name for name in sources.keys() | known.keys() if sources.get(name) != known.get(name)}
     some = before is not None and changed <= sources.keys() & {*generated}
-    note.unlink(missing_ok=True)  # until MkDocs is done, nobody knows what is there
-    older = _entries(out) if some else []
-    if some:
-        _only(changed, sources, docs, out)
-    _run(configuration, docs, out, strict, site_url, own, some)
-    newer = _entries(out)
-    again = {_address(name) for name in changed} | {_page(one) for one in newer}
-    _keep_entries(out, [*(one for one in older if _page(one) not in again), *newer])
+    note.unlink(missing_ok=True)  # until this is done, nobody knows what is there
+    if some and not any(name.endswith(".md") for name in changed):
+        for name in changed:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(docs / name, out / name)
+    else:
+        older = _entries(out) if some else []
+        if some:
+            _only(changed, sources, docs, out)
+        _run(configuration, docs, out, strict, site_url, own, some)
+        newer = _entries(out)
+        again = {_address(name) for name in changed} | {_page(one) for one in newer}
+        _keep_entries(out, [*(one for one in older if _page(one) not in again), *newer])
     note.write_bytes(msgspec.msgpack.encode(Made(engine, sources, _written(out))))
 
 
