@@ -8,6 +8,7 @@ count that the file reaches by name, from one to the next.
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import tokenize
 from collections import defaultdict
@@ -72,7 +73,7 @@ class _Files(dict[str, "_File"]):
 
     def __missing__(self, workload: str) -> _File:
         code = (self.root / FOLDER / workload / f"{self.framework}.py").read_text()
-        self[workload] = _File(code, self.framework)
+        self[workload] = _parsed(code, self.framework)
         return self[workload]
 
 
@@ -125,6 +126,11 @@ class _File:
             if module.startswith(before) and module.endswith(after)
             else None
         )
+
+
+@functools.lru_cache(maxsize=256)  # files reach each other, and a site asks in every language
+def _parsed(code: str, framework: str) -> _File:
+    return _File(code, framework)
 
 
 def _is_docstring(node: ast.AST) -> bool:

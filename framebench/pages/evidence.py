@@ -196,7 +196,12 @@ class Evidence:
 
     def written_as(self, trial: Record) -> int:
         """The version that the trial's record was written in; records are read as the newest."""
-        return version_of(self.dataset.paths[trial.trial_id].read_bytes())
+        return _version(self.dataset.paths[trial.trial_id])
+
+
+@functools.lru_cache(maxsize=64)  # the page of a result asks in every language
+def _version(path: Path) -> int:
+    return version_of(path.read_bytes())
 
 
 def sidecar_file(trial_id: str) -> str:

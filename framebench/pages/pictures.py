@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import struct
 import zlib
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from framebench.language import _
@@ -35,7 +37,12 @@ class Picture(NamedTuple):
 def pictures_of(name: str) -> list[Picture]:
     """Those that the workload has; none for most."""
     examples = workloads.get(name).examples
-    return [_picture(one) for one in examples()] if examples else []
+    return [_picture(one) for one in _once(examples)] if examples else []
+
+
+@functools.cache  # in every language the same, and a network runs for them
+def _once(examples: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+    return examples()
 
 
 def _picture(example: Any) -> Picture:

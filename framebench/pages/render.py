@@ -43,7 +43,13 @@ def environment(templates: Path, spoken: Language = ENGLISH) -> jinja2.Environme
     )
     env.globals.update(_=language._, language=spoken, figures=figures, words=words)
     env.filters.update(
-        html=one_block, set_in=block_set_in, pre=preformatted, fenced=fenced, yaml=as_yaml, docstring=as_prose
+        html=one_block,
+        set_in=block_set_in,
+        pre=preformatted,
+        fenced=fenced,
+        printed=printed,
+        yaml=as_yaml,
+        docstring=as_prose,
     )
     env.filters.update(prose=with_code, table=whole_table, facts=fact_list, cell=within_cell)
     return env
@@ -133,6 +139,23 @@ def fenced(code: str, language: str, indent: int = 0) -> Markup:
         fence += "`"
     lines = [f"{fence}{language}", *code.rstrip("\n").split("\n"), fence]
     return Markup("\n".join((" " * indent + line).rstrip() for line in lines))
+
+
+def printed(code: str, language: str) -> Markup:
+    """A file as a block of code that is set in: coloured here, once for all pages and languages that have it."""
+    return Markup(set_in.marked(_coloured(code, language)))
+
+
+@functools.lru_cache(maxsize=512)
+def _coloured(code: str, language: str) -> str:
+    from pygments import highlight  # a pack, which says the same words, has no Pygments
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import get_lexer_by_name
+
+    text: str = highlight(
+        code, get_lexer_by_name(language), HtmlFormatter(cssclass="highlight", wrapcode=True)
+    )
+    return text.rstrip()
 
 
 def as_prose(text: str) -> Markup:

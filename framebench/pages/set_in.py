@@ -1,4 +1,4 @@
-"""Tables and drawings are set into a page when MkDocs has rendered it.
+"""Tables, drawings and the code of files are set into a page when MkDocs has rendered it.
 
 They are HTML already. Most of a large site is in them, and MkDocs would read each four times over to find that out; and
 a page of which nothing else has changed need not be rendered again.
@@ -13,7 +13,9 @@ START, END = "<!--set in-->", "<!--/set in-->"
 """Around them in the text of a page. What others wrote is escaped, so it cannot say this."""
 
 _MARKED = re.compile(f"{START}(.*?){END}", re.DOTALL)
-_PLACE = re.compile(r'<div data-set-in="(\d+)"></div>')
+_PLACE = re.compile(
+    r'(?:<p>)?<div data-set-in="(\d+)"></div>(?:</p>)?'
+)  # a paragraph in a tab, where Markdown looks
 
 
 class Parted(NamedTuple):
