@@ -113,6 +113,7 @@ def _wordless(_file: Path) -> dict[str, str]:
 def _english(markdown: str) -> list[str]:
     """Three or more English words in a row that are neither code nor marked as English nor a stack's name."""
     text = re.sub(r"^ *(`{3,}).*?^ *\1`*$", "", markdown, flags=re.S | re.M)
+    text = re.sub(r'<div class="highlight"><pre>.*?</pre></div>', "", text, flags=re.S)
     text = re.sub(r'<(pre|code|q|\w+ [^>]*lang="en")(?:\s[^>]*)?>.*?</\w+>', "", text, flags=re.S)
     text = re.sub(r"\]\([^)]*\)", "]", re.sub(r"`[^`\n]*`", "", text))
     shown = re.findall(r'(?:title|aria-label|alt|data-label)="([^"]*)"', text)
