@@ -11,7 +11,7 @@ FOREIGN := USER TARGET PREFIX ROOT CONSTRAINT BUILD_CONSTRAINT REQUIREMENT EDITA
 INSTALL := env $(FOREIGN:%=-u PIP_%) $(BIN)/python -I -m pip install --no-user -q --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv bench-all images site serve publish-dry reproduce selftest doctor test lint messages bench ci-full soak lock clean
+.PHONY: help .venv bench-all images site serve publish-dry reproduce selftest doctor test lint messages lighthouse screenshots bench ci-full soak lock clean
 
 help: ## print this help
 	@echo "framebench: PyTorch, TensorFlow or Keras - which one, for your work, and by how much?"
@@ -62,6 +62,14 @@ lint: $(BIN)/.ready-dev ## ruff, mypy, import contracts, workflow files
 messages: $(BIN)/.ready ## bring the Chinese catalogue up to date with the pages' texts; lists what has no translation
 	$(BIN)/python -m framebench.pages.messages
 
+lighthouse: $(BIN)/.ready-dev build/node/.ready ## Lighthouse on five pages of the site: accessibility, best practices and SEO have to be 100
+	$(BIN)/framebench site
+	$(BIN)/python -m tests.browser.lighthouse
+
+screenshots: $(BIN)/.ready-dev ## take the README's pictures anew, of results/ as it is
+	$(BIN)/framebench site
+	$(BIN)/python -m tests.browser.screenshots
+
 bench: $(BIN)/.ready ## the project's own benchmarks (ratios, side by side in one run)
 	$(BIN)/python -m benchmarks
 
@@ -69,9 +77,7 @@ ci-full: $(BIN)/.ready-dev ## what takes too long for .ci/run: every image, ever
 	.ci/full
 
 soak: $(BIN)/.ready-dev ## faults, a hundred kills and 100,000 changed records: what is lost, what is noticed (hours)
-	$(BIN)/python -m benchmarks.faults --executor system --kills 100
-	$(BIN)/python -m benchmarks.faults --executor docker --kills 20
-	$(BIN)/python -m benchmarks.fuzz_records --mutants 100000
+	.ci/soak
 
 lock: $(BIN)/.ready-dev ## resolve the host's lock files anew (images: framebench lock)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url --no-header --no-annotate --extra build -o requirements.lock pyproject.toml
@@ -92,4 +98,10 @@ $(BIN)/.ready: requirements.lock pyproject.toml
 
 $(BIN)/.ready-dev: $(BIN)/.ready requirements-dev.lock
 	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+build/node/.ready: tests/node/package.json tests/node/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: apt-get install npm"; exit 2; }
+	@mkdir -p build/node && cp $^ build/node
+	@npm --prefix build/node ci --ignore-scripts --no-audit --no-fund --no-update-notifier
 	@touch $@

@@ -1,7 +1,7 @@
 """``make bench``: every benchmark of the project, each in the environment of its stack, one after the other.
 
-But for those that need libraries which no timed stack has beside it (torchvision, KerasHub, Flax): ``detector_parts``
-and ``against_native --models well_known``.
+But for those that need libraries which not every stack has beside it (torchvision, KerasHub, Flax): ``detector_parts``,
+``generation`` and ``against_native --models well_known``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.against_native import OURS
 from framebench.executors.alone import alone
 from framebench.executors.venv import VenvExecutor
 from framebench.images import load_matrix
@@ -28,8 +29,8 @@ def main() -> None:
         environments.prepare_row(row, print)
         pythons[row.stack] = environments.interpreter(row.name)
     _run([str(pythons["torch"]), "-m", "benchmarks.harness_overhead"])
-    for stack, python in pythons.items():
-        _run([str(python), "-m", "benchmarks.against_native", stack])
+    for stack in OURS:
+        _run([str(pythons[stack]), "-m", "benchmarks.against_native", stack])
     _run([sys.executable, "-m", "benchmarks.warmup_rule"])
     _run([sys.executable, "-m", "benchmarks.statistics_speed"])
     _run([sys.executable, "-m", "benchmarks.coverage"])

@@ -1,15 +1,15 @@
 """``python -m benchmarks.faults [--kills N] [--executor system|docker]``: what a fault costs a campaign.
 
 Real campaigns of a clone of this tree: trials that misbehave beside sound ones, and a campaign that is killed at
-random moments, has no room to write, may not write, or meets a second one. Each line says what the record says and
-what was lost: trials that the plan has and the store lacks after the same command was given once more, finished
-records that were changed, trials that are there twice, files that cannot be read, what kept running, an end that a deed
-cannot have, and what could not be tried here. What a kill leaves of a record that it was writing is counted, and lost
-nothing: `framebench check` names it. The exit code is 0 only if nothing was lost. Without Docker (``system``) the
-trials are NumPy's; with it, PyTorch's in its image.
+random moments, has no room to write, may not write, meets a second one, or loses its engine or its image. Each line
+says what the record says and what was lost: trials that the plan has and the store lacks after the same command was
+given once more, finished records that were changed, trials that are there twice, files that cannot be read, what kept
+running, an end that a deed cannot have, and what could not be tried here. What a kill leaves of a record that it was
+writing is counted, and lost nothing: `framebench check` names it. The exit code is 0 only if nothing was lost. Without
+Docker (``system``) the trials are NumPy's; with it, PyTorch's in its image. An engine that is stopped is one of our
+own, never the machine's; only root can start it.
 
-Not here, because it would need a machine of its own: an engine that is restarted. Lost GPUs and lost engines are tested
-with a fake driver and a relay (``tests/``).
+Not here: a GPU that is lost, which ``tests/integration/test_nvml.py`` tries with a driver of ours.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -38,9 +38,12 @@ from docker.models.containers import Container
 
 from benchmarks.misbehaving.deeds import DEEDS, LEFT_BEHIND, ONLY_CONTAINED
 from framebench.executors.connection import connect
-from framebench.executors.docker import ROOT_LABEL, root_label
+from framebench.executors.ownership import ROOT_LABEL, root_label
+from framebench.images.make.assembly import LABEL
 from framebench.records import store
+from framebench.records.accidents import container_lost, in_passing
 from harness.record import Record
+from tests.integration import second_engine
 from tests.integration.numpy_clone import QUICK, ROOT, commit, copy_tree
 
 CONTENDERS = {"system": ["numpy-eager"], "docker": ["torch-eager"]}
@@ -86,6 +89,7 @@ class Bed:
             ignore=shutil.ignore_patterns("__pycache__"),
         )
         if executor == "docker":  # wheels and layers that are there already
+            (ROOT / "build").mkdir(exist_ok=True)
             (folder / "build").symlink_to(ROOT / "build")
         commit(folder, days_ago=2)  # a clock that is set back is then still after it
 
@@ -146,15 +150,20 @@ class Bed:
 
 
 def lost(results: Path, wanted: int, before: dict[Path, bytes] | None = None) -> list[str]:
-    """What is missing, torn, changed or there twice among ``wanted`` trials."""
+    """What is missing, torn, changed or there twice among ``wanted`` trials; accidents may stand beside an end."""
     loaded = store.load([results])
-    trials = Counter((one.case.path, one.contender.slug, one.kind, one.round) for _, one in loaded.records)
+    there = {_trial(one) for _, one in loaded.records}
+    trials = Counter(_trial(one) for _, one in loaded.records if not in_passing(one))
     faults = [str(fault) for fault in loaded.broken]
     faults += [f"{trial} is there {count} times" for trial, count in trials.items() if count > 1]
     faults += [f"{path} was changed" for path, data in (before or {}).items() if path.read_bytes() != data]
-    if len(trials) != wanted:
-        faults.append(f"{wanted - len(trials)} of {wanted} trials are missing")
+    if len(there) != wanted:
+        faults.append(f"{wanted - len(there)} of {wanted} trials are missing")
     return faults
+
+
+def _trial(record: Record) -> tuple[object, ...]:
+    return record.case.path, record.contender.slug, record.kind, record.round
 
 
 def finished(results: Path) -> dict[Path, bytes]:
@@ -300,6 +309,73 @@ def of_the_disk(bed: Bed, folder: Path, name: str, mount: str) -> Line:
     return Line(name, f"{len(before)} of 12 records, then: {sentence[:150]}", missing)
 
 
+def of_the_engine(bed: Bed, folder: Path) -> Iterator[Line]:
+    """The engine is stopped, killed and started again under its trials, then loses their image; one campaign each."""
+    if absent := second_engine.missing():
+        yield Line("engine", "", [f"not tried: {absent}"])
+        return
+    with second_engine.second_engine() as engine, named_engine(engine.address):
+
+        def restart(how: signal.Signals) -> None:
+            time.sleep(1.5)  # into the next trial
+            engine.stop(how)
+            time.sleep(3)
+            engine.start()
+
+        def remove_image() -> None:
+            """In the moment between two trials in which no container needs it."""
+            client = engine.client()
+            (image,) = client.images.list(filters={"label": LABEL})
+            while True:
+                with suppress(docker.errors.APIError):
+                    client.images.remove(image.id, force=True)
+                    return
+                time.sleep(0.02)
+
+        for name, deed in (
+            ("engine stopped, started again", lambda: restart(signal.SIGTERM)),
+            ("engine killed, started again", lambda: restart(signal.SIGKILL)),
+            ("image removed", remove_image),
+        ):
+            yield of_mid_campaign(bed, folder / name.replace(" ", "-"), name, deed)
+
+
+@contextmanager
+def named_engine(address: str) -> Iterator[None]:
+    """Everything that is started meanwhile measures in the engine at this address."""
+    before = os.environ.get("DOCKER_HOST")
+    os.environ["DOCKER_HOST"] = address
+    try:
+        yield
+    finally:
+        del os.environ["DOCKER_HOST"]
+        if before is not None:
+            os.environ["DOCKER_HOST"] = before
+
+
+def of_mid_campaign(bed: Bed, results: Path, name: str, deed: Callable[[], None]) -> Line:
+    """The deed is done once a few trials are there; the campaign has to go on by itself."""
+    results.mkdir()
+    suite = bed.suite(["sound"], (1, 2, 4), 3)
+    process = bed.start(bed.command(suite, results))
+    said: list[str] = []
+    reader = threading.Thread(target=lambda: said.extend(process.stdout or ()))
+    reader.start()
+    while process.poll() is None and len(finished(results)) < 3:
+        time.sleep(0.05)
+    before = finished(results)
+    if process.poll() is None:
+        deed()
+    code = process.wait()
+    reader.join()
+    missing = lost(results, 9, before) + bed.still_running()
+    if code != 0:
+        missing.append(f"exit code {code}: {''.join(said)[-300:]}")
+    accidents = [one for _, one in store.load([results]).records if container_lost(one.outcome)]
+    missing += [] if accidents else ["no trial met it"]
+    return Line(name, f"{words(accidents[0])}; run again" if accidents else "nothing", missing)
+
+
 STEPS = {2: -7200, 5: 0, 8: -86400}  # seconds beside the true time, from so many records on
 
 
@@ -372,6 +448,9 @@ def main() -> int:
         show(of_the_disk(bed, folder, "disk that may only be read", "mount -t tmpfs -o ro none"))
         if options.executor == "system":  # a container has the machine's clock
             show(of_the_clock(bed, folder))
+        else:
+            for line in of_the_engine(bed, folder):
+                show(line)
         show(of_kills(bed, folder, options.kills, random.Random(options.seed)))
     bad = sum(bool(line.lost) for line in lines)
     print(f"{len(lines)} faults, {options.kills} kills: {bad} lost something")

@@ -57,6 +57,18 @@ def lock(images: tuple[str, ...]) -> None:
     command.run(ROOT, images, console)
 
 
+@cli.command()
+def watch() -> None:
+    """Look for newer releases of the frameworks, and propose images with them (needs uv).
+
+    What is newer goes into containers/releases.toml. A row of containers/images.toml whose package has a newer
+    release is followed by one with it, where its lock can be resolved, and containers/perf-changelog.toml says so.
+    """
+    from framebench.commands import watch as command
+
+    command.run(ROOT, console)
+
+
 @cli.group()
 def image() -> None:
     """What is known of an image."""
@@ -160,6 +172,12 @@ _cores = click.option(
     metavar="N",
     help="Cores of each trial.  [default: all that the machine that measures lets trials use]",
 )
+_gpu = click.option(
+    "--gpu",
+    metavar="UUID|N|all",
+    help="The GPU to measure on: its UUID or the beginning of it, its number as nvidia-smi -L counts, or all, one "
+    "after the other.  [default: the first]",
+)
 _wheel = click.option(
     "--wheel",
     "wheels",
@@ -205,6 +223,7 @@ _results_compared = click.option(
 @_contender
 @_image
 @_cores
+@_gpu
 @_wheel
 @_shard
 @_results_of_run
@@ -267,6 +286,7 @@ def _said(context: click.Context, name: str) -> bool:
 @_contender
 @_image
 @_cores
+@_gpu
 @_wheel
 @_shard
 @_results_of_run
@@ -418,6 +438,7 @@ def packed() -> None:
 @_case
 @_contender
 @_cores
+@_gpu
 @_shard
 def run_packed(**options: Any) -> None:
     """Measure; the same command carries on. Ctrl-C once finishes the trial, twice stops now."""
@@ -463,6 +484,20 @@ def mutate(**options: Any) -> None:
     from framebench.commands.gate import GateRequest
 
     sys.exit(command.run(ROOT, GateRequest(**options, executor="venv", all_rows=False), console))
+
+
+@cli.command()
+@click.argument("names", metavar="[WORKLOAD]...", nargs=-1)
+@click.option("--stack", "stacks", multiple=True, help="Only this stack (repeatable).")
+def prove(**options: Any) -> None:
+    """Put every contender through every workload's gate, plant every fault, and store what is proven; 1 if not all is.
+
+    What is stored for the same work, gate and packages is not done again: hours the first time, and a stop costs one
+    case.
+    """
+    from framebench.commands import prove as command
+
+    sys.exit(command.run(ROOT, **options, console=console))
 
 
 @cli.command()
@@ -554,7 +589,12 @@ _site_url = click.option(
     help="Folder of the records.  [default: results]",
 )
 @_config
-@click.option("--serve", type=int, metavar="PORT", help="Serve the site on this port of this machine.")
+@click.option(
+    "--serve",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Serve the site on this port of this machine.",
+)
 @_site_url
 def site(results: Path | None, config: Path | None, serve: int | None, site_url: str | None) -> None:
     """Render the results into build/site."""

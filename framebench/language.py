@@ -49,6 +49,24 @@ def N_(text: str) -> str:
     return text
 
 
+class Sentence(str):
+    """A sentence whose ``{gaps}`` are filled when it is made, before anybody has chosen a language: as a string it is
+    English, ``in_words`` says it in the language that is spoken. The text is marked by ``N_``."""
+
+    _text: str
+    _gaps: dict[str, object]
+
+    def __new__(cls, text: str, **gaps: object) -> Sentence:
+        made = super().__new__(cls, text.format(**gaps))
+        made._text, made._gaps = text, gaps
+        return made
+
+    @property
+    def in_words(self) -> str:
+        said = {name: one.in_words if isinstance(one, Sentence) else one for name, one in self._gaps.items()}
+        return _(self._text).format(**said)
+
+
 def prose(text: str) -> str:
     """A text of several paragraphs, each of which the catalogue knows by itself."""
     return "\n\n".join(_(paragraph) for paragraph in text.split("\n\n"))

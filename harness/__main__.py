@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
-from harness import cores, environment, flags, frameworks, manifest, standalone
+from harness import cores, environment, flags, frameworks, manifest, out_of_memory, replicas, standalone
 from harness.draft import Draft
 from harness.frameworks import Unsupported
 from harness.record import Outcome, Record, TrialSpec, decode_spec, encode
@@ -71,26 +71,27 @@ def run(spec: TrialSpec) -> Record:
     signal.signal(signal.SIGTERM, interrupt)
     draft = Draft(spec)
     try:
-        with cleared():
+        with cleared(), replicas.ended():
             outcome = TRIALS[spec.kind](draft)
         outcome = manifest.verify(draft, outcome, os.environ.get(manifest.LOCK_VARIABLE))
     except Unsupported as refusal:
         outcome = Outcome(status="unsupported", reason=refusal.reason, mend=refusal.mend)
-    except MemoryError as error:
-        outcome = Outcome(status="oom", reason=str(error) or "out of memory")
     except (Interrupted, KeyboardInterrupt) as stop:
         name = "SIGTERM" if isinstance(stop, Interrupted) else "SIGINT"
         outcome = Outcome(status="interrupted", reason=f"stopped by {name}", signal=name)
     except Exception as error:
         traceback.print_exc()
         tail = traceback.format_exc().splitlines()[-TAIL:]
-        if refused := frameworks.refusal(spec.contender, error):
+        if lacking := out_of_memory.said_by(error):
+            outcome = Outcome(status="oom", reason=lacking, stderr_tail=tail)
+        elif refused := frameworks.refusal(spec.contender, error):
             outcome = Outcome(status="unsupported", reason=refused.reason, stderr_tail=tail)
         else:
             outcome = Outcome(status="crashed", reason=f"{type(error).__name__}: {error}", stderr_tail=tail)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on the record is written
     draft.hardware = environment.hardware()
     draft.flags += flags.emulation(draft.hardware)
+    draft.flags += flags.stand_in(draft.hardware) + flags.settling(draft.timing)
     draft.flags += flags.pace(environment.unequal_cores(cores.pinned_to()), environment.on_battery())
     return draft.record(outcome)
 

@@ -61,7 +61,7 @@ def check(stack: Stack, settings: Settings, case: Case) -> list[Canary]:
     return [
         precision(stack, case.precision, case.device),
         sync(stack, case.device, flops_bound(settings, case.device)),
-        threads(stack, settings, case.cores, case.device),
+        threads(stack, settings, case.cores // (settings.threads.get("processes") or 1), case.device),
     ]
 
 
@@ -92,12 +92,14 @@ def flops_bound(settings: Settings, device: Device) -> float:
     """
     if device == "cpu":
         clock = environment.max_clock_hz() or FALLBACK_CLOCK_HZ
-        return cores_allowed() * FLOPS_PER_CYCLE * clock
+        processes = settings.threads.get("processes") or 1  # of which each may use as many cores
+        return processes * cores_allowed() * FLOPS_PER_CYCLE * clock
     ran, _ = roofline.precision_ran(settings.precision, device)
     rows = [roofline.find(gpu) for gpu in environment.gpus()]
     peaks = [row.peak(ran) if row is not None and ran is not None else None for row in rows]
     known = [peak for peak in peaks if peak is not None]
-    return HEADROOM * (max(known) if known and len(known) == len(rows) else roofline.fastest())
+    peak = max(known) if known and len(known) == len(rows) else roofline.fastest()
+    return (settings.gpus_visible or 1) * HEADROOM * peak
 
 
 def sync(stack: Stack, device: Device, bound: float) -> Canary:

@@ -214,6 +214,9 @@ def _gpu(nvml: Any, handle: Any) -> Gpu:
 
     memory, pci = told(nvml.nvmlDeviceGetMemoryInfo), told(nvml.nvmlDeviceGetPciInfo)
     limit, mig = told(nvml.nvmlDeviceGetEnforcedPowerLimit), told(nvml.nvmlDeviceGetMigMode)
+    default_limit = told(nvml.nvmlDeviceGetPowerManagementDefaultLimit)
+    capability = told(nvml.nvmlDeviceGetCudaComputeCapability)
+    persistence, ecc = told(nvml.nvmlDeviceGetPersistenceMode), told(nvml.nvmlDeviceGetEccMode)
     cut = None if mig is None else bool(mig[0])
     instances = (
         told(nvml.nvmlDeviceGetMigDeviceHandleByIndex, number)
@@ -225,6 +228,10 @@ def _gpu(nvml: Any, handle: Any) -> Gpu:
         pci_device_id=None if pci is None else f"0x{pci.pciDeviceId:08x}",
         memory_bytes=None if memory is None else int(memory.total),
         power_limit_w=None if limit is None else limit / 1000,
+        default_power_limit_w=None if default_limit is None else default_limit / 1000,
+        capability=None if capability is None else "{}.{}".format(*capability),
+        persistence=None if persistence is None else bool(persistence),
+        ecc=None if ecc is None else bool(ecc[0]),
         max_sm_clock_mhz=told(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_SM),
         max_memory_clock_mhz=told(nvml.nvmlDeviceGetMaxClockInfo, nvml.NVML_CLOCK_MEM),
         mig=cut,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.record import Calibration, GpuTelemetry, Hardware, SteadyClass, Telemetry, WarmUp
+from harness.record import Calibration, GpuTelemetry, Hardware, SteadyClass, Telemetry, Timing, WarmUp
 
 NOISY = "noisy_host"
 UNRANKED = "noisy_host_unranked"
@@ -20,6 +20,9 @@ SLOW_SAMPLER = "sampler_slowed"
 GPU_LIMITED = "gpu_limited"
 GPU_POWER_LIMITED = "gpu_power_limited"
 GPU_SHARED = "gpu_shared"
+GPU_UNSETTLED = "gpu_unsettled"
+GPU_SHARE_UNKNOWN = "gpu_share_unknown"
+STAND_IN = "gpu_stand_in"  # a driver of the tests, and no card
 EMULATED = "emulated"
 OWN_BUILD = "own_build"  # somebody's own wheel in place of a locked one
 UNEQUAL_CORES = "unequal_cores"  # fast and slow ones together
@@ -30,6 +33,7 @@ NOISY_ABOVE = 0.02
 UNRANKED_ABOVE = 0.10
 DRIFTED_ABOVE = 0.03
 FULL_HZ = 10.0
+NVIDIA = 0x10DE  # its number as a PCI vendor, which every card of its has
 GPU_REST_ABOVE = 5.0  # per cent of time with a kernel running, while this trial rests
 
 NOISE = (NOISY, UNRANKED, NOISE_UNKNOWN)
@@ -63,6 +67,18 @@ def noise(telemetry: Telemetry | None, cores: int) -> list[str]:
 def emulation(hardware: Hardware) -> list[str]:
     """The flag of a program made for another kind of processor: what it measures is the emulator."""
     return [EMULATED] if hardware.emulated else []
+
+
+def settling(timing: Timing | None) -> list[str]:
+    """The flag of a GPU whose clock or temperature still moved when its blocks were timed."""
+    found = timing.observer.settling if timing is not None and timing.observer is not None else None
+    return [GPU_UNSETTLED] if found is not None and not found.settled else []
+
+
+def stand_in(hardware: Hardware) -> list[str]:
+    """The flag of a driver that stands in for one: what its devices say of themselves is no card of NVIDIA's."""
+    told = [gpu.pci_device_id for gpu in hardware.gpus]
+    return [STAND_IN] if any(pci and int(pci, 16) & 0xFFFF != NVIDIA for pci in told) else []
 
 
 def pace(unequal_cores: bool | None, on_battery: bool | None) -> list[str]:
@@ -106,6 +122,8 @@ def gpu(telemetry: Telemetry) -> list[str]:
         (gpu.processes or 0) > 1 or (gpu.rest_utilization or 0.0) > GPU_REST_ABOVE for gpu in telemetry.gpus
     ):
         found.append(GPU_SHARED)
+    elif any(gpu.processes is None and gpu.rest_utilization is None for gpu in telemetry.gpus):
+        found.append(GPU_SHARE_UNKNOWN)
     return found
 
 

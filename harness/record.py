@@ -294,12 +294,22 @@ class Latency(_Strict, frozen=True, kw_only=True):
     p99_ns: WallNs | None
 
 
-class ObserverEffect(_Strict, frozen=True, kw_only=True):
-    """Blocks with the sampler at work and without it, side by side in one trial, ``first`` drawn by lot."""
+class Settling(_Strict, frozen=True, kw_only=True):
+    """Windows of blocks on a GPU until two neighbours agreed in its clock and its temperature, if they did."""
+
+    windows: Positive
+    wall_ns: WallNs
+    settled: bool
+
+
+class ObserverEffect(_Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """Blocks with the sampler at work and without it, side by side in one trial, ``first`` drawn by lot; on a GPU
+    ``settling`` came before them."""
 
     first: Literal["on", "off"]
     on: Annotated[list[Block], Meta(min_length=1)]
     off: Annotated[list[Block], Meta(min_length=1)]
+    settling: Settling | None = None
 
 
 class Timing(_Strict, frozen=True, kw_only=True):
@@ -518,7 +528,9 @@ class Gpu(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     hash is kept.
 
     ``pci_device_id`` is device and vendor, ``0x233510de`` for an H200. A GPU cut into instances (``mig``) has their
-    hashes.
+    hashes. ``power_limit_w`` is in force, ``default_power_limit_w`` what it was made for. Without ``persistence`` the
+    driver forgets the GPU's state when nobody uses it; ``ecc`` takes memory and bandwidth on some cards.
+    ``capability`` is CUDA's compute capability, ``9.0``.
     """
 
     name: str | None
@@ -526,6 +538,10 @@ class Gpu(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     pci_device_id: str | None = None
     memory_bytes: Count | None = None
     power_limit_w: NonNegative | None = None
+    default_power_limit_w: NonNegative | None = None
+    capability: str | None = None
+    persistence: bool | None = None
+    ecc: bool | None = None
     max_sm_clock_mhz: Count | None = None
     max_memory_clock_mhz: Count | None = None
     mig: bool | None = None

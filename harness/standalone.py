@@ -10,9 +10,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness import frameworks
+from harness import frameworks, workloads
 from harness.cores import cores_allowed
-from harness.frameworks import exported
+from harness.frameworks import StackInfo, exported
+from harness.frameworks.library import LibraryInfo
 from harness.manifest import LOCK_VARIABLE
 from harness.record import Case, Contender, ImageRef, Protocol, Provenance, Record, Task, TrialSpec
 
@@ -38,7 +39,7 @@ _PROTOCOL = Protocol(
 
 
 def default_spec(variables: Mapping[str, str] = os.environ) -> TrialSpec | None:
-    """A small training trial of the image's stack, on all cores it may use; null outside an image.
+    """A small trial of the image's stack, on all cores it may use; null outside an image.
 
     What only a host knows is left empty: an image cannot name its own digest, nor the machine it is on.
     """
@@ -47,14 +48,13 @@ def default_spec(variables: Mapping[str, str] = os.environ) -> TrialSpec | None:
         return None
     known = frameworks.stacks()
     mode, variant = known[stack].plainest if stack in known else ("eager", "")
-    task: Task = "infer" if stack in known and exported.refusal(known[stack], "train") else "train"
     return TrialSpec(
         kind="timing",
         trial_id=f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(8)}",
         campaign_id="standalone",
         round=1,
         seed=1,
-        case=Case(workload="mlp", preset="smoke", task=task, batch=32, cores=cores_allowed()),
+        case=_case(known.get(stack)),
         contender=Contender(stack=stack, mode=mode, variant=variant),
         protocol=_PROTOCOL,
         image=ImageRef(name=image, lock_sha256=_sha256(variables.get(LOCK_VARIABLE))),
@@ -67,6 +67,17 @@ def default_spec(variables: Mapping[str, str] = os.environ) -> TrialSpec | None:
             work_hash="",
         ),
     )
+
+
+def _case(stack: StackInfo | None) -> Case:
+    """Training, where the stack trains; a library's last task in the first workload that has a file for it."""
+    if isinstance(stack, LibraryInfo):
+        name = next(one for one in workloads.names() if workloads.has_file(one, stack.framework))
+        preset = workloads.get(name).small[0]
+        return Case(workload=name, preset=preset, task=stack.tasks[-1], batch=4, cores=cores_allowed())
+    trains = stack is None or exported.refusal(stack, "train") is None
+    task: Task = "train" if trains else "infer"
+    return Case(workload="mlp", preset="smoke", task=task, batch=32, cores=cores_allowed())
 
 
 def sentence(record: Record, where: str) -> str:

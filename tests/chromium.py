@@ -65,3 +65,9 @@ def open_page(browser: Any, **options: Any) -> Any:
         "response", lambda answer: answer.status < 400 or page.faults.append(f"{answer.status} {answer.url}")
     )
     return page
+
+
+def leave_search_empty(page: Any) -> None:
+    """Material makes its whole search ready on each page: seconds of a core, for what most tests never ask."""
+    index = {"config": {"lang": ["en"], "separator": " ", "pipeline": [], "fields": {}}, "docs": []}
+    page.route("**/search_index.json", lambda route: route.fulfill(json=index))

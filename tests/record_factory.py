@@ -315,6 +315,25 @@ def inline_sidecar(series: Mapping[str, Any] | None = None) -> Sidecar:
     return Sidecar(sha256=hashlib.sha256(data).hexdigest(), inline=base64.b64encode(data).decode())
 
 
+def telemetry_series(gpus: int = 0, ticks: int = 30) -> dict[str, Any]:
+    """A sidecar's telemetry at 10 Hz: 1.9 cores at work until one tick with 1.5, memory that grows, GPUs at about
+    600 W."""
+    t_ns = [100_000_000 * (tick + 1) for tick in range(ticks)]
+    rare = [40_000_000 if tick >= ticks // 2 else 0 for tick in range(ticks)]
+    metrics = {
+        "cpu_time": [at * 19 // 10 - late for at, late in zip(t_ns, rare, strict=True)],
+        "host_busy": [at * 2 + late // 4 for at, late in zip(t_ns, rare, strict=True)],
+        "steal": [0] * ticks,
+        "rss": [(500 + tick) << 20 for tick in range(ticks)],
+    }
+    of_gpu = {
+        "power_instant": [590 + tick % 20 for tick in range(ticks)],
+        "temperature": [None] * (ticks - 1) + [61],
+    }
+    found = [{"uuid_sha256": sha(f"gpu {number}"), "metrics": of_gpu} for number in range(gpus)]
+    return {"telemetry": {"t_ns": t_ns, "metrics": metrics, "gpus": found}}
+
+
 def make_record(**changes: Any) -> Record:
     """A valid record of an ``ok`` timing trial; ``changes`` replace top-level fields.
 

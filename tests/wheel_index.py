@@ -53,6 +53,7 @@ class WheelIndex(ThreadingHTTPServer):
         self.hashes = True  # published on the project's page
         self.ranges = True
         self.yanked: dict[str, str] = {}
+        self.uploaded: dict[str, str] = {}  # by file name, when (ISO); JSON only (PEP 700)
         self.status: dict[str, int] = {}  # answered instead of the file
         self.password: str | None = None  # of the user "me"
         self.busy = 0  # how many of the next pages are refused with 503
@@ -99,6 +100,8 @@ class WheelIndex(ThreadingHTTPServer):
                 "hashes": {"sha256": sha256(self.files[name])},
                 "size": len(self.files[name]),
                 "core-metadata": True,
+                "yanked": self.yanked.get(name, False),
+                **({"upload-time": self.uploaded[name]} if name in self.uploaded else {}),
             }
             for name in names
         ]

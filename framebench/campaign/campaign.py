@@ -5,6 +5,7 @@ It can be stopped at any moment: what is on disk is complete trials, and the sam
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from itertools import groupby
@@ -18,8 +19,10 @@ from framebench.campaign.plan import Plan, Planned
 from framebench.campaign.runner import Runner
 from framebench.campaign.suites import Suite
 from framebench.executors import Executor, StackOn
+from framebench.executors.cards import host_of
 from framebench.records import store
-from framebench.records.identity import environment, protocol_hash, trial_key
+from framebench.records.accidents import in_passing
+from framebench.records.identity import campaign_on, environment, protocol_hash, trial_key
 from framebench.records.provenance import Checkout
 from framebench.records.work_tokens import gate_hash, work_hash
 from harness.record import Case, ImageRef, Provenance, Record, TrialSpec
@@ -69,6 +72,9 @@ class Campaign:
         self.results = results
         self.campaign_id = campaign_id
         self.stop_after_trial = False
+        self._host_of = functools.cache(
+            functools.partial(host_of, source.host_id)
+        )  # of a device and how many of it
         self.ledger = Ledger(self._key, suite.rounds, suite.baseline)
         self.runner = Runner(
             executor, results, self.spec, lambda trial, record: self.ledger.remember([record])
@@ -112,11 +118,12 @@ class Campaign:
                 progress.round(number, len(plan.rounds))
                 announced = number
             for count, trials in self._together(batch):
-                for trial, record in side_by_side.run(trials, count, lambda one: self._start(one, progress)):
+                for trial, records in side_by_side.run(trials, count, lambda one: self._start(one, progress)):
                     left.remove(trial)
-                    estimator.learn(record)
-                    outcomes[record.outcome.status] = outcomes.get(record.outcome.status, 0) + 1
-                    progress.finished(trial, record, needs(left))
+                    for record in records:
+                        outcomes[record.outcome.status] = outcomes.get(record.outcome.status, 0) + 1
+                    estimator.learn(records[-1])
+                    progress.finished(trial, records[-1], needs(left))
                 refused = [trial for trial in trials if trial in left and self.ledger.refusal(trial)]
                 skipped += len(refused)
                 left[:] = [trial for trial in left if trial not in refused]
@@ -143,15 +150,19 @@ class Campaign:
         for (count, _kind), group in groupby(batch, key=lambda trial: (at_a_time[trial], trial.kind)):
             yield count, list(group)
 
-    def _start(self, trial: Planned, progress: Progress) -> Record | None:
-        """The trial's record on disk; null if it must not run (any more)."""
+    def _start(self, trial: Planned, progress: Progress) -> list[Record] | None:
+        """What the trial left on disk, its end last: two records where it was killed or lost its container, since it is
+        then run once more; null if it must not run (any more)."""
         if self.stop_after_trial:
             return None
         if refusal := self.ledger.refusal(trial):
             progress.skipped(trial, refusal)
             return None
         progress.trial(trial)
-        return self.runner.run(trial, progress.log)
+        records = [self.runner.run(trial, progress.log)]
+        if in_passing(records[0]) and not self.stop_after_trial:
+            records.append(self.runner.run(trial, progress.log))
+        return records
 
     def _drop_settled(
         self, plan: Plan, left: list[Planned], batch: list[Planned], progress: Progress
@@ -172,7 +183,9 @@ class Campaign:
 
     def _work_hash(self, trial: Planned) -> str:
         case = trial.case
-        return work_hash(self.source.root, trial.contender.stack, case.workload, case.preset)
+        return work_hash(
+            self.source.root, trial.contender.stack, case.workload, case.preset, case.device_count
+        )
 
     def _key(self, trial: Planned) -> tuple[str, ...] | None:
         image = self.images.get(StackOn(trial.contender.stack, trial.case.device))
@@ -187,7 +200,7 @@ class Campaign:
             trial.case,
             trial.contender,
             trial.round,
-            host_id=self.source.host_id,
+            host_id=self._host_of(trial.case.device, trial.case.device_count),
             executor=self.executor.name,
             environment=environment(image),
             work_hash=work,
@@ -196,10 +209,12 @@ class Campaign:
 
     def spec(self, trial: Planned) -> TrialSpec:
         """What the harness is told of a planned trial."""
+        host_id = self._host_of(trial.case.device, trial.case.device_count)
+        here = host_id == self.source.host_id
         return TrialSpec(
             kind=trial.kind,
             trial_id=store.new_trial_id(),
-            campaign_id=self.campaign_id,
+            campaign_id=self.campaign_id if here else campaign_on(self.campaign_id, host_id),
             round=trial.round,
             seed=trial.round,  # what is learnt in round r starts from seed r, in every stack
             case=trial.case,
@@ -208,7 +223,7 @@ class Campaign:
             image=self.images[StackOn(trial.contender.stack, trial.case.device)],
             provenance=Provenance(
                 executor=self.executor.name,  # type: ignore[arg-type]
-                host_id=self.source.host_id,
+                host_id=host_id,
                 git_commit=self.source.commit,
                 dirty=self.source.dirty,
                 harness_tree_sha256=self.source.harness_tree,

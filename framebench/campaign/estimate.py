@@ -30,6 +30,9 @@ _AGREEING_S = 1.5
 # Finding the block size.
 _BLOCK_SIZE_S = 1.0
 
+# Two windows in which a GPU's clock and temperature agree, the least.
+_SETTLING_S = 4.5
+
 # Steps that a trial does beside those of the clock: the first ones; the gate's, most of them in float64.
 _STEPS = {"parity": 40}
 _FEW_STEPS = 5
@@ -95,6 +98,8 @@ class Estimator:
         warm = max(least, 2 * protocol.warmup_window * step)
         blocks = max(protocol.measure_s + _BLOCK_SIZE_S, protocol.measure_blocks * step)
         watched = 2 * protocol.observer_blocks * max(protocol.block_ms / 1000, step)
+        if case.device == "gpu" and protocol.observer_blocks:
+            watched += _SETTLING_S
         if case.task != "train":
             watched += protocol.latency_steps * step
         return (

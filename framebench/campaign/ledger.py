@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from framebench.campaign.accidents import from_outside
 from framebench.campaign.plan import Planned
 from framebench.dataset.case_comparisons import comparisons
 from framebench.dataset.grouping import results
+from framebench.records.accidents import from_outside
 from framebench.records.identity import record_key
 from framebench.statistics import looks
 from harness.record import Case, Contender, Record, TrialKind

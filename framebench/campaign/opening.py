@@ -14,9 +14,9 @@ from framebench.campaign.request import Request, Resolved, Say, parse_budget
 from framebench.campaign.side_by_side import at_a_time
 from framebench.campaign.suites import Suite
 from framebench.executors import Executor, StackOn
+from framebench.executors.cards import host_of
 from framebench.records import index, store
 from framebench.records.identity import campaign_id
-from framebench.records.provenance import Checkout
 from harness.record import Case, ImageRef, Record
 
 
@@ -77,7 +77,9 @@ def open_campaign(request: Request, resolved: Resolved, images: dict[StackOn, Im
     if not request.force:
         kept = [one for one in records if one.outcome.status == "ok"] if request.retry_failed else records
         campaign.ledger.remember(kept)
-    estimator = Estimator(_like_this(records, source, resolved.executor))
+    devices = {(case.device, case.device_count) for case in resolved.cases}
+    hosts = {host_of(source.host_id, device, count) for device, count in devices}
+    estimator = Estimator(_like_this(records, hosts, resolved.executor))
     bench = Bench(resolved.suite, campaign, Plan([], [], 0, [], 0.0), estimator, budget_s)
     plan = planning.make(
         resolved.suite,
@@ -95,11 +97,11 @@ def open_campaign(request: Request, resolved: Resolved, images: dict[StackOn, Im
     return bench._replace(plan=plan)
 
 
-def _like_this(records: list[Record], source: Checkout, executor: Executor) -> list[Record]:
-    """Records of this host and executor if there are any, else all of them: the best guess there is."""
+def _like_this(records: list[Record], hosts: set[str], executor: Executor) -> list[Record]:
+    """Records of these hosts and this executor if there are any, else all of them: the best guess there is."""
     same = [
         record
         for record in records
-        if record.provenance.host_id == source.host_id and record.provenance.executor == executor.name
+        if record.provenance.host_id in hosts and record.provenance.executor == executor.name
     ]
     return same or records

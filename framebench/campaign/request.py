@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from framebench.campaign.slower_sampler import slowed
 from framebench.campaign.suites import Device, Suite
 from framebench.campaign.unsupported import Unsupported, supported, unsupported
 from framebench.errors import UserError
-from framebench.executors import Executor, StackOn, gpu
+from framebench.executors import Executor, StackOn, cards, gpu
 from framebench.executors.choose import choose
 from framebench.executors.machine import Machine, this_machine
 from framebench.images import load_matrix, read_wheels
@@ -45,6 +45,7 @@ class Request(NamedTuple):
     cores: int | None = None
     wheels: tuple[Path, ...] = ()
     shard: str | None = None
+    gpu: str | None = None
 
 
 class Resolved(NamedTuple):
@@ -71,7 +72,7 @@ def parse_budget(text: str) -> float | None:
     """``90s``, ``20m``, ``2h`` or a bare number of minutes -> seconds; ``none`` -> null."""
     if text == "none":
         return None
-    time = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    time = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smh]?)", text)
     if not time or float(time[1]) <= 0:
         raise UserError(f"budget {text!r} is not a time; write 90s, 20m, 2h or none")
     return float(time[1]) * {"s": 1, "m": 60, "h": 3600, "": 60}[time[2]]
@@ -104,6 +105,12 @@ def resolve(request: Request, say: Say) -> Resolved:
     if "gpu" in suite.devices():
         for silent in gpu.lost():
             say(f"left out: {silent}; {gpu.mend_of(silent)}")
+        for chosen in cards.facts(1):
+            say(f"GPU: {chosen.name}, {chosen.uuid}")
+            for remark in cards.remarks(chosen):
+                say(f"note: {remark}")
+    elif request.gpu is not None:
+        raise UserError(f"--gpu {request.gpu}: no case of suite {suite.name} wants a GPU; leave it out")
     if request.rounds is not None:
         suite = msgspec.structs.replace(suite, rounds=request.rounds)
     cases = _cases(suite, request.case_globs, _cores(request.cores, machine))
@@ -136,6 +143,19 @@ def resolve(request: Request, say: Say) -> Resolved:
         nothing_here,
         tuple(wheel.build for wheel in own_wheels),
     )
+
+
+def for_each_card(request: Request) -> Iterator[Request]:
+    """The request for each GPU that it names, one after the other and with its part of the budget; while one is at
+    work, its GPU alone is seen. Without ``--gpu`` the request itself."""
+    if request.gpu is None:
+        yield request
+        return
+    uuids = cards.named(request.gpu)
+    budget = parse_budget(request.budget)
+    for uuid in uuids:
+        with cards.only(uuid):
+            yield request if budget is None else request._replace(budget=f"{budget / len(uuids):g}s")
 
 
 def _devices(suite: Suite | None) -> list[Device]:

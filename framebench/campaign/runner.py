@@ -9,11 +9,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from framebench.campaign.accidents import CLOCK_STEPPED
 from framebench.campaign.cluster_job import this_job
 from framebench.campaign.plan import Planned, shuffled_round
 from framebench.executors import Executor, Failure, Progress
 from framebench.records import store
+from framebench.records.accidents import CLOCK_STEPPED
 from framebench.records.start_time import CLOCKS, identified, started
 from harness.record import Case, Contender, Outcome, Record, TrialSpec
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from framebench.campaign.plan import Planned
 from framebench.executors.machine import Machine
-from harness.record import UNTIMED, Case, Record, TrialKind
+from harness.record import UNTIMED, Case, TrialKind
 
+Left = TypeVar("Left")
 BYTES_EACH = 3 << 30  # what one trial of the CPU suites needs at most, its framework included
 
 
@@ -20,11 +22,14 @@ def at_a_time(kind: TrialKind, case: Case, machine: Machine) -> int:
 
 
 def run(
-    trials: Sequence[Planned], count: int, start: Callable[[Planned], Record | None]
-) -> Iterator[tuple[Planned, Record]]:
-    """Each trial once, ``count`` at a time, in the order in which they end. ``start`` gives null for one not to run."""
+    trials: Sequence[Planned], count: int, start: Callable[[Planned], Left | None]
+) -> Iterator[tuple[Planned, Left]]:
+    """Each trial once with what ``start`` says that it left, ``count`` at a time, in the order in which they end.
+
+    ``start`` gives null for one not to run.
+    """
     waiting = list(trials)
-    running: dict[Future[Record | None], Planned] = {}
+    running: dict[Future[Left | None], Planned] = {}
     with ThreadPoolExecutor(count) as pool:
         while waiting or running:
             while waiting and len(running) < count:
@@ -32,5 +37,5 @@ def run(
                 running[pool.submit(start, trial)] = trial
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 trial = running.pop(future)
-                if (record := future.result()) is not None:
-                    yield trial, record
+                if (left := future.result()) is not None:
+                    yield trial, left

@@ -93,8 +93,11 @@ def _row(row: CaseRow, suite: Suite) -> Iterator[tuple[str, str]]:
         return
     globs = [glob.removeprefix("!") for glob in row.contenders]
     yield from _globs("contenders", globs, suite.contenders, "contender")
-    if "cpu" in row.devices and (counts := [one for one in row.counts if one != 1]):
-        yield "count", f"a case for the CPU has a count of 1, found {counts[0]}"
+    for count in [one for one in row.counts if one > 1]:
+        if other := [task for task in row.tasks if task != "train"]:
+            yield "count", f"several devices share training alone, found {count} for the task {other[0]!r}"
+        for batch in [batch for batch in row.batches if batch % count]:
+            yield "batch", f"{count} devices share a batch in equal parts, found {batch}"
     if "cpu" in row.devices and "tf32" in row.precisions:
         yield "precision", "tf32 exists on GPUs only; a case for the CPU is in fp32 or bf16"
     if row.workload in workloads.broken():

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from framebench.campaign.card_fit import misfit
 from framebench.campaign.suite_form import Suite, known
 from framebench.executors import Executor, StackOn, Unavailable
+from framebench.executors.cards import facts
 from harness import frameworks, workloads
-from harness.frameworks import exported
+from harness.frameworks import exported, library
 from harness.record import Case, Contender
 
 Pair = tuple[Case, Contender]
@@ -35,10 +37,12 @@ class Unsupported(NamedTuple):
 def unsupported(pairs: Iterable[Pair], executor: Executor) -> list[Unsupported]:
     """By cause: what no machine could run, and what this executor cannot run here."""
     here = cache(lambda wanted, count: executor.refusal(wanted, count))
+    chosen = cache(lambda count: facts(count))
+    on_card = cache(lambda case: misfit(case, chosen(case.device_count)) if case.device == "gpu" else None)
     found: dict[tuple[Unavailable, bool], list[Pair]] = {}
     for case, contender in pairs:
         anywhere = cause_anywhere(case, contender)
-        cause = anywhere or here(StackOn(contender.stack, case.device), case.device_count)
+        cause = anywhere or here(StackOn(contender.stack, case.device), case.device_count) or on_card(case)
         if cause is not None:
             found.setdefault((cause, anywhere is None), []).append((case, contender))
     return [Unsupported(cause, kept, only_here) for (cause, only_here), kept in found.items()]
@@ -52,7 +56,7 @@ def cause_anywhere(case: Case, contender: Contender) -> Unavailable | None:
             f"mend harness/workloads/{case.workload}",
         )
     info = frameworks.info(contender.stack)
-    if reason := exported.refusal(info, case.task):
+    if reason := exported.refusal(info, case.task) or library.refusal(info, case.task):
         return Unavailable(reason, "leave it out of the contenders of this case")
     framework = exported.source_of(info).framework
     if not workloads.has_file(case.workload, framework):

@@ -31,6 +31,7 @@ class Question(NamedTuple):
     preset: str
     task: str
     batch: int
+    devices: int
 
 
 class Answer(NamedTuple):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from itertools import combinations
 
 from framebench.checking.doubt import Doubt, refuse
 from framebench.checking.known import Known
-from framebench.executors.machine import Machine
-from harness import roofline
+from framebench.executors.machine import Card, Machine, on_cards
+from harness import flags, roofline
 from harness.record import Record
 
 
@@ -32,8 +33,12 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
             hardware.ram_bytes,
             hardware.architecture,
         ).host_id
-        if made != record.provenance.host_id:
-            yield refuse("provenance.host_id", f"{record.provenance.host_id}, this hardware is called {made}")
+        possible = _on_cards(made, record)
+        if record.provenance.host_id not in possible:
+            called = " or ".join(possible)
+            yield refuse(
+                "provenance.host_id", f"{record.provenance.host_id}, this hardware is called {called}"
+            )
     if hardware.cores_online is not None and hardware.cores_allowed > hardware.cores_online:
         yield refuse(
             "hardware.cores_allowed",
@@ -41,9 +46,31 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         )
     if hardware.cores_allowed < case.cores and record.outcome.status == "ok":
         yield refuse("hardware.cores_allowed", f"{hardware.cores_allowed}, the case used {case.cores}")
+    if flags.stand_in(hardware):
+        names = ", ".join(sorted({gpu.name or "a GPU without a name" for gpu in hardware.gpus}))
+        yield refuse(
+            "hardware.gpus",
+            f"{names}: a driver that stands in for one, as the tests have, and no card of NVIDIA's",
+            "delete it, and measure on a card",
+        )
     if case.device == "gpu" and not hardware.gpus and record.outcome.status == "ok":
         yield refuse("hardware.gpus", "a case on a GPU, and no GPU")
     yield from _settings(record)
+
+
+def _on_cards(host_id: str, record: Record) -> list[str]:
+    """What the host can be called in a trial on its GPUs: of those that were watched, else of any that are there."""
+    if record.case.device == "cpu" or record.hardware is None:
+        return [host_id]
+    there = [
+        Card(gpu.name, uuid)
+        for gpu in record.hardware.gpus
+        for uuid in (gpu.mig_uuid_sha256 if gpu.mig and gpu.mig_uuid_sha256 else [gpu.uuid_sha256])
+    ]
+    watched = {gpu.uuid_sha256 for gpu in record.telemetry.gpus} if record.telemetry else set()
+    chosen = [card for card in there if card.uuid_sha256 in watched] or there
+    count = min(record.case.device_count, len(chosen))
+    return [on_cards(host_id, of_case) for of_case in combinations(chosen, count)]
 
 
 def _settings(record: Record) -> Iterator[Doubt]:

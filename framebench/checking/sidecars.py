@@ -10,6 +10,7 @@ import numpy as np
 from framebench.checking.doubt import Doubt, refuse
 from framebench.checking.known import Known
 from framebench.records.store import series
+from framebench.records.zipped import UNZIPPED_BYTES
 from harness.record import Record
 
 
@@ -20,6 +21,10 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
     ):
         return
     held = series(known.paths[record.trial_id])
+    if not held:
+        yield refuse(
+            "sidecar", f"holds nothing: no JSON in one whole gzip of at most {UNZIPPED_BYTES >> 20} MiB"
+        )
     yield from _latencies(record, held.get("latencies_ns"))
     yield from _gate(record, held.get("gate"))
 

@@ -65,10 +65,10 @@ def _flags(record: Record) -> Iterator[Doubt]:
     deserved = set(flags.noise(record.telemetry, record.hardware.cores_online or 1))
     if record.hardware.cores_online is None:
         deserved = set()
-    deserved |= set(flags.emulation(record.hardware))
+    deserved |= set(flags.emulation(record.hardware)) | set(flags.stand_in(record.hardware))
     if record.provenance.protocol_hash:
         deserved |= set(flags.steadiness(record.timing.warmup, record.timing.steady_class))
-        deserved |= set(flags.drift(record.calibration))
+        deserved |= set(flags.drift(record.calibration)) | set(flags.settling(record.timing))
     if missing := deserved - set(record.flags):
         yield refuse("flags", f"its figures deserve {', '.join(sorted(missing))}, which is not there")
 

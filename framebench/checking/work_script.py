@@ -1,7 +1,7 @@
 """Run by ``History.ask`` in a process of its own: what the code of another commit says of its works.
 
-``python -P work_script.py CHECKOUT`` reads ``[[stack, workload, preset, task, batch], …]`` and writes a list for
-each: work hash, gate hash, config hash, FLOPs, units and unit of a step; null what that commit cannot say.
+``python -P work_script.py CHECKOUT`` reads ``[[stack, workload, preset, task, batch, devices], …]`` and writes a
+list for each: work hash, gate hash, config hash, FLOPs, units and unit of a step; null what that commit cannot say.
 """
 
 import json
@@ -16,14 +16,16 @@ sys.path.insert(0, str(checkout))
 from harness import workloads  # noqa: E402
 
 
-def work(stack: str, workload: str, preset: str) -> str:
+def work(stack: str, workload: str, preset: str, devices: int) -> str:
     try:
         from framebench.records.work_tokens import work_hash
     except ImportError:  # the first commits had another place for it, and every preset was one work
         from framebench.work_hash import work_hash as first_work_hash
 
         return str(first_work_hash(checkout, stack, workload))
-    return work_hash(checkout, stack, workload, preset)
+    if devices == 1:  # earlier commits know of no more
+        return work_hash(checkout, stack, workload, preset)
+    return work_hash(checkout, stack, workload, preset, devices)
 
 
 def gate(workload: str) -> str:
@@ -71,13 +73,13 @@ def told(ask: Callable[..., Any], *about: object) -> Any:
 
 answers = [
     [
-        told(work, stack, workload, preset),
+        told(work, stack, workload, preset, devices),
         told(gate, workload),
         told(config, workload, preset),
         told(flops, workload, preset, task, batch),
         told(units, workload, preset, task, batch),
         told(unit, workload, preset, task),
     ]
-    for stack, workload, preset, task, batch in json.load(sys.stdin)
+    for stack, workload, preset, task, batch, devices in json.load(sys.stdin)
 ]
 sys.stdout.write(json.dumps(answers))

@@ -19,7 +19,9 @@ FLOPS_PER_CORE = 128 * 6.5e9
 def question(record: Record) -> Question:
     """What the record's commit is asked."""
     case = record.case
-    return Question(record.contender.stack, case.workload, case.preset, case.task, case.batch)
+    return Question(
+        record.contender.stack, case.workload, case.preset, case.task, case.batch, case.device_count
+    )
 
 
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:

@@ -50,7 +50,7 @@ def _rows(root: Path, names: Sequence[str]) -> list[ImageRow]:
     for row in rows if names else []:
         if not defaults.has_defaults(root, row):
             raise UserError(
-                f"{row.name} has no defaults of its own: it runs what another framework exported."
+                f"{row.name} has no defaults of its own: it runs models that are made by another framework."
             )
     return [row for row in rows if defaults.has_defaults(root, row)]
 

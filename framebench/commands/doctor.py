@@ -11,7 +11,7 @@ from rich.console import Console
 
 from framebench import dataset
 from framebench.errors import UserError
-from framebench.executors import Executor, StackOn, capabilities, gpu, machine
+from framebench.executors import Executor, StackOn, capabilities, cards, gpu, machine
 from framebench.executors.capabilities import Capability
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.machine import Machine
@@ -165,6 +165,8 @@ def _gpus() -> Iterator[Finding]:
     refused = gpu.refusal_of(1)
     if refused is not None:
         yield Finding(False, f"trials on a GPU: {refused.reason}; {refused.mend}")
+    for chosen in cards.facts(1):
+        yield from (Finding(False, f"a GPU at its best: {remark}") for remark in cards.remarks(chosen))
     if isinstance(watched, str):
         yield Finding(False, f"telemetry of a GPU: {watched}")
         return

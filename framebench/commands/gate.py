@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from framebench.commands.saying import Sayer
 from framebench.errors import UserError
 from framebench.executors import Failure, StackOn
 from framebench.executors.choose import choose
+from framebench.records.zipped import unzipped
 from harness import frameworks, workloads
 from harness.record import Case, Contender, Protocol, Record
 
@@ -158,5 +158,5 @@ def table(record: Record, all_rows: bool) -> Iterator[str]:
 
 def _all_comparisons(record: Record) -> list[dict[str, Any]]:
     assert record.sidecar is not None and record.sidecar.inline is not None
-    series: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(record.sidecar.inline)))
+    series: dict[str, Any] = json.loads(unzipped(base64.b64decode(record.sidecar.inline)))
     return list(series["gate"])

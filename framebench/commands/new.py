@@ -12,6 +12,7 @@ from framebench.commands.saying import Sayer
 from framebench.errors import UserError
 from harness import frameworks
 from harness.frameworks.exported import source_of
+from harness.frameworks.library import is_library
 
 TEMPLATES = Path(__file__).parent / "templates" / "workload"
 
@@ -44,8 +45,8 @@ def skeleton(name: str) -> dict[str, str]:
 
 
 def known_frameworks() -> list[str]:
-    """The names of a workload's files, in the order in which stacks are found."""
-    infos = frameworks.stacks().values()
+    """The names of a workload's files, in the order in which stacks are found; a library has no model of its own."""
+    infos = [info for info in frameworks.stacks().values() if not is_library(info)]
     written = [source_of(info).framework for info in infos if info.name != frameworks.SELF_TEST]
     return list(dict.fromkeys(written))
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from framebench.campaign.opening import Bench, open_campaign
 from framebench.campaign.plan import Plan
 from framebench.campaign.preparation import still_needed
-from framebench.campaign.request import Request, Resolved, as_known, resolve
+from framebench.campaign.request import Request, Resolved, Say, as_known, for_each_card, resolve
 from framebench.campaign.shards import split
 from framebench.campaign.unsupported import broken_folders
 from framebench.commands.phrases import minutes
@@ -22,7 +22,11 @@ WIDTH = 110  # of lines that are wrapped
 
 def run(request: Request, console: Console, shards: int | None = None) -> None:
     """Print the plan without running or building anything; with ``shards``, what each of so many would hold."""
-    say = Sayer(console)
+    for one in for_each_card(request):
+        _print(one, Sayer(console), shards)
+
+
+def _print(request: Request, say: Say, shards: int | None) -> None:
     resolved = resolve(request, say)
     bench = open_campaign(request, resolved, as_known(resolved), say)
     for trial in bench.plan.gates:

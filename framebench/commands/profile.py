@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, get_args
 
 import msgspec
@@ -19,10 +18,11 @@ from framebench.commands import unwritten
 from framebench.commands.gate import GateRequest, cases_of, contender_of
 from framebench.commands.lone_trial import environment_of, lone_trial
 from framebench.commands.saying import Sayer
-from framebench.errors import UserError
+from framebench.errors import UserError, quoted
 from framebench.executors import Failure, StackOn
 from framebench.executors.choose import choose
 from framebench.images import read_wheels
+from framebench.records.zipped import unzipped
 from harness import frameworks
 from harness.frameworks.exported import ExportInfo
 from harness.record import (
@@ -36,6 +36,8 @@ from harness.record import (
 
 TIMEOUT_S = 900.0
 NAME_WIDTH = 60
+MOST_BYTES = 1 << 30
+"""Of all files of a profile, unzipped."""
 LISTED = 4
 """More files of one kind are counted."""
 # Enough that what compiles has compiled; nothing is timed after it
@@ -137,7 +139,10 @@ def names_cores(case: str) -> bool:
 
 def _profile(record: Record) -> dict[str, Any]:
     assert record.sidecar is not None and record.sidecar.inline is not None
-    series: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(record.sidecar.inline)))
+    try:
+        series: dict[str, Any] = json.loads(unzipped(base64.b64decode(record.sidecar.inline), MOST_BYTES))
+    except ValueError as error:
+        raise UserError(f"what the profiler left {error}; nothing was written") from None
     return dict(series["profile"])
 
 
@@ -160,7 +165,15 @@ def table(profile: dict[str, Any]) -> Iterator[str]:
 
 
 def written(folder: Path, profile: dict[str, Any]) -> Iterator[str]:
-    """Put the files below ``folder``, in place of an earlier profile's; what they are, how large, how to open them."""
+    """Put the files below ``folder``, in place of an earlier profile's; what they are, how large, how to open them.
+
+    ``UserError`` where one would lie elsewhere: their names come out of a trial.
+    """
+    for name in profile["files"]:
+        if PurePosixPath(name).is_absolute() or {"..", "."} & {*name.split("/")} or "\0" in name or not name:
+            raise UserError(
+                f"the profile has a file {quoted(name)}, which is no name below a folder; nothing was written"
+            )
     shutil.rmtree(folder, ignore_errors=True)
     alike: dict[str, list[Path]] = {}
     for name, file in profile["files"].items():

@@ -19,6 +19,7 @@ from framebench.dataset.quiet import too_busy
 from framebench.errors import UserError
 from framebench.executors import Executor
 from framebench.executors.alone import alone
+from framebench.executors.cards import host_of
 from framebench.executors.choose import choose
 from framebench.records import store
 from framebench.records.reproduction_document import Reproduction
@@ -70,7 +71,8 @@ def _reproduce(
     contender, baseline = pair.any()
     recorded = pair.log_ratios()
     source = prepare_as_recorded(root, executor, [contender, baseline], say)
-    here = executor.machine().host_id  # a far machine's processor is known once its image is there
+    # a far machine's processor is known once its image is there
+    here = host_of(executor.machine().host_id, contender.case.device, contender.case.device_count)
     same_hardware = here == contender.provenance.host_id
     if not same_hardware:
         say(

@@ -10,7 +10,7 @@ from rich.console import Console
 from framebench.campaign.campaign import Summary
 from framebench.campaign.opening import Bench, open_campaign
 from framebench.campaign.preparation import prepare
-from framebench.campaign.request import Request, Resolved, Say, as_known, resolve
+from framebench.campaign.request import Request, Resolved, Say, as_known, for_each_card, resolve
 from framebench.commands.campaign_progress import CampaignProgress
 from framebench.commands.phrases import minutes
 from framebench.commands.plan import plan_lines, preparation_lines, unsupported_lines
@@ -21,9 +21,24 @@ from framebench.executors.alone import alone
 from framebench.records import store
 from harness.record import ImageRef
 
+STOPPED = 130  # by hand
+
 
 def run(request: Request, console: Console) -> int:
-    """Run the campaign; exit code 0 when its plan has numbers, 1 when it has none, 130 when stopped by hand."""
+    """Run the campaign; exit code 0 when its plan has numbers, 1 when it has none, 130 when stopped by hand.
+
+    Of several GPUs, one campaign on each: the worst code, and the rest is left where one is stopped.
+    """
+    worst = 0
+    for one in for_each_card(request):
+        code = _run_on_card(one, console)
+        worst = max(worst, code)
+        if code == STOPPED:
+            break
+    return worst
+
+
+def _run_on_card(request: Request, console: Console) -> int:
     say = Sayer(console)
     resolved = resolve(request, say)
     for line in unsupported_lines(resolved):
@@ -49,7 +64,7 @@ def _run(request: Request, resolved: Resolved, say: Say, console: Console) -> in
         for line in _report(bench, summary):
             say(line)
     if bench.campaign.stop_after_trial:
-        return 130
+        return STOPPED
     if bench.has_number(resolved.cases):
         return 0
     mend = "the same command carries on" if stopped else "--retry-failed runs again what did not end well"

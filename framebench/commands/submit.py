@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -24,6 +25,8 @@ def run(root: Path, results: Path, campaign: str | None, key: Path | None, conso
     loaded = store.load([results], published=results)
     there = listed(manifest for _, manifest in loaded.manifests)
     of_campaign = campaigns(loaded)
+    if loaded.faults and not of_campaign:
+        return _refuse(map(str, loaded.faults), say)
     left = {
         one: fresh
         for one, paths in of_campaign.items()
@@ -35,17 +38,21 @@ def run(root: Path, results: Path, campaign: str | None, key: Path | None, conso
     checked = checking.check(
         [*of_campaign[chosen], *earlier], results, History(root), known_digests(root), [manifest]
     )
-    refused = [str(one) for one in (*loaded.faults, *checked.refused)]
-    for line in refused:
-        say(line)
-    if refused:
-        say("nothing was handed in: mend what is said above first")
-        return 1
+    if loaded.faults or checked.refused:
+        return _refuse(map(str, (*loaded.faults, *checked.refused)), say)
     signature = None if key is None else sign(store.document_bytes(manifest), key)
     path = store.write_manifest(manifest, signature, results)
     trials = [(one, record) for one, record in loaded.every_trial if place(one) in manifest.files]
     say(summary(path, manifest, trials, checked.warnings, judge(path, results / ALLOWED_SIGNERS)))
     return 0
+
+
+def _refuse(lines: Iterable[str], say: Sayer) -> int:
+    """Exit code 1, when all that speaks against it was said."""
+    for line in lines:
+        say(line)
+    say("nothing was handed in: mend what is said above first")
+    return 1
 
 
 def _chosen(results: Path, campaign: str | None, every: list[str], left: list[str]) -> str:

@@ -24,7 +24,6 @@ from framebench.dataset.result import Result
 from framebench.records.identity import group_key
 from framebench.statistics.verdict import SMALLEST_MEANINGFUL
 from harness.frameworks import StackInfo
-from harness.frameworks.exported import is_exported
 from harness.record import PHASES, Task
 
 State = Literal["answered", "too few rounds", "no quiet host", "not measured"]
@@ -87,7 +86,7 @@ def answers(
 ) -> list[Answer]:
     """One answer per question (all that were asked); ``baselines`` is what ``every_baseline`` gives for the results.
 
-    An exported model answers another question than the framework that it was written in.
+    An exported model and a library's answer other questions than the framework that they were written in.
     """
     families = _families(result for case in cases for result in [*timed(case), *case.absent])
     usual = _usual_host(cases)
@@ -101,7 +100,7 @@ def _families(results: Iterable[Result]) -> set[str]:
     """The frameworks that models are written in, of these results' stacks."""
     known = declared.stacks()
     names = {result.contender.stack for result in results}
-    return {_framework(name, known) for name in names if not is_exported(known.get(name))}
+    return {_framework(name, known) for name in names if declared.is_framework(known.get(name))}
 
 
 def _framework(stack: str, known: Mapping[str, StackInfo]) -> str:
@@ -116,7 +115,7 @@ def timed(case: CaseComparison) -> list[Result]:
     return [
         result
         for result in results
-        if not is_exported(known.get(result.contender.stack)) and not result.image.own_builds
+        if declared.is_framework(known.get(result.contender.stack)) and not result.image.own_builds
     ]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from packaging.version import InvalidVersion, Version
 
 from framebench.dataset.aa_pairs import host_noises
+from framebench.dataset.cycles import clock_ratio, clocks
 from framebench.dataset.result import Result, log_times
 from framebench.records.identity import group_key
 from framebench.statistics.comparison import Comparison, Method
@@ -31,13 +32,15 @@ class Row:
     ``comparison`` is with the baseline, ``time_ratio`` its time over the baseline's (below 1 is faster; ``n``
     rounds) and ``adjusted_p`` Holm's p for "outside the margin"; all null for the baseline itself.
     ``relative_to_best`` is its time over the shortest in the case: a description without a verdict. ``place``
-    counts ranked contenders.
+    counts ranked contenders. ``cycle_ratio``: cycles of its GPU over the baseline's (``dataset.cycles``), null where a
+    clock is unknown.
     """
 
     result: Result
     is_baseline: bool
     comparison: Comparison | None
     time_ratio: Estimate | None
+    cycle_ratio: float | None
     method: Method | None
     adjusted_p: float | None
     verdict: Verdict | None
@@ -133,6 +136,7 @@ class Timed:
         self.equal_within = margin(noise.limit if noise else None)
         self._twins = [column for column, one in enumerate(self.results) if one.contender.twin]
         self._table = time_table(self.results)
+        self._clocks = [clocks(one) for one in self.results]
 
     def baseline(self, declared: str) -> Result | None:
         """The declared baseline (a slug or a label), of several versions the latest, and an own build only where there
@@ -145,8 +149,15 @@ class Timed:
 
     def against(self, baseline: Result) -> list[Judged | None]:
         """Each of ``results`` against one of them; null for that one itself."""
-        position = next(column for column, one in enumerate(self.results) if one is baseline)
-        return judge_case(self._table, position, self.equal_within, self._twins)
+        return judge_case(self._table, self._position(baseline), self.equal_within, self._twins)
+
+    def clock_ratios(self, baseline: Result) -> list[float | None]:
+        """The clock of each of ``results`` over that of one of them; null where a clock is unknown."""
+        other = self._clocks[self._position(baseline)]
+        return [clock_ratio(one, other) for one in self._clocks]
+
+    def _position(self, baseline: Result) -> int:
+        return next(column for column, one in enumerate(self.results) if one is baseline)
 
 
 def compare_group(members: Sequence[Result], declared: str, noise: Noise | None) -> CaseComparison:
@@ -154,7 +165,7 @@ def compare_group(members: Sequence[Result], declared: str, noise: Noise | None)
     timed = Timed(members, noise)
     absent = [member for member in members if not comparable(member)]
     baseline = timed.baseline(declared)
-    rows = [] if baseline is None else _rows(timed.results, baseline, timed.against(baseline))
+    rows = [] if baseline is None else _rows(timed, baseline)
     first = members[0]
     return CaseComparison(
         host_id=first.host_id,
@@ -180,19 +191,22 @@ def _framework_version(result: Result) -> Version:
         return Version("0")
 
 
-def _rows(timed: list[Result], baseline: Result, judgements: list[Judged | None]) -> list[Row]:
-    best = next((r.time_ns.value for r in timed if r.time_ns and not r.contender.twin), None)
+def _rows(timed: Timed, baseline: Result) -> list[Row]:
+    best = next((r.time_ns.value for r in timed.results if r.time_ns and not r.contender.twin), None)
     place = 0
     rows = []
-    for result, judged in zip(timed, judgements, strict=True):
+    judgements = zip(timed.results, timed.against(baseline), timed.clock_ratios(baseline), strict=True)
+    for result, judged, clock in judgements:
         ranked = result.ranked and not result.contender.twin
         place += ranked
+        time_ratio = ratio(judged.comparison) if judged else None
         rows.append(
             Row(
                 result=result,
                 is_baseline=result is baseline,
                 comparison=judged.comparison if judged else None,
-                time_ratio=ratio(judged.comparison) if judged else None,
+                time_ratio=time_ratio,
+                cycle_ratio=time_ratio.value * clock if time_ratio and clock else None,
                 method=judged.comparison.method if judged else None,
                 adjusted_p=judged.adjusted_p if judged else None,
                 verdict=judged.verdict if judged else None,

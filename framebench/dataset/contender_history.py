@@ -17,6 +17,7 @@ from packaging.version import InvalidVersion, Version
 from framebench.dataset.case_comparisons import comparable
 from framebench.dataset.new_against_old import Held, Hosts, Pair, asked_about, hold, ln_median, machine, work
 from framebench.dataset.result import Result
+from framebench.language import N_, Sentence
 from framebench.records.identity import protocol_hash
 from framebench.statistics.interval import Estimate
 from harness.record import Case, Contender
@@ -214,9 +215,9 @@ def _campaigns(result: Result) -> set[str]:
 def _why_apart(pair: Pair) -> str:
     """Why nothing can be said of the pair; empty where it can."""
     if protocol_hash(pair.new.protocol) != protocol_hash(pair.old.protocol):
-        return "measured by another protocol"
+        return Sentence(N_("measured by another protocol"))
     if work(pair.new) != work(pair.old):
-        return "the work is another: the harness has changed since"
+        return Sentence(N_("the work is another: the harness has changed since"))
     return ""
 
 
@@ -265,5 +266,6 @@ def _step(old: Result, new: Result, forward: Held | None, backward: Held | None)
             return Step(old, new, slower if held.times else lost, times, held.because)  # type: ignore[arg-type]
     if len(known) == 2 and all(one.answer == "pass" for one in known):
         return Step(old, new, "unchanged", times, "")
-    because = next((one.because for one in known if one.answer == "undecided"), "neither has a time")
+    neither = Sentence(N_("neither has a time"))
+    because = next((one.because for one in known if one.answer == "undecided"), neither)
     return Step(old, new, "undecided", times, because)

@@ -24,6 +24,8 @@ from framebench.dataset.news import News, news
 from framebench.dataset.observer_effect import observer_ratio
 from framebench.dataset.overall_ratios import Overall, overall
 from framebench.dataset.result import Result
+from framebench.dataset.same_contender import by_case
+from framebench.dataset.scaling import scaling, scaling_frame
 from framebench.dataset.signers import Signers, signers
 from framebench.errors import UserError
 from framebench.records import store
@@ -132,12 +134,13 @@ class Dataset:
         return self.result(named.result_id), named.trial[1] if named.trial else None
 
     def frames(self) -> dict[str, bytes]:
-        """``{file name: bytes}`` of all downloads: trials, results, comparisons, ladder as CSV, Parquet, JSON."""
+        """``{file name: bytes}`` of all downloads: trials, results, comparisons, ladder, scaling as CSV and so on."""
         tables = {
             "trials": trials_frame(self.records),
             "results": results_frame(self.results),
             "comparisons": comparisons_frame(self.comparisons),
             "ladder": ladder_frame(self.ladders),
+            "scaling": scaling_frame(scaling(self.results, by_case(self.results))),
         }
         return {
             file: content for name, table in tables.items() for file, content in as_files(name, table).items()

@@ -9,12 +9,19 @@ from typing import Any
 
 from harness import frameworks, workloads
 from harness.frameworks import StackInfo
+from harness.frameworks.exported import is_exported
+from harness.frameworks.library import is_library
 
 
 def stacks() -> dict[str, StackInfo]:
     """``frameworks.stacks()``."""
     known: dict[str, StackInfo] = _once(frameworks.stacks)
     return known
+
+
+def is_framework(stack: StackInfo | None) -> bool:
+    """Whether models are written in it for the comparison: neither another's exports nor a library's own run in it."""
+    return not is_exported(stack) and not is_library(stack)
 
 
 def workload(name: str) -> Any:

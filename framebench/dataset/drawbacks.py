@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.memory_by_batch import Footprint, footprint
 from framebench.dataset.result import NOT_TIMED, Result
+from framebench.records.accidents import from_outside
 from framebench.statistics.break_even import break_even_steps
 from harness.record import Case
 
@@ -47,7 +48,8 @@ class Failed(NamedTuple):
 class Drawbacks(NamedTuple):
     """``later_start`` and ``more_memory`` are null where the best one needs no notable amount more, or where one side
     was not measured: ``compared`` names what could be. ``failed_trials`` of its ``timing_trials`` in this case ended
-    without a time; ``failed_elsewhere`` are other cases that it could not do, of the same kind of device."""
+    without a time, and what something outside ended is among neither; ``failed_elsewhere`` are other cases that it
+    could not do, of the same kind of device."""
 
     later_start: LaterStart | None
     more_memory: MoreMemory | None
@@ -68,7 +70,7 @@ def drawbacks(
         compared.add("first step")
     if sized:
         compared.add("memory")
-    timing = first.trials.get("timing", ())
+    timing = [one for one in first.trials.get("timing", ()) if not from_outside(one)]
     return Drawbacks(
         later_start=start,
         more_memory=memory,

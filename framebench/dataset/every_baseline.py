@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from framebench.dataset.case_comparisons import CaseComparison, Timed, group_results, ratio
+from framebench.dataset.cycles import disagree
 from framebench.dataset.result import Result
 from framebench.records.identity import group_key
-from framebench.statistics.comparison import Comparison
+from framebench.statistics.interval import Estimate
 from framebench.statistics.noise import Noise
 from framebench.statistics.verdict import Verdict
 
@@ -17,12 +18,14 @@ Group = tuple[str, ...]
 
 
 class Compared(NamedTuple):
-    """Speed of a contender over the baseline's (above 1 is faster), its interval, and the verdict."""
+    """Speed of a contender over the baseline's (above 1 is faster), its interval, the verdict, and the same speed in
+    cycles where it is more than a hundredth another one (null where it is not, or unknown)."""
 
     ratio: float
     low: float | None
     high: float | None
     verdict: str
+    other_in_cycles: float | None = None
 
 
 Against = dict[str, dict[str, Compared]]
@@ -57,28 +60,32 @@ def every_baseline(
 def against_baseline(case: CaseComparison) -> dict[str, Compared]:
     """Result id → its speed over the baseline's, of all but the baseline itself."""
     return {
-        row.result.id: _compared(row.result, row.comparison, row.verdict, case.baseline)
+        row.result.id: _compared(row.result, row.time_ratio, row.cycle_ratio, row.verdict, case.baseline)
         for row in case.rows
-        if row.comparison is not None and case.baseline is not None
+        if row.time_ratio is not None and case.baseline is not None
     }
 
 
 def _against(timed: Timed, baseline: Result) -> dict[str, Compared]:
-    judged = zip(timed.results, timed.against(baseline), strict=True)
-    return {
-        one.id: _compared(one, found.comparison, found.verdict, baseline)
-        for one, found in judged
-        if found is not None
-    }
+    found = {}
+    judgements = zip(timed.results, timed.against(baseline), timed.clock_ratios(baseline), strict=True)
+    for one, judged, clock in judgements:
+        if judged is not None:
+            times = ratio(judged.comparison)
+            cycles = times.value * clock if clock else None
+            found[one.id] = _compared(one, times, cycles, judged.verdict, baseline)
+    return found
 
 
-def _compared(result: Result, comparison: Comparison, verdict: Verdict | None, baseline: Result) -> Compared:
-    """Times to speeds; no verdict where one of the two may not be ranked."""
-    times = ratio(comparison)
+def _compared(
+    result: Result, times: Estimate, cycles: float | None, verdict: Verdict | None, baseline: Result
+) -> Compared:
+    """Times and cycles to speeds; no verdict where one of the two may not be ranked."""
     ranked = result.ranked and baseline.ranked
     return Compared(
         1 / times.value,
         1 / times.high if times.high else None,
         1 / times.low if times.low else None,
         (verdict or "no verdict") if ranked else "not ranked",
+        1 / cycles if cycles and disagree(times.value, cycles) else None,
     )

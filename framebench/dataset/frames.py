@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from framebench.dataset.case_comparisons import CaseComparison
 from framebench.dataset.device_share import Utilization
+from framebench.dataset.energy import SENSOR_ERROR, joules_per_unit
 from framebench.dataset.file_formats import estimate_columns, table
 from framebench.dataset.result import Result
 from framebench.records.identity import result_id
 from framebench.records.trial_figures import (
     PHASES,
     block_count,
+    clock_mhz,
     cpu_step_ns,
+    energy_used,
     flags_of,
     phase_ns,
     shape_checked,
@@ -69,6 +72,7 @@ def comparisons_frame(cases: Iterable[CaseComparison]) -> pd.DataFrame:
                     "time_ratio": estimate.value,
                     "time_ratio_low": estimate.low,
                     "time_ratio_high": estimate.high,
+                    "cycle_ratio": row.cycle_ratio,
                     "rounds": estimate.n,
                     "method": row.method,
                     "adjusted_p": row.adjusted_p,
@@ -155,6 +159,8 @@ def _trial(record: Record) -> dict[str, Any]:
         "unit": timing.unit if timing else None,
         "cpu_step_ns": cpu_step_ns(record),
         "wait_share": wait_share(record),
+        **_energy(record),
+        "sm_clock_mhz": clock_mhz(record),
         "flops_per_step": timing.flops_per_step if timing else None,
         "flops_causal_per_step": timing.flops_causal_per_step if timing else None,
         "flops_per_s": timing.flops_per_step / seconds if timing and seconds else None,
@@ -193,6 +199,18 @@ def _trial(record: Record) -> dict[str, Any]:
     }
 
 
+def _energy(record: Record) -> dict[str, Any]:
+    """What its GPUs used, and how far the sensor may be off."""
+    energy = energy_used(record)
+    return {
+        "energy_j": energy.total if energy else None,
+        "energy_above_rest_j": energy.above_rest if energy else None,
+        "joules_per_unit": energy.per_unit if energy else None,
+        "energy_sensor": energy.sensor if energy else None,
+        "energy_sensor_error": SENSOR_ERROR if energy else None,
+    }
+
+
 def _result(result: Result) -> dict[str, Any]:
     first, learning, memory, latency = result.first_steps, result.learning, result.memory, result.latency
     return {
@@ -221,6 +239,7 @@ def _result(result: Result) -> dict[str, Any]:
         "unit": result.unit,
         **estimate_columns("cpu_step_ns", result.cpu_ns),
         "wait_share": result.wait_share,
+        "joules_per_unit": joules_per_unit(result),
         "flops_per_step": result.flops_per_step,
         "flops_causal_per_step": result.flops_causal_per_step,
         **_utilization(result.utilization),

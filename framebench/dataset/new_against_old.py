@@ -19,6 +19,8 @@ from framebench.dataset.aa_pairs import host_noises
 from framebench.dataset.case_comparisons import comparable, ratio
 from framebench.dataset.result import NOT_TIMED, Result
 from framebench.errors import one_line
+from framebench.language import N_, Sentence
+from framebench.records.accidents import from_outside
 from framebench.records.identity import environment
 from framebench.records.trial_figures import flags_of
 from framebench.statistics.bound import Answer, judge
@@ -32,6 +34,7 @@ from harness.flags import DRIFTED, EMULATED, GPU_LIMITED
 
 BROKE = ("not_comparable", "oom", "crashed", "unsupported")
 """How a trial ends that says something of its contender; other ends say something of the machine."""
+MORE = {"rounds": N_("more rounds would decide"), "campaigns": N_("more campaigns would decide")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,50 +117,53 @@ def hold(pairs: Sequence[Pair], hosts: Hosts, controls: Sequence[Sequence[float]
 def _doubtful(pair: Pair) -> tuple[Answer, str] | None:
     """What is known without a look at the times; null where they are to be looked at."""
     new, old = pair
+    ended = [*new.failures, *([new.parity_trial] if new.parity_trial else [])]
+    broken = [one for one in ended if one.outcome.status in BROKE and not from_outside(one)]
     if not comparable(new):
         why = one_line(f"{new.status}: {new.reason or 'no reason given'}")
-        return "fail" if new.status in BROKE else "undecided", why
-    for side, result in (("new", new), ("recorded", old)):
+        return "fail" if any(one.outcome.status == new.status for one in broken) else "undecided", why
+    for side, result in ((N_("new: {doubt}"), new), (N_("recorded: {doubt}"), old)):
         if (doubt := _doubt(result)) is not None:
-            return "undecided", f"{side}: {doubt}"
-    broke = Counter(one.outcome.status for one in new.failures if one.outcome.status in BROKE)
-    if broke:
-        return "undecided", "of the new trials " + ", ".join(
-            f"{n} {word}" for word, n in sorted(broke.items())
-        )
+            return "undecided", Sentence(side, doubt=doubt)
+    if broke := Counter(one.outcome.status for one in broken):
+        ends = ", ".join(f"{n} {word}" for word, n in sorted(broke.items()))
+        return "undecided", Sentence(N_("of the new trials {ends}"), ends=ends)
     return None
 
 
-def _doubt(result: Result) -> str | None:
+def _doubt(result: Result) -> Sentence | None:
     """Why nothing follows from its times."""
     if result.parity is None or not result.parity.passed:
-        return "the gate was not run"
+        return Sentence(N_("the gate was not run"))
     flags = [flags_of(record) for record in result.timed]
     if any(EMULATED in each for each in flags):
-        return "measured under an emulator"
+        return Sentence(N_("measured under an emulator"))
     for words, count in (
-        ("others took the cores", sum(map(quiet.disturbed, result.timed))),
-        ("the machine's speed changed during trials", sum(DRIFTED in each for each in flags)),
-        ("the GPU was held back", sum(GPU_LIMITED in each for each in flags)),
+        (N_("others took the cores in {n} of {trials} trials"), sum(map(quiet.disturbed, result.timed))),
+        (
+            N_("the machine's speed changed during trials in {n} of {trials} trials"),
+            sum(DRIFTED in each for each in flags),
+        ),
+        (N_("the GPU was held back in {n} of {trials} trials"), sum(GPU_LIMITED in each for each in flags)),
     ):
         if quiet.too_busy(count, len(flags)):
-            return f"{words} in {count} of {len(flags)} trials"
+            return Sentence(words, n=count, trials=len(flags))
     return None
 
 
 def _decide(one: Change | None, slack: float, equal: float, p: float | None) -> tuple[Answer, str]:
     """From the interval, both of its ends moved by what the machine is known to have changed."""
     if one is None or one.comparison.rounds < MIN_ROUNDS:
-        return "undecided", f"fewer than {MIN_ROUNDS} rounds on one side"
+        return "undecided", Sentence(N_("fewer than {n} rounds on one side"), n=MIN_ROUNDS)
     low, high = one.comparison.low, one.comparison.high
     if low is None or high is None:
-        return "undecided", "no interval"
+        return "undecided", Sentence(N_("no interval"))
     answer = judge(low - slack, high + slack, at_most=equal)
     if answer == "fail" and p is not None and p > 1 - CONFIDENCE:
-        return "undecided", "among so many comparisons one may come out like this by chance"
+        return "undecided", Sentence(N_("among so many comparisons one may come out like this by chance"))
     if answer == "undecided" and judge(low, high, at_most=equal) != "undecided":
-        return answer, f"the machine itself changed by {math.expm1(slack):.1%}"
-    return answer, "" if answer != "undecided" else f"more {one.by} would decide"
+        return answer, Sentence(N_("the machine itself changed by {share:.1%}"), share=math.expm1(slack))
+    return answer, "" if answer != "undecided" else Sentence(MORE[one.by])
 
 
 def _may_fail(pair: Pair, one: Change, hosts: Hosts, upgraded: Container[str]) -> tuple[Answer, str]:
@@ -166,10 +172,10 @@ def _may_fail(pair: Pair, one: Change, hosts: Hosts, upgraded: Container[str]) -
     if one.by == "rounds" and hosts.noise(host) is None:
         return (
             "undecided",
-            "this machine's own spread is unknown: measure a twin, or more campaigns",
+            Sentence(N_("this machine's own spread is unknown: measure a twin, or more campaigns")),
         )
     if pair.unchanged and host in upgraded:
-        return "undecided", "nothing of its environment changed: the machine did"
+        return "undecided", Sentence(N_("nothing of its environment changed: the machine did"))
     return "fail", ""
 
 

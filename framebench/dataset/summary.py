@@ -21,7 +21,7 @@ from framebench.records.identity import result_id
 from framebench.records.trial_figures import cpu_step_ns, flags_of, phase_ns, step_ns, wait_share
 from framebench.statistics.bootstrap import quantile_interval
 from framebench.statistics.interval import mean_interval, throughput_interval, time_interval
-from harness.flags import EMULATED, OWN_BUILD, UNRANKED
+from harness.flags import EMULATED, OWN_BUILD, STAND_IN, UNRANKED, stand_in
 from harness.record import Outcome, Record, TrialKind
 
 
@@ -110,13 +110,15 @@ def _outcome(
 
 def _unranked(outcome: Outcome | None, timed: list[Record], gate: Record | None) -> str | None:
     """Why the result takes no place; noisy when at least half of its timed trials were, emulated when any was,
-    and never with somebody's own build."""
+    and never with somebody's own build or a driver that stands in for a GPU."""
     if outcome is None or outcome.status != "ok":
         return outcome.status.replace("_", " ") if outcome else NOT_TIMED
     if gate is None or gate.parity is None or not gate.parity.passed:
         return "parity not checked"
     if any(record.image.own_builds for record in timed):
         return OWN_BUILD
+    if any(record.hardware and stand_in(record.hardware) for record in timed):
+        return STAND_IN
     if any(EMULATED in record.flags for record in timed):
         return EMULATED
     if quiet.too_busy(sum(map(quiet.disturbed, timed)), len(timed)):

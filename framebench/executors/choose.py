@@ -42,7 +42,7 @@ def choose(
             return _auto(root, say, images_asked, harness_tree, devices, own_wheels)
         case "docker":
             say("executor: docker, as asked")
-            return DockerExecutor(root, images_asked, harness_tree, own_wheels)
+            return DockerExecutor(root, images_asked, harness_tree, own_wheels, say)
         case "venv":
             require_linux(wanted)
             say("executor: venv, as asked; results made outside a container say so")
@@ -73,7 +73,7 @@ def _auto(
     own_wheels: Sequence[OwnWheel],
 ) -> Executor:
     try:
-        executor = DockerExecutor(root, images_asked, harness_tree, own_wheels)
+        executor = DockerExecutor(root, images_asked, harness_tree, own_wheels, say)
         _require_bases(root, say, executor.bases_to_build(devices))
     except NamedEngineAway:
         raise

@@ -6,11 +6,12 @@ import contextlib
 import selectors
 import signal
 import socket
+import threading
 import time
+from concurrent.futures import Future
 from typing import Any, Literal
 
 import docker
-import requests
 from docker.errors import APIError
 from docker.models.containers import Container
 
@@ -33,7 +34,10 @@ class Conversation:
     def hold(
         self, container: Container, spec: TrialSpec, document: bytes, output: Output
     ) -> Record | Failure:
-        """Start the container, hand it ``document`` (the spec as its harness reads it) and wait for its end."""
+        """Start the container, hand it ``document`` (the spec as its harness reads it) and wait for its end.
+
+        What docker-py raises where the engine goes away, or somebody removes the container, comes through.
+        """
         attached = self._client.api.attach_socket(
             container.id, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         )
@@ -41,16 +45,17 @@ class Conversation:
         deadline = time.monotonic() + spec.timeout_s
         try:
             container.start()
+            end = End(container)
             connection = getattr(attached, "_sock", attached)
             killed = self._stream(connection, document, output, deadline)
             if killed is None:
-                killed = self._await_end(container, deadline)
+                killed = self._await_end(end, deadline)
             if killed:
                 with contextlib.suppress(OSError):  # an engine that waits for a reader answers nobody
                     connection.shutdown(socket.SHUT_RDWR)
                 with contextlib.suppress(APIError):  # it may have ended by itself just now
                     container.kill()
-                _wait(container, SETTLE_S)
+                end.came(SETTLE_S)
         finally:
             attached.close()
         stdout, stderr_tail = output.close()
@@ -108,15 +113,41 @@ class Conversation:
                             return None
                         frames.feed(data)
 
-    def _await_end(self, container: Container, deadline: float) -> Literal["timeout", "interrupted"] | None:
+    def _await_end(self, end: End, deadline: float) -> Literal["timeout", "interrupted"] | None:
         """The outputs have ended, and so, as a rule, has the container."""
-        while not _wait(container, 1.0):
+        while not end.came(1.0):
             if self._stop.take():
                 return "interrupted"
             if time.monotonic() > deadline:
                 return "timeout"
-            self._client.ping()  # a wait that timed out and an engine that has gone look the same
         return None
+
+
+class End:
+    """The end of a container, asked for as soon as it runs: an engine that was restarted meanwhile cannot answer.
+
+    One that is asked later would answer too, though what the trial has said is lost with the engine before it.
+    """
+
+    def __init__(self, container: Container) -> None:
+        self._told: Future[None] = Future()
+        threading.Thread(target=self._ask, args=[container], daemon=True).start()
+
+    def came(self, seconds: float) -> bool:
+        """Whether it came within so many seconds; raises what asking for it raised."""
+        try:
+            self._told.result(seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _ask(self, container: Container) -> None:
+        try:
+            container.wait(timeout=None)
+        except BaseException as error:  # handed to whoever waits
+            self._told.set_exception(error)
+        else:
+            self._told.set_result(None)
 
 
 class Frames:
@@ -138,15 +169,6 @@ class Frames:
             else:
                 self._output.feed_stdout(payload)
             del self._buffer[: 8 + length]
-
-
-def _wait(container: Container, seconds: float) -> bool:
-    """Whether the container ended within ``seconds``; the SDK's timeout is one of two exceptions."""
-    try:
-        container.wait(timeout=seconds)
-    except (requests.ReadTimeout, requests.ConnectionError):
-        return False
-    return True
 
 
 def _final_state(container: Container, killed: bool) -> tuple[int, bool]:

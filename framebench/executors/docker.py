@@ -5,18 +5,16 @@ Nothing of the host is mounted, so the engine may be on another machine; only a 
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
-import socket
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import psutil
-from docker.errors import ImageNotFound, NotFound
+import requests
+from docker.errors import APIError, ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.types import DeviceRequest
 
@@ -28,20 +26,20 @@ from framebench.executors.connection import connect, engine_errors
 from framebench.executors.conversation import Conversation
 from framebench.executors.drivers import too_old
 from framebench.executors.ending import Output
+from framebench.executors.engine_away import Return
 from framebench.executors.engine_processor import ask_model
 from framebench.executors.machine import Machine
+from framebench.executors.ownership import LABEL, ours, remove, remove_left_behind
 from framebench.executors.rows import Rows, foreign
 from framebench.executors.stopping import StopRequest
 from framebench.images import Device
+from framebench.records.accidents import CONTAINER_LOST, killed
 from framebench.records.versions import encode_spec
 from harness import cores
 from harness.environment import EMULATED_VARIABLE
 from harness.frameworks import Unsupported
 from harness.record import ImageRef, Outcome, Record, TrialSpec
 
-LABEL = "org.framebench"
-ROOT_LABEL = "org.framebench.root"
-OWNER_LABEL = "org.framebench.owner"
 CUDA_LABEL = "org.framebench.cuda"
 FAR_GPU = Unavailable(
     "the case wants a GPU, which is asked for by UUID, and the engine is not on this machine"
@@ -60,7 +58,7 @@ class Adopted(NamedTuple):
 class DockerExecutor:
     """Runs trials in the images that ``framebench.images`` builds for the clone ``root``.
 
-    ``memory_bytes`` is the limit of every container; swap is off.
+    ``memory_bytes`` is the limit of every container; swap is off. ``say`` hears of an engine that goes away.
     """
 
     name = "docker"
@@ -71,13 +69,17 @@ class DockerExecutor:
         images_asked: Sequence[str] = (),
         harness_tree: str | None = None,
         own_wheels: Sequence[images.OwnWheel] = (),
+        say: Progress = lambda line: None,
     ) -> None:
         self._root = root
+        self._say = say
         self.rows = Rows(root, images_asked, own_wheels)
         self._harness_tree = harness_tree
         self._client = connect()
         self._stop = StopRequest()
-        self._filling = threading.Lock()
+        self._engine = Return(self._stop, say)
+        self._unremoved: list[Container] = []  # of an engine that was away
+        self._sweeping, self._filling = threading.Lock(), threading.Lock()
         self._adopted: dict[str, Adopted] = {}  # by config digest
         self._information = self._client.info()
         self._architecture = self._client.version()["Arch"]
@@ -108,7 +110,9 @@ class DockerExecutor:
         if self._machine is None or self._machine.cpu_model is None:
             looked_in = next(iter(self._adopted.values()), None)
             self._machine = Machine(
-                cpu_model=ask_model(self._client, looked_in.engine_id) if looked_in else None,
+                cpu_model=ask_model(self._client, looked_in.engine_id, self.memory_bytes)
+                if looked_in
+                else None,
                 cores=int(self._information["NCPU"]),
                 cores_allowed=int(self._information["NCPU"]),
                 memory_bytes=int(self._information["MemTotal"]),
@@ -207,12 +211,7 @@ class DockerExecutor:
     def remove_leftovers(self) -> None:
         """Remove the containers that a killed run of this clone left, never those of one that still runs."""
         with engine_errors():
-            for container in self._client.containers.list(
-                all=True, filters={"label": f"{ROOT_LABEL}={root_label(self._root)}"}
-            ):
-                host, pid, started = container.labels[OWNER_LABEL].split(":")
-                if host == socket.gethostname() and not _lives(int(pid), started):
-                    _remove(container)
+            remove_left_behind(self._client, self._root)
 
     def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
         allowed = self._cores()
@@ -232,16 +231,70 @@ class DockerExecutor:
             cache_dir="/cold" if cold else "/cache/compile",
             cache_state="cold" if cold else "warm",
         )
+        started = time.monotonic_ns()
         with self._stop.heeded(), engine_errors():
-            container = self._create(spec, image, allowed[: spec.case.cores], gpus)
             try:
-                document = encode_spec(spec, self._adopted[spec.image.config_digest or ""].spec_version)
-                return Conversation(self._client, self._stop).hold(container, spec, document, Output(log))
-            finally:
-                _remove(container)
+                answer = self._in_container(spec, image, allowed[: spec.case.cores], gpus, log)
+                if not killed(answer.outcome) or self._engine.answers():
+                    return answer
+                outcome = self._without_engine()
+            except ImageNotFound:
+                outcome = self._make_again(spec)
+            except NotFound:
+                outcome = _lost("somebody removed it before the trial had ended")
+                self._say(f"a trial of {spec.contender.slug}: {outcome.reason}")
+            except APIError:
+                raise
+            except requests.RequestException:
+                outcome = self._without_engine()
+        return Failure(outcome, time.monotonic_ns() - started)
 
     def stop(self) -> None:
         self._stop.make()
+
+    def _in_container(
+        self, spec: TrialSpec, image: Adopted, allowed: list[int], gpus: DeviceRequest | None, log: Progress
+    ) -> Record | Failure:
+        self._sweep()
+        container = self._create(spec, image, allowed, gpus)
+        try:
+            document = encode_spec(spec, image.spec_version)
+            return Conversation(self._client, self._stop).hold(container, spec, document, Output(log))
+        finally:
+            try:
+                remove(container)
+            except requests.RequestException:
+                self._unremoved.append(container)
+
+    def _sweep(self) -> None:
+        """Remove what could not be removed, since the engine was away: with live-restore it may still run."""
+        with self._sweeping:
+            while self._unremoved:
+                remove(self._unremoved[-1])
+                self._unremoved.pop()
+
+    def _without_engine(self) -> Outcome:
+        """Wait until it is back."""
+        if not self._engine.wait():
+            return Outcome(status="interrupted", reason="stopped by the user")
+        self._sweep()
+        return _lost("the Docker engine went away")
+
+    def _make_again(self, spec: TrialSpec) -> Outcome:
+        """Make an image that was removed while trials ran in it; ``UserError`` where another one would come out."""
+        name = spec.image.name
+        row = self.rows.on(spec.case.device).get(spec.contender.stack)
+        gone = f"Image {name} was removed from the engine while trials ran in it"
+        if row is None or row.name != name:
+            raise UserError(f"{gone}; the same command gets it again and carries on.")
+        self._say(f"image {name} was removed from the engine: making it again")
+        made = images.build(self._root, row, self._say)
+        if made.config_digest != spec.image.config_digest:
+            raise UserError(
+                f"{gone}, and what it is made from has changed; the same command measures in the new one."
+            )
+        self.adopt(spec.image, made.tag)
+        return _lost(f"image {name} had been removed from the engine")
 
     def _cores(self) -> list[int]:
         """Numbers of the cores that trials may use: ours, if the engine is on this machine, else all of its own."""
@@ -276,7 +329,7 @@ class DockerExecutor:
             options["environment"]["NVIDIA_DRIVER_CAPABILITIES"] = ",".join(gpu.CAPABILITIES)
         container = self._client.containers.create(
             image.engine_id,
-            labels={LABEL: "1", ROOT_LABEL: root_label(self._root), OWNER_LABEL: _owner()},
+            labels=ours(self._root),
             stdin_open=True,
             log_config={"type": "none"},  # we read the streams ourselves
             **options,
@@ -287,28 +340,11 @@ class DockerExecutor:
             with self._filling:
                 container.put_archive("/cache", cache_folders())
         except BaseException:
-            _remove(container)
+            remove(container)
             raise
         return container
 
 
-def _remove(container: Container) -> None:
-    with contextlib.suppress(NotFound):
-        container.remove(force=True, v=True)  # v: anonymous volumes; the named cache stays
-
-
-def root_label(root: Path) -> str:
-    return hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
-
-
-def _owner() -> str:
-    """This process: host name, process number and its start time, which a later process cannot share."""
-    process = psutil.Process()
-    return f"{socket.gethostname()}:{process.pid}:{process.create_time():.2f}"
-
-
-def _lives(pid: int, started: str) -> bool:
-    try:
-        return f"{psutil.Process(pid).create_time():.2f}" == started
-    except psutil.NoSuchProcess:
-        return False
+def _lost(why: str) -> Outcome:
+    """Of a trial that has lost its container, and is worth another try."""
+    return Outcome(status="invalid", reason=f"{CONTAINER_LOST}: {why}")

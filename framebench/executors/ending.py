@@ -9,9 +9,12 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from framebench.errors import UserError, one_line
 from framebench.executors import Failure
+from framebench.records.reading import MOST_BYTES
 from framebench.records.versions import decode_record
-from harness.record import Outcome, Record, TrialSpec
+from framebench.records.writing import sidecar_bytes
+from harness.record import Outcome, Record, TrialSpec, encode
 
 STDERR_LINES = 50
 """Lines of standard error that a crash leaves in its record."""
@@ -99,16 +102,34 @@ def judge(spec: TrialSpec, ending: Ending) -> Record | Failure:
         return _failure(ending, "crashed", "exit code 0 without a record on standard output")
     try:
         record = decode_record(ending.stdout)
-    except msgspec.DecodeError as error:  # ValidationError is one of them
-        return _failure(ending, "crashed", f"standard output is not a valid record: {error}")
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+    ) as error:  # ValidationError is one of the first
+        return _failure(ending, "crashed", f"standard output is not a valid record: {one_line(str(error))}")
     if record.trial_id != spec.trial_id:
-        return _failure(ending, "crashed", f"the record is of another trial, {record.trial_id}")
+        return _failure(ending, "crashed", f"the record is of another trial, {one_line(record.trial_id)}")
     for field, told in _told(spec).items():
         if (said := _at(record, field)) != told:
-            return _failure(
-                ending, "crashed", f"the record says {field} is {said}, and the trial was told {told}"
-            )
+            lie = f"the record says {field} is {one_line(str(said))}, and the trial was told {told}"
+            return _failure(ending, "crashed", lie)
+    if record.kind != "profile" and (unfit := _unfit(record)):  # a profile is shown and never kept
+        return _failure(ending, "crashed", unfit)
     return record
+
+
+def _unfit(record: Record) -> str | None:
+    """Why nobody could read the record again that is to be kept; null where everybody can."""
+    if record.sidecar is not None:
+        if record.sidecar.inline is None:
+            return "the record names a sidecar and does not bring it"
+        try:
+            sidecar_bytes(record)
+        except UserError as error:
+            return str(error)
+    size = len(encode(msgspec.structs.replace(record, sidecar=None)))
+    return f"the record has {size} bytes, and at most {MOST_BYTES} can be read" if size > MOST_BYTES else None
 
 
 def _told(spec: TrialSpec) -> dict[str, object]:

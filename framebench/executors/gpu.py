@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from docker.types import DeviceRequest
@@ -29,19 +30,8 @@ def choose(count: int) -> Gpus:
 
     Always the same ones, so that all contenders meet on them. ``Unsupported`` when there are not so many.
     """
-    nvml, reason = nvml_starts()
-    if nvml is None:
-        raise Unsupported(
-            f"the case wants a GPU, and this machine shows none: {reason}", mend_of(str(reason))
-        )
-    try:
-        driver, (uuids, lost) = str(nvml.nvmlSystemGetDriverVersion()), _listed(nvml)
-    except nvml.NVMLError as error:
-        raise Unsupported(
-            f"the case wants a GPU, and NVML does not list them: {error}", mend_of(str(error))
-        ) from error
-    finally:
-        nvml.nvmlShutdown()
+    with opened() as nvml:
+        driver, (uuids, lost) = str(nvml.nvmlSystemGetDriverVersion()), listed(nvml)
     silent = f"; {' and '.join(lost)}" if lost else ""
     mend = mend_of(silent) if lost else None
     if wished := os.environ.get(VISIBLE):
@@ -51,13 +41,31 @@ def choose(count: int) -> Gpus:
     return Gpus(driver, uuids[:count])
 
 
+@contextmanager
+def opened() -> Iterator[Any]:
+    """The driver's library, open; ``Unsupported`` where it does not start, or does not answer inside."""
+    nvml, reason = nvml_starts()
+    if nvml is None:
+        raise Unsupported(
+            f"the case wants a GPU, and this machine shows none: {reason}", mend_of(str(reason))
+        )
+    try:
+        yield nvml
+    except nvml.NVMLError as error:
+        raise Unsupported(
+            f"the case wants a GPU, and NVML does not list them: {error}", mend_of(str(error))
+        ) from error
+    finally:
+        nvml.nvmlShutdown()
+
+
 def lost() -> list[str]:
     """Each GPU of this machine that does not answer, and the driver's words: it is left out, the others are used."""
     nvml, _ = nvml_starts()
     if nvml is None:
         return []
     try:
-        return _listed(nvml)[1]
+        return listed(nvml)[1]
     except nvml.NVMLError:
         return []
     finally:
@@ -99,19 +107,19 @@ def driver() -> str | None:
         return None
 
 
-def _listed(nvml: Any) -> tuple[list[str], list[str]]:
+def listed(nvml: Any) -> tuple[list[str], list[str]]:
     """The UUIDs of the GPUs that answer, and of each other one its number and the driver's words."""
     uuids: list[str] = []
     silent: list[str] = []
     for number in range(nvml.nvmlDeviceGetCount()):
         try:
-            uuids += _uuids(nvml, nvml.nvmlDeviceGetHandleByIndex(number))
+            uuids += uuids_of(nvml, nvml.nvmlDeviceGetHandleByIndex(number))
         except nvml.NVMLError as error:
             silent.append(f"GPU number {number} does not answer: {error}")
     return uuids, silent
 
 
-def _uuids(nvml: Any, whole: Any) -> list[str]:
+def uuids_of(nvml: Any, whole: Any) -> list[str]:
     """The GPU's, or those of its instances where it is cut up."""
     try:
         cut_up = bool(nvml.nvmlDeviceGetMigMode(whole)[0])

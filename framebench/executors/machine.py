@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,28 @@ class Machine(NamedTuple):
         words = re.sub(r"\(r\)|\(tm\)|processor|cpu|core|@.*", "", model.lower())
         slug = "-".join(re.findall(r"[a-z0-9]+", words)[:3]) or self.architecture
         return f"{slug}-{self.cores}c-{self.gibibytes}g-{hashlib.sha256(facts.encode()).hexdigest()[:6]}"
+
+
+class Card(NamedTuple):
+    """A GPU, or an instance of one that is cut up, as its driver names it; of its UUID the SHA-256 alone."""
+
+    name: str | None
+    uuid_sha256: str
+
+
+def on_cards(host_id: str, cards: Sequence[Card]) -> str:
+    """The id of a host for what is measured on these cards: ``amd-epyc-2c-24g-3f2a91-h200-5d01c7``.
+
+    Each card is a host of its own, because cards of one type differ by several per cent: nothing that compares within
+    a host compares across cards.
+    """
+    if not cards:
+        return host_id
+    names = re.sub(r"nvidia|tesla", "", (cards[0].name or "gpu").lower())
+    slug = "-".join(re.findall(r"[a-z0-9]+", names)) or "gpu"
+    several = f"-x{len(cards)}" if len(cards) > 1 else ""
+    which = "\n".join(sorted(card.uuid_sha256 for card in cards))
+    return f"{host_id}-{slug}{several}-{hashlib.sha256(which.encode()).hexdigest()[:6]}"
 
 
 def this_machine() -> Machine:

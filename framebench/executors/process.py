@@ -22,16 +22,17 @@ from framebench.executors import Failure, Progress, gpu
 from framebench.executors.ending import Ending, Output, judge
 from framebench.executors.plain_path import scratch_parent
 from framebench.executors.stopping import StopRequest
+from framebench.records.accidents import KERNEL_KILLED
 from framebench.records.versions import encode_spec
 from harness import cores
+from harness.frameworks import Unsupported
 from harness.record import Outcome, Record, TrialSpec
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 GRACE_S = 10.0
 """What the supervisor gets to kill its descendants before its whole process group is killed."""
 READ_BYTES = 1 << 16
-KERNEL_KILLED = "the kernel's out-of-memory killer ran meanwhile"
-KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", gpu.VISIBLE)
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 
 
 class TrialProcess:
@@ -56,6 +57,10 @@ class TrialProcess:
         if len(allowed) < spec.case.cores:
             reason = f"the case wants {spec.case.cores} cores, this machine allows {len(allowed)}"
             return Failure(Outcome(status="unsupported", reason=reason), 0)
+        try:
+            seen = ",".join(gpu.choose(spec.case.device_count).uuids) if spec.case.device == "gpu" else ""
+        except Unsupported as reason:
+            return Failure(Outcome(status="unsupported", reason=reason.reason, mend=reason.mend), 0)
         with (
             self._stop.heeded(),
             tempfile.TemporaryDirectory(
@@ -71,9 +76,13 @@ class TrialProcess:
                 spec, cache_dir=str(compile_cache), cache_state="cold" if cold else "warm"
             )
             environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-            if spec.case.device == "cpu":
-                environment[gpu.VISIBLE] = ""
-            environment |= {"HOME": str(home), "TMPDIR": scratch, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
+            environment |= {
+                gpu.VISIBLE: seen,
+                "HOME": str(home),
+                "TMPDIR": scratch,
+                "PYTHONSAFEPATH": "1",
+                "PYTHONUTF8": "1",
+            }
             return self._supervise(
                 [str(python), "-m", "harness"],
                 spec,

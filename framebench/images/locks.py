@@ -85,8 +85,10 @@ def unfitting(row: ImageRow, wheels: list[Wheel]) -> str:
     """Where a lock and its row differ, in words; empty if they agree."""
     held = dict(wheel.pin.split("==") for wheel in wheels)
     wanted = dict(pin.split("==") for pin in row.pins())
-    return ", ".join(
+    said = [
         f"{name} is {held.get(name, 'missing')} in the lock and {version} in the row"
         for name, version in sorted(wanted.items())
         if held.get(name) != version
-    )
+    ]
+    said += [f"{name} is in the lock and the row is without it" for name in row.without if name in held]
+    return ", ".join(said)

@@ -44,6 +44,7 @@ class ImageRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     cudnn: Version | None = None
     nccl: Version | None = None
     packages: Annotated[list[Requirement], Meta(min_length=1)]
+    without: list[Name] = []
     index: Annotated[str, Meta(pattern=r"^https://")] | None = None
     retired: Retired | None = None
 

@@ -24,7 +24,7 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     version: Annotated[str, Meta(pattern=r"^\d+\.\d+(\.\d+)*$")]
     released: date
     looked_up: date
-    source: Annotated[str, Meta(pattern=r"^https://")]
+    source: Annotated[str, Meta(pattern=r"^https?://")]
 
     def __post_init__(self) -> None:
         if self.looked_up < self.released:

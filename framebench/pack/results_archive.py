@@ -19,12 +19,11 @@ from framebench.errors import UserError
 from framebench.records import store
 from framebench.records.placing import REPRODUCTIONS, SELFTESTS, sidecar_path
 from framebench.records.writing import MAX_RECORD_BYTES, disk_error, write_file
+from framebench.records.zipped import ZIPPED_BYTES, unzipped
 
 MOST_FILES = 50_000
 MOST_BYTES = 256 << 20
 """Of the whole tar; a repository's results are below 50 MB."""
-SIDECAR_BYTES = 1 << 20
-SIDECAR_UNPACKED_BYTES = 16 << 20
 _PLACE = re.compile(
     r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/){4}[A-Za-z0-9_][A-Za-z0-9._-]*(?:\.sidecar\.json\.gz|\.json)"
 )
@@ -132,7 +131,7 @@ def _entries(archive: Path, tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]
     seen: set[str] = set()
     for entry in tar:
         name, sidecar = entry.name, entry.name.endswith(".sidecar.json.gz")
-        limit = SIDECAR_BYTES if sidecar else MAX_RECORD_BYTES
+        limit = ZIPPED_BYTES if sidecar else MAX_RECORD_BYTES
         wrong = None
         if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.issparse():
             wrong = "is no plain file"
@@ -147,20 +146,12 @@ def _entries(archive: Path, tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]
         seen.add(name)
         held = tar.extractfile(entry)
         data = held.read() if held else b""
-        if sidecar and not _is_small(data):
-            raise UserError(
-                f"{archive}: {name!r} is no gzip of at most {SIDECAR_UNPACKED_BYTES} bytes; nothing was stored."
-            )
+        if sidecar:
+            try:
+                unzipped(data)
+            except ValueError as error:
+                raise UserError(f"{archive}: {name!r} {error}; nothing was stored.") from None
         yield name, data
-
-
-def _is_small(zipped: bytes) -> bool:
-    unzip = zlib.decompressobj(wbits=31)
-    try:
-        unzip.decompress(zipped, SIDECAR_UNPACKED_BYTES)
-    except zlib.error:
-        return False
-    return unzip.eof and not unzip.unused_data
 
 
 class _Bounded(io.RawIOBase):

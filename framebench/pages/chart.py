@@ -113,6 +113,18 @@ def result_marks(result: Result) -> list[Mark]:
     return marks
 
 
+def _clock_marks(compared: Compared | None) -> list[Mark]:
+    """The mark of a ratio that is another one in cycles."""
+    if compared is None or compared.other_in_cycles is None:
+        return []
+    meaning = _(
+        "In cycles of the GPU its speed is {ratio} times the baseline's: the two were timed at clocks more than 1 % "
+        "apart, and that part of the ratio is not the program's."
+    )
+    ratio = figures.ratio(compared.other_in_cycles)
+    return [Mark(_("clock"), meaning.format(ratio=ratio), warn=True)]
+
+
 def failure_text(result: Result) -> str:
     """Why there is no figure, in a sentence; empty when there is one that may be compared."""
     if result.status == "ok":
@@ -130,7 +142,8 @@ def _row(result: Result, group: Group, time_to_best: float | None, top: float, u
         low, high = estimate.low, estimate.high
         of_best = figures.percent(1 / time_to_best if time_to_best else None, 3)
     own = result is group.comparison.baseline
-    ratio, ratio_interval, verdict, word = compared_text(group.against_baseline.get(result.id))
+    compared = group.against_baseline.get(result.id)
+    ratio, ratio_interval, verdict, word = compared_text(compared)
     if own:
         ratio, ratio_interval, verdict, word = "1", "", "", _("baseline")
     middle = estimate.value if estimate is not None else None
@@ -153,7 +166,7 @@ def _row(result: Result, group: Group, time_to_best: float | None, top: float, u
         verdict_word=word,
         is_baseline=own,
         ranked=result.ranked,
-        marks=result_marks(result),
+        marks=[*result_marks(result), *_clock_marks(compared)],
         failure=failure_text(result),
     )
 

@@ -153,6 +153,7 @@ _TRIALS = [
         "flags",
         "telemetry.metrics",
         "image.own_builds",
+        "hardware.gpus",
     ),
     _text("cache_state", N_("whether the compile cache was cold or warm"), "cache_state"),
     _text("steady_class", N_("steady, slowdown or no-steady-state while timed"), "timing.steady_class"),
@@ -170,6 +171,21 @@ _TRIALS = [
         N_("share of the time that threads wanted a core in which they waited for one"),
         "telemetry.metrics",
     ),
+    _number("energy_j", "J", N_("energy of its GPUs over the timed window"), "telemetry.gpus"),
+    _number("energy_above_rest_j", "J", N_("that above their power at rest"), "telemetry.gpus"),
+    _number("joules_per_unit", "J", N_("energy per unit of work, above rest and at rest"), "telemetry.gpus"),
+    _text(
+        "energy_sensor",
+        N_("counter: the driver's own; instant power: integrated from samples"),
+        "telemetry.gpus",
+    ),
+    _number(
+        "energy_sensor_error",
+        "",
+        N_("how far a card's sensor may be off, all the time in the same direction, as a part of one"),
+        "trials.energy_sensor",
+    ),
+    _number("sm_clock_mhz", "MHz", N_("mean SM clock of the GPU over the timed window"), "telemetry.gpus"),
     _whole("flops_per_step", "FLOP", N_("declared work of one step"), "timing.flops_per_step"),
     _whole(
         "flops_causal_per_step",
@@ -280,6 +296,7 @@ _RESULTS = [
     _UNIT,
     *_estimate("cpu_step_ns", "ns", N_("CPU time of one step over all cores"), "trials.cpu_step_ns"),
     _number("wait_share", "", N_("median over trials"), "trials.wait_share"),
+    _number("joules_per_unit", "J", N_("median over trials"), "trials.joules_per_unit"),
     _whole("flops_per_step", "FLOP", N_("declared work of one step"), "timing.flops_per_step"),
     _whole(
         "flops_causal_per_step",
@@ -380,6 +397,15 @@ _COMPARISONS = [
     _whole("place", "", N_("place among ranked contenders, 1 is the fastest"), "results.step_ns"),
     _UNRANKED,
     *_estimate("time_ratio", "", N_("time over the baseline's: below 1 is faster"), "trials.step_ns"),
+    _number(
+        "cycle_ratio",
+        "",
+        N_(
+            "cycles of the GPU over the baseline's, by the mean SM clock; more than 1 % off: the clocks differed"
+        ),
+        "trials.sm_clock_mhz",
+        "comparisons.time_ratio",
+    ),
     _whole("rounds", "", N_("rounds that both have"), "round"),
     _text("method", N_("how the interval was made"), "trials.step_ns"),
     _number("adjusted_p", "", N_("Holm's p for a difference beyond the margin"), "comparisons.time_ratio"),
@@ -387,6 +413,26 @@ _COMPARISONS = [
     _number("relative_to_best", "", N_("time over the shortest of the case, no verdict"), "results.step_ns"),
     _STATUS,
     _REASON,
+]
+
+_SCALING = [
+    _HOST,
+    _EXECUTOR,
+    _PROTOCOL,
+    _CASE,
+    _CONTENDER,
+    _IMAGE,
+    _text("result_id", N_("the result on several devices"), "results.result_id"),
+    _whole("device_count", "", N_("how many of them"), "case.device_count"),
+    _text("alone_id", N_("the result of the same contender on one device"), "results.result_id"),
+    _text("held", N_("the batch that both have: the whole one, or that of a device"), "case.batch"),
+    *_estimate("speed", "", N_("samples per second over those of one device"), "trials.step_ns"),
+    *_estimate(
+        "efficiency",
+        "",
+        N_("that over the number of GPUs; on a CPU devices are shares of the same cores, so it is the same"),
+        "scaling.speed",
+    ),
 ]
 
 _ANSWERS = [
@@ -453,6 +499,7 @@ COLUMNS: dict[str, list[Column]] = {
     "results": _RESULTS,
     "comparisons": _COMPARISONS,
     "ladder": _LADDER,
+    "scaling": _SCALING,
     "answers": _ANSWERS,
 }
 

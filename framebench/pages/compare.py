@@ -14,7 +14,14 @@ from framebench.pages.evidence import Evidence, Group
 from framebench.pages.facets import MODE, Choice, choices, facets
 from framebench.pages.metrics import Metric, metrics
 from framebench.pages.views import Cell, Table
-from framebench.pages.words import common_unit, precision_name, rate_unit, result_name, task_name
+from framebench.pages.words import (
+    common_unit,
+    devices_if_several,
+    precision_name,
+    rate_unit,
+    result_name,
+    task_name,
+)
 from harness import workloads
 from harness.flags import UNRANKED
 from harness.record import Case
@@ -203,9 +210,9 @@ def _shown(ratio: str, interval: str, verdict: str, word: str, declared: bool) -
 
 
 def heading(case: Case) -> str:
-    """What a table is about: task, preset, and the precision where it is not fp32."""
+    """What a table is about: task, preset, several devices, and the precision where it is not fp32."""
     words = [task_name(case.task), f"{_('preset')} {case.preset}"]
-    text = ", ".join([*words, *_precision_if_other(case)])
+    text = ", ".join([*words, *devices_if_several(case), *_precision_if_other(case)])
     return text[:1].upper() + text[1:]
 
 

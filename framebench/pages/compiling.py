@@ -6,6 +6,7 @@ import msgspec
 
 from framebench.dataset import Result
 from framebench.dataset.compiled_pairs import CompiledPair, FirstStep, beside
+from framebench.dataset.every_baseline import Compared
 from framebench.language import _
 from framebench.pages import figures
 from framebench.pages.evidence import Group
@@ -97,7 +98,9 @@ def _stack_and_mode(result: Result) -> str:
     return with_version(f"{stack_name(result.contender.stack)}, {mode_name(result.contender)}", result)
 
 
-def ratio_and_interval(compared: tuple[float, float | None, float | None, str] | None) -> tuple[str, str]:
+def ratio_and_interval(
+    compared: Compared | tuple[float, float | None, float | None, str] | None,
+) -> tuple[str, str]:
     if compared is None:
         return figures.NONE, figures.NONE
     value, interval = figures.with_interval(*compared[:3])

@@ -24,6 +24,9 @@ CONTENTS = {
     "ladder": N_(
         "one row per contender over all cases of a machine and precision: geometric mean, range of places"
     ),
+    "scaling": N_(
+        "one row per contender on several devices and what it does on one: speed and efficiency, with intervals"
+    ),
     "answers": N_("one row per kind of work: which one, by how much, and the sentence of the home page"),
 }
 

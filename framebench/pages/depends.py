@@ -90,7 +90,15 @@ class Dependencies:
 
 def _of_group(group: Group) -> bytes:
     rows = [
-        (row.result.id, row.result.label, row.result.throughput, row.place, row.verdict, row.time_ratio)
+        (
+            row.result.id,
+            row.result.label,
+            row.result.throughput,
+            row.place,
+            row.verdict,
+            row.time_ratio,
+            row.cycle_ratio,
+        )
         for row in group.comparison.rows
     ]
     absent = [(one.id, one.label, one.status, one.reason) for one in group.comparison.absent]

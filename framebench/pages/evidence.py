@@ -205,7 +205,8 @@ def _version(path: Path) -> int:
 
 
 def sidecar_file(trial_id: str) -> str:
-    """Where the site keeps what a gate compared one by one, relative to its root."""
+    """Where the site keeps a trial's sidecar, relative to its root: what a gate compared one by one, or telemetry over
+    time."""
     return f"records/{trial_id}.sidecar.json.gz"
 
 

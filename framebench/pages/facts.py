@@ -56,14 +56,23 @@ def gpu_words(gpu: Gpu) -> str:
         f"{gpu.max_sm_clock_mhz} MHz" if gpu.max_sm_clock_mhz is not None else "",
     ]
     limit = f" {_('and')} ".join(part for part in limits if part)
+    lowered = (
+        gpu.power_limit_w is not None
+        and gpu.default_power_limit_w is not None
+        and gpu.power_limit_w < gpu.default_power_limit_w
+    )
     parts = [
         gpu.name or _("name unknown"),
         figures.size(gpu.memory_bytes) if gpu.memory_bytes is not None else "",
         _("at most {limit}").format(limit=limit) if limit else "",
+        _("made for {watts} W").format(watts=f"{gpu.default_power_limit_w:g}") if lowered else "",
         _("memory at most {clock} MHz").format(clock=gpu.max_memory_clock_mhz)
         if gpu.max_memory_clock_mhz
         else "",
         _("cut into instances (MIG)") if gpu.mig else "",
+        {True: _("ECC on"), False: _("ECC off"), None: ""}[gpu.ecc],
+        _("persistence mode off") if gpu.persistence is False else "",
+        _("compute capability {version}").format(version=gpu.capability) if gpu.capability else "",
         _("PCI id {id}").format(id=gpu.pci_device_id) if gpu.pci_device_id else "",
         _("UUID's hash {hash}").format(hash=gpu.uuid_sha256[:12] + "…"),
     ]
@@ -101,6 +110,10 @@ def environment(record: Record) -> list[Fact]:
             Fact("CUDA / cuDNN", f"{text(software.cuda)} / {text(software.cudnn)}"),
             Fact(_("Driver"), text(software.driver)),
             Fact(_("C++ compiler"), text(software.compiler)),
+            Fact(
+                _("Packages"),
+                ", ".join(f"{one} {version}" for one, version in sorted(software.packages.items())),
+            ),
         ]
     return rows + hardware(record.hardware)
 
@@ -120,7 +133,8 @@ def settings(record: Record) -> list[Fact]:
         (_("Precision"), chosen.precision),
         (_("Compile"), chosen.compile),
     ):
-        rows += [Fact(f"{title}: {name}", text(value)) for name, value in sorted(group.items())]
+        said = [f"{name} {text(value)}" for name, value in sorted(group.items())]
+        rows.append(Fact(title, ", ".join(said) or figures.NONE))
     return rows
 
 

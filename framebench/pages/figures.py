@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 
 NONE = "–"
 
@@ -15,6 +16,11 @@ def significant(value: float | None, digits: int = 3) -> str:
         return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return _grouped(value, decimals)
+
+
+def whole(count: int) -> str:
+    """``12 345``."""
+    return _grouped(count, 0)
 
 
 def with_interval(value: float, low: float | None, high: float | None) -> tuple[str, str]:
@@ -41,7 +47,7 @@ def duration(nanoseconds: float | None) -> str:
     seconds = nanoseconds / 1e9
     if seconds >= 120:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    scale, unit = _unit_of(seconds)
+    scale, unit = unit_of_time(seconds)
     return f"{significant(seconds * scale)} {unit}"
 
 
@@ -49,7 +55,7 @@ def duration_with_interval(nanoseconds: float, low: float | None, high: float | 
     """``12.3 µs (12.1 – 12.5)``: both in the unit that suits the time; without an interval the time alone."""
     if low is None or high is None:
         return duration(nanoseconds)
-    scale, unit = _unit_of(nanoseconds / 1e9)
+    scale, unit = unit_of_time(nanoseconds / 1e9)
     value, interval = with_interval(*(one / 1e9 * scale for one in (nanoseconds, low, high)))
     return f"{value} {unit} ({interval})"
 
@@ -96,8 +102,22 @@ def ratio(value: float | None) -> str:
     return NONE if value is None else f"{significant(value)}×"
 
 
-def _unit_of(seconds: float) -> tuple[float, str]:
-    """What to multiply seconds with, and what that is called."""
+def span(values: Iterable[float | None], written: Callable[[float], str]) -> str:
+    """From the least to the greatest, ``12.1 – 12.6 ms``, once where both read the same; – where there is none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return NONE
+    low, high = written(min(known)), written(max(known))
+    if low == high:
+        return low
+    number, _space, unit = low.partition(" ")
+    if unit and high.partition(" ")[2] == unit:
+        low = number
+    return f"{low}\u2009–\u2009{high}"
+
+
+def unit_of_time(seconds: float) -> tuple[float, str]:
+    """What suits a time: what to multiply seconds with, and what that is called."""
     for scale, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
         if seconds * scale >= 1:
             return scale, unit

@@ -35,7 +35,7 @@ def _files(root: Path) -> Iterator[Path]:
     site = root / "site"
     yield from sorted(Path(framebench.__path__[0]).rglob("*.py"))
     for folder, kinds in (
-        (root / "harness", ("*.py",)),
+        (root / "harness", ("*.py", "proofs.json")),
         (root / "containers", ("*.toml", "*.json")),
         (root, ("mkdocs*.yml",)),
     ):

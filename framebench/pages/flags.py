@@ -14,7 +14,7 @@ WORDS = {
     flags.NOISY: N_("noisy host"),
     flags.UNRANKED: N_("busy host"),
     flags.NOISE_UNKNOWN: N_("noise unknown"),
-    flags.NOT_STEADY: N_("not steady"),
+    flags.NOT_STEADY: N_("warm-up not settled"),
     flags.SLOWDOWN: N_("slowed down"),
     flags.NO_STEADY_STATE: N_("no steady state"),
     flags.DRIFTED: N_("machine drifted"),
@@ -25,6 +25,9 @@ WORDS = {
     flags.GPU_LIMITED: N_("GPU held back"),
     flags.GPU_POWER_LIMITED: N_("GPU at its power limit"),
     flags.GPU_SHARED: N_("GPU shared"),
+    flags.GPU_UNSETTLED: N_("GPU not settled"),
+    flags.GPU_SHARE_UNKNOWN: N_("GPU's other users unknown"),
+    flags.STAND_IN: N_("no GPU"),
     flags.EMULATED: N_("emulated"),
     flags.OWN_BUILD: N_("own build"),
     flags.SHAPE_UNCHECKED: N_("timed shape unchecked"),
@@ -65,6 +68,18 @@ MEANINGS = {
     flags.GPU_SHARED: N_(
         "More than one process held the GPU, or more than 5 % of its time was used while this trial rested: "
         "something else may have run on it."
+    ),
+    flags.GPU_UNSETTLED: N_(
+        "The GPU's clock or its temperature still moved when the wait for them reached its limit: the timed blocks may "
+        "mix two clocks."
+    ),
+    flags.GPU_SHARE_UNKNOWN: N_(
+        "Whether something else ran on the GPU is unknown: its driver tells neither who holds it nor how busy it is, "
+        "as under WSL."
+    ),
+    flags.STAND_IN: N_(
+        "A driver that stands in for one, as framebench's own tests have it, and no GPU: its clocks, power and energy "
+        "were measured nowhere. Such a result takes no part in a ranking and is never published."
     ),
     flags.EMULATED: N_(
         "The image was made for another kind of processor, which this machine imitated: the times are the "

@@ -1,22 +1,26 @@
-"""The gate on a result's page: its parts in words, what came nearest to its tolerance, and the whole list at hand."""
+"""The gate on a result's page: its parts in words, what came nearest to its tolerance, what failed."""
 
 from __future__ import annotations
 
+import functools
 import math
+import shlex
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from framebench.dataset import Result
 from framebench.language import N_, _
-from framebench.pages import figures
+from framebench.pages import figures, source
 from framebench.pages.evidence import Evidence, sidecar_file
-from framebench.pages.trials import MAX_SHOWN, NUM, names
+from framebench.pages.source import SourceFile
+from framebench.pages.trials import NUM
 from framebench.pages.views import Cell, Table
-from harness.record import GatePart, Parity, ParityDiff, Record
+from harness.record import GatePart, ParityDiff, Record
 
-SHOWN = 3  # comparisons of a part, the nearest to their tolerance first: the download has all
+SHOWN = 5  # comparisons of a part that failed, the farthest above their tolerance first: the download has all
 
 PARTS = {
     "data": N_("the same bytes: weights and batches"),
@@ -31,11 +35,11 @@ METRICS = {"rel-l2": N_("relative"), "abs": N_("absolute")}
 
 
 class Listed(NamedTuple):
-    """Comparisons one by one, with the words above them; ``href`` leads to all of them."""
+    """What failed, null where nothing did; ``href`` leads to all ``comparisons``."""
 
-    title: str
-    table: Table
+    failed: Table | None
     href: str | None
+    comparisons: int
 
 
 def part_names(names: Sequence[str]) -> list[str]:
@@ -68,62 +72,91 @@ def lead(result: Result, version: int) -> str:
     return text
 
 
-def parts_table(parity: Parity | None) -> Table | None:
-    """One row per part: how many comparisons, how many failed, the nearest to its tolerance."""
-    if parity is None or not parity.parts:
-        return None
-    named = part_names([part.name for part in parity.parts])
-    rows = [_row(name, part) for name, part in zip(named, parity.parts, strict=True)]
-    return _without_empty_notes(Table(_head(_("Part")), rows))
+def parts_table(result: Result) -> Table | None:
+    """One row per part: how many comparisons, how many failed, the nearest to its tolerance; and what the timed trials
+    themselves looked at, before and after their blocks."""
+    parts = result.parity.parts if result.parity else []
+    rows = [
+        _row(name, part) for name, part in zip(part_names([part.name for part in parts]), parts, strict=True)
+    ]
+    for name, field in (
+        (_("the timed shape, before the blocks ({n} trials)"), "shape_before"),
+        (_("the timed shape, after the blocks ({n} trials)"), "shape_after"),
+    ):
+        looks = [look for record in result.records if (look := getattr(record, field)) is not None]
+        if looks:
+            rows.append(_row(name.format(n=len(looks)), _together(looks)))
+    return _without_empty_notes(Table(_head(_("Part")), rows)) if rows else None
 
 
-def shape_table(records: Sequence[Record]) -> Table | None:
-    """The timed shape before and after the blocks, per trial."""
-    rows = []
-    for record in [one for one in records if one.shape_before or one.shape_after][-MAX_SHOWN:]:
-        trial = names([record])[record.trial_id]
-        for part, when in ((record.shape_before, _("before")), (record.shape_after, _("after"))):
-            if part is not None:
-                rows.append(_row(f"{trial}, {when}", part))
-    if not rows:
-        return None
-    caption = _(
-        "The very model that was timed, at its own batch size, from its initial state, against double precision."
+def _together(parts: Sequence[GatePart]) -> GatePart:
+    """One part that several trials looked at, as if it had been one look."""
+    return GatePart(
+        name=parts[0].name,
+        checks=sum(part.checks for part in parts),
+        failed=sum(part.failed for part in parts),
+        worst=max((part.worst for part in parts if part.worst), key=_nearness, default=None),
+        skipped=next((part.skipped for part in parts if part.skipped), None),
+        left_out=max(part.left_out for part in parts),
     )
-    return _without_empty_notes(Table(_head(_("Trial")), rows, caption))
+
+
+def planting(result: Result) -> str:
+    """The command that plants faults in such an implementation, in a sentence."""
+    case, contender = result.case, result.contender
+    options = {
+        "mode": contender.mode,
+        "variant": contender.variant,
+        "task": case.task,
+        "preset": result.parity.preset if result.parity else case.preset,
+        "precision": case.precision,
+    }
+    words = ["framebench", "mutate", case.workload, contender.stack]
+    words += [word for name, value in options.items() if value for word in (f"--{name}", value)]
+    return _("`{command}` plants faults in it, one at a time, and says which part caught each.").format(
+        command=shlex.join(words)
+    )
+
+
+@functools.cache
+def catalogue(root: Path, workload: str) -> list[SourceFile]:
+    """Where the faults are written that can be planted: those for every workload, and its own."""
+    paths = ("harness/gate/mutants.py", f"harness/workloads/{workload}/mutants.py")
+    return [file for path in paths if (file := source.read(root, path))]
 
 
 def listed(result: Result, evidence: Evidence, up: str) -> Listed | None:
-    """The gate's comparisons one by one: from the sidecar where it is at hand, else what the record itself holds."""
+    """The gate's comparisons: where all of them are, and those that failed, from the sidecar where it is at hand, else
+    what the record itself holds."""
     trial = result.parity_trial
     if trial is None or trial.parity is None:
         return None
     whole = evidence.series(trial).get("gate")
-    if whole:
-        rows, left = _of_parts(whole)
-        title = _("The gate's comparisons, the nearest to their tolerance first")
-        if left:
-            title += " " + _("({n} more in the download)").format(n=left)
-        return Listed(title, Table(_list_head(), rows), up + sidecar_file(trial.trial_id))
-    if not trial.parity.diffs:
-        return None
-    failed_only = all(not diff.passed for diff in trial.parity.diffs)
-    title = _("What failed") if failed_only else _("The gate's comparisons")
-    return Listed(title, Table(_list_head()[1:], [_comparison(diff) for diff in trial.parity.diffs]), None)
+    if not whole:
+        failed = [diff for diff in trial.parity.diffs if not diff.passed]
+        return Listed(_failed([("", failed)]), None, 0) if failed else None
+    named = part_names([part["part"] for part in whole])
+    parts = [msgspec.convert(part["diffs"], list[ParityDiff]) for part in whole]
+    failed_of = [
+        (name, [diff for diff in diffs if not diff.passed]) for name, diffs in zip(named, parts, strict=True)
+    ]
+    return Listed(_failed(failed_of), up + sidecar_file(trial.trial_id), sum(map(len, parts)))
+
+
+def _failed(parts: Sequence[tuple[str, list[ParityDiff]]]) -> Table | None:
+    """Of each part what is farthest above its tolerance."""
+    rows = [
+        [Cell(diff.what, code=True), *_measured(diff), Cell(name, "fb-reason")]
+        for name, diffs in parts
+        for diff in sorted(diffs, key=_nearness, reverse=True)[:SHOWN]
+    ]
+    head = [_("Compared"), _("Measure"), _("Difference"), _("Tolerance"), _("Part")]
+    return _without_empty_notes(Table(head, rows)) if rows else None
 
 
 def kernels(records: Sequence[Record]) -> dict[str, str]:
     """Which path really ran, where the framework tells, of the newest trial that says."""
     return next((record.kernels for record in reversed(records) if record.kernels), {})
-
-
-def _of_parts(whole: list[dict[str, Any]]) -> tuple[list[list[Cell]], int]:
-    rows, left = [], 0
-    for name, part in zip(part_names([part["part"] for part in whole]), whole, strict=True):
-        diffs = sorted(msgspec.convert(part["diffs"], list[ParityDiff]), key=_nearness, reverse=True)
-        left += max(0, len(diffs) - SHOWN)
-        rows += [[Cell(name, "fb-reason"), *_comparison(diff)] for diff in diffs[:SHOWN]]
-    return rows, left
 
 
 def _nearness(diff: ParityDiff) -> float:
@@ -146,6 +179,7 @@ def _head(first: str) -> list[str]:
         _("Checks"),
         _("Failed"),
         _("Nearest to its tolerance"),
+        _("Measure"),
         _("Difference"),
         _("Tolerance"),
         _("Note"),
@@ -164,24 +198,14 @@ def _row(name: str, part: GatePart) -> list[Cell]:
         Cell(str(part.checks) if part.checks else figures.NONE, NUM),
         Cell(str(part.failed) if part.checks else figures.NONE, f"{NUM} fb-no" if part.failed else NUM),
         Cell(worst.what if worst else figures.NONE, code=worst is not None),
-        Cell(_difference(worst), NUM),
-        Cell(_tolerance(worst), NUM),
-        Cell("; ".join(notes), "fb-reason"),
+        *_measured(worst),
+        Cell("; ".join(notes), "fb-reason" if notes else ""),
     ]
 
 
-def _list_head() -> list[str]:
-    return [_("Part"), _("Compared"), _("Measure"), _("Difference"), _("Tolerance"), _("Outcome")]
-
-
-def _comparison(diff: ParityDiff) -> list[Cell]:
-    return [
-        Cell(diff.what, code=True),
-        Cell(_(METRICS.get(diff.metric, diff.metric))),
-        Cell(_difference(diff), NUM),
-        Cell(_tolerance(diff), NUM),
-        Cell(_("pass") if diff.passed else _("fail"), "fb-yes" if diff.passed else "fb-no"),
-    ]
+def _measured(diff: ParityDiff | None) -> list[Cell]:
+    measure = figures.NONE if diff is None else _(METRICS.get(diff.metric, diff.metric))
+    return [Cell(measure), Cell(_difference(diff), NUM), Cell(_tolerance(diff), NUM)]
 
 
 def _difference(diff: ParityDiff | None) -> str:

@@ -10,7 +10,7 @@ from framebench.dataset import Result
 from framebench.dataset.contender_history import History, Step, changes, differing, version, versions
 from framebench.images.perf_changelog import Entry
 from framebench.images.releases import Release
-from framebench.language import N_, _
+from framebench.language import N_, Sentence, _
 from framebench.pages import figures
 from framebench.pages.chart import failure_text, result_marks
 from framebench.pages.evidence import Evidence
@@ -53,7 +53,7 @@ class Row(NamedTuple):
     ratio_interval: str
     kind: str
     kind_word: str
-    notes: list[str]
+    notes: list[Cell]
 
 
 class Shown(NamedTuple):
@@ -147,7 +147,7 @@ def sentence(step: Step, evidence: Evidence) -> str:
     parts = [
         _("On {host}").format(host=step.new.host_id),
         _("95 % interval {interval}").format(interval=interval) if interval else "",
-        *_notes(step, evidence),
+        *(note.text for note in _notes(step, evidence)),
     ]
     return "; ".join(part for part in parts if part)
 
@@ -187,7 +187,7 @@ def _changes(evidence: Evidence) -> Table:
                 Cell(_(KINDS[step.kind]), f"fb-verdict--{_CSS[step.kind]}"),
                 Cell(ratio or figures.NONE, "fb-num"),
                 Cell(interval or figures.NONE, "fb-num"),
-                Cell("; ".join(_notes(step, evidence)), "fb-reason", quoted=True),
+                Cell("; ".join(note.text for note in _notes(step, evidence)), "fb-reason", quoted=True),
                 Cell(history.case.path, code=True),
                 Cell(history.host_id, code=True),
             ]
@@ -210,10 +210,17 @@ def _why_apart(told: Sequence[History]) -> Table:
     kinds = ("apart", "undecided")
     reasons = Counter((step.kind, step.because) for one in told for step in one.steps if step.kind in kinds)
     rows = [
-        [Cell(_(KINDS[kind])), Cell(because, "fb-reason", quoted=True), Cell(str(count), "fb-num")]
+        [Cell(_(KINDS[kind])), _why(because), Cell(str(count), "fb-num")]
         for (kind, because), count in sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
     ]
     return Table([_("What follows"), _("Why"), _("How many")], rows)
+
+
+def _why(because: str) -> Cell:
+    """Of ours in the page's language, else in a record's words."""
+    if isinstance(because, Sentence):
+        return Cell(because.in_words, "fb-reason")
+    return Cell(because, "fb-reason", quoted=True)
 
 
 def _again(evidence: Evidence) -> Table:
@@ -349,19 +356,19 @@ def _times(step: Step | None) -> tuple[str, str]:
     return figures.with_interval(*step.times[:3]) if step and step.times else ("", "")
 
 
-def _notes(step: Step, evidence: Evidence) -> list[str]:
+def _notes(step: Step, evidence: Evidence) -> list[Cell]:
     """Why nothing is claimed, what differs, and what the perf-changelog says of it, in its own words."""
-    notes = [step.because] if step.because else []
+    notes = [_why(step.because)] if step.because else []
     packages = differing(step, evidence.locked)
     if packages:
         changed = (
             f"{name} {old or figures.NONE} → {new or figures.NONE}" for name, (old, new) in packages.items()
         )
-        notes.append(", ".join(changed))
+        notes.append(Cell(", ".join(changed)))
     commits = [(one.git_commit or "")[:7] for one in (step.old, step.new)]
     if step.kind == "apart" and all(commits) and commits[0] != commits[1]:
-        notes.append(f"harness {commits[0]} → {commits[1]}")
-    return notes + list(map(entry_sentence, explaining(step, evidence)))
+        notes.append(Cell(f"harness {commits[0]} → {commits[1]}"))
+    return notes + [Cell(entry_sentence(entry), quoted=True) for entry in explaining(step, evidence)]
 
 
 def _single(told: Sequence[History]) -> Table:

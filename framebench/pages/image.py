@@ -100,6 +100,7 @@ def view(row: ImageRow, evidence: Evidence) -> dict[str, Any]:
             Fact(_("Architecture"), row.arch),
             Fact(_("Base"), _base(row)),
             Fact(_("Asked for"), " ".join(row.packages), code=True),
+            *([Fact(_("Left out"), " ".join(row.without), code=True)] if row.without else []),
         ],
         "look": f"docker run --rm -it {ISOLATED} --entrypoint python framebench/{row.alias}",
         "alone": f"docker run --rm {ISOLATED} framebench/{row.alias} > record.json",

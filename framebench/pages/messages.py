@@ -24,7 +24,7 @@ from framebench.pages.words import stacks
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.selftest_document import Check, SelfTest
 from harness import workloads
-from harness.record import Contender, Metric, Record, Timing
+from harness.record import Contender, Metric, Record
 
 FOLDERS = {
     "framebench": [("**.py", "framebench.pages.messages:in_python")],
@@ -77,7 +77,6 @@ def update(root: Path, language: Language) -> list[str]:
 
 CODES: list[tuple[type, str]] = [
     (Metric, "support"),
-    (Timing, "steady_class"),
     (Record, "cache_state"),
     (Contender, "mode"),
     (Check, "answer"),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from framebench.dataset import Result
 from framebench.language import Language, speaking
-from framebench.pages import badge, result, shell
+from framebench.pages import badge, over_time, result, shell
 from framebench.pages.depends import Dependencies
 from framebench.pages.evidence import Evidence, record_file, sidecar_file
 from framebench.pages.fingerprint import fingerprint
@@ -58,9 +58,9 @@ def beside(evidence: Evidence, depends: Dependencies) -> dict[str, Content]:
         record_file(trial_id): path for trial_id, path in evidence.dataset.paths.items()
     }
     for one in evidence.dataset.results:
-        gate = one.parity_trial
-        if gate and (sidecar := store.sidecar_of(evidence.dataset.paths[gate.trial_id])):
-            files[sidecar_file(gate.trial_id)] = sidecar
+        for trial in (one.parity_trial, over_time.watched(one)):
+            if trial and (sidecar := store.sidecar_of(evidence.dataset.paths[trial.trial_id])):
+                files[sidecar_file(trial.trial_id)] = sidecar
     alike = _alike(evidence, "badge")
     for name, (one, draw) in badge.files(evidence).items():
         files[name] = Keyed(alike + depends.of(one), draw)

@@ -18,7 +18,9 @@ from framebench.language import ENGLISH, Language, locale
 from framebench.pages import figures, set_in, words
 from framebench.pages.views import Cell, Fact, Table
 
-FIGURE = "fb-num"
+FIGURE, REASON = "fb-num", "fb-reason"
+NUMBER = f' class="{FIGURE}"'
+COLUMNS = 10  # that the style sheet can name one by one
 REMEMBERED = 100_000  # cells and facts: results have most of them in common
 
 
@@ -51,7 +53,7 @@ def environment(templates: Path, spoken: Language = ENGLISH) -> jinja2.Environme
         yaml=as_yaml,
         docstring=as_prose,
     )
-    env.filters.update(prose=with_code, table=whole_table, facts=fact_list, cell=within_cell)
+    env.filters.update(prose=with_code, table=table, facts=fact_list, cell=within_cell)
     return env
 
 
@@ -184,56 +186,63 @@ def with_code(text: str) -> Markup:
     )
 
 
-def whole_table(view: Table, label: str) -> Markup:
-    """A table in a frame that scrolls; ``label`` says what it is. Most of a site is tables: a template takes several
-    times as long."""
-    numbers = [FIGURE in cell.css for cell in view.rows[0]] if view.rows else [False] * len(view.head)
-    heads = "".join(
-        f'<th scope="col" class="{FIGURE}">{_escaped(word)}</th>'
-        if number
-        else f'<th scope="col">{_escaped(word)}</th>'
-        for word, number in zip(view.head, numbers, strict=False)
-    )
-    caption = f"<caption>{_escaped(view.caption)}</caption>\n" if view.caption else ""
-    return Markup(
-        f'<div class="fb-scroll" tabindex="0" role="region" aria-label="{_escaped(label)}">\n'
-        f'<table class="fb-figures">\n{caption}<thead><tr>{heads}</tr></thead>\n{table_body(view.rows)}\n'
-        "</table>\n</div>\n"
-    )
+def table(view: Table) -> Markup:
+    """A table, each row's first cell a heading. Most of a site is cells: a template takes ten times as long.
 
-
-def table_body(rows: Sequence[Sequence[Cell]]) -> Markup:
-    """The body of a table, each first cell a heading.
-
-    Where all others are plain figures, the body says so once.
+    What all cells of a column are is said once, in the table's class: plain figures (all columns, or the second and the
+    fifth), headings that may wrap.
     """
-    figures_only = all(cell.css == FIGURE for row in rows for cell in row[1:])
-    lines = [f'<tbody class="{FIGURE}s">' if figures_only else "<tbody>"]
+    rows: Sequence[Sequence[Cell]] = view.rows
     quoting = language.spoken() != ENGLISH  # an English page says of everything that it is English
+    places = range(1, max(map(len, rows), default=0))
+    plain = [place for place in places if all(row[place].css == FIGURE for row in rows if place < len(row))]
+    if plain and len(plain) == len(places):
+        named = [f"{FIGURE}s"]
+    else:
+        plain = [place for place in plain if place < COLUMNS]
+        named = [f"fb-n{place + 1}" for place in plain]
+    wrapped = bool(rows) and all(row[0].css == REASON for row in rows)
+    if wrapped:
+        named.append("fb-wrap")
+    caption = f"<caption>{_escaped(view.caption)}</caption>" if view.caption else ""
+    first = rows[0] if rows else [Cell("")] * len(view.head)
+    figures_above = [place not in plain and FIGURE in cell.css for place, cell in enumerate(first)]
+    heads = "".join(
+        f'<th scope="col"{NUMBER if figure else ""}>{_escaped(word)}</th>'
+        for word, figure in zip(view.head, figures_above, strict=False)
+    )
+    lines = [
+        f'<table class="{" ".join(["fb-figures", *named])}">{caption}<thead><tr>{heads}</tr></thead>',
+        "<tbody>",
+    ]
     for head, *others in rows:
-        cells = "".join([_cell(cell, figures_only, quoting) for cell in others])
-        lines.append(f'<tr><th scope="row"{_inside(head, "th", quoting)}{cells}</tr>')
-    lines.append("</tbody>")
-    return Markup("\n".join(lines))
+        cells = "".join([_cell(cell, place in plain, quoting) for place, cell in enumerate(others, 1)])
+        lines.append(f'<tr><th scope="row"{_inside(head, "th", quoting, wrapped)}{cells}</tr>')
+    return Markup("\n".join([*lines, "</tbody></table>"]))
 
 
 def fact_list(facts: Sequence[Fact]) -> Markup:
     """The names and texts of a definition list."""
-    return Markup("\n".join(map(_fact, facts)))
+    foreign = language.spoken() != ENGLISH
+    return Markup("\n".join(_fact(fact, foreign) for fact in facts))
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _fact(fact: Fact) -> str:
-    return f"<dt>{_escaped(fact.name)}</dt><dd>{_linked(fact, False)}</dd>"
+def _fact(fact: Fact, foreign: bool) -> str:
+    quoted = _escaped(fact.quoted)
+    if quoted:
+        quoted = f' <span lang="en">{quoted}</span>' if foreign else f" {quoted}"
+    return f"<dt>{_escaped(fact.name)}</dt><dd>{_linked(fact, False)}{quoted}</dd>"
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _cell(cell: Cell, figures_only: bool, quoting: bool) -> str:
-    return f"<td{_inside(cell._replace(css='') if figures_only else cell, 'td', quoting)}"
+def _cell(cell: Cell, plain: bool, quoting: bool) -> str:
+    return f"<td{_inside(cell, 'td', quoting, plain)}"
 
 
-def _inside(cell: Cell, tag: str, quoting: bool) -> str:
-    css = f' class="{_escaped(cell.css)}"' if cell.css else ""
+def _inside(cell: Cell, tag: str, quoting: bool, plain: bool) -> str:
+    """What a cell's tag goes on with; ``plain``: its class is named once for all."""
+    css = f' class="{_escaped(cell.css)}"' if cell.css and not plain else ""
     return f"{css}>{_shown_in(cell, quoting)}</{tag}>"
 
 

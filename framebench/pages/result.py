@@ -17,6 +17,8 @@ from framebench.pages import (
     history,
     lateness,
     learning,
+    over_time,
+    proofs,
     render,
     telemetry,
     trials,
@@ -25,7 +27,7 @@ from framebench.pages import (
 from framebench.pages.chart import compared_text, failure_text, result_marks
 from framebench.pages.evidence import Evidence, Group, record_file
 from framebench.pages.shell import ResultPage
-from framebench.pages.views import Cell, Fact, Table
+from framebench.pages.views import Cell, Fact, Mark, Table
 from framebench.pages.words import (
     UNITS,
     executor_name,
@@ -61,6 +63,11 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
     links = {record.trial_id: _once() + record_file(record.trial_id) for record in records}
     version = evidence.written_as(last)
     name = result_name(result)
+    notes = [
+        *_notes(result, version),
+        *lateness.of_result(result, evidence),
+        *vouched.exceptions(result, evidence),
+    ]
     return {
         "id": result.id,
         "title": f"{name} · {case.workload} {task_name(case.task)} · {result.id}",
@@ -74,12 +81,8 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "unit": rate_unit(result.unit),
         "interval": interval,
         "failure": failure_text(result),
-        "marks": result_marks(result),
-        "notes": [
-            *_notes(result, version),
-            *lateness.of_result(result, evidence),
-            *vouched.exceptions(result, evidence),
-        ],
+        "marks": [_once_said(mark, notes) for mark in result_marks(result)],
+        "notes": notes,
         "summary": [
             *_summary(result, group),
             *history.fact(result, evidence),
@@ -88,30 +91,32 @@ def view(result: Result, evidence: Evidence) -> dict[str, Any]:
         "reproduce": reproduce(result),
         "identity": _identity(result),
         "reproductions": _reproductions(result, evidence),
-        "blocks": trials.blocks_plot(result.timed),
+        "blocks": over_time.blocks(result.timed, _once()),
         "trials": trials.trial_table(records, links),
         "failures": _failures(result),
         "phases": trials.phases_table(records),
-        "warmup": trials.warmup_table(records),
+        "warmup": trials.warmup_facts(records),
         "latencies": _latencies(result),
         "latency": trials.latency_table(records),
         "learning": learning.of_trials(result.timed),
         "learned": learning.trial_table(records),
-        "memory": trials.memory_table(records),
+        "memory": trials.memory_facts(records),
         "gate_lead": gate.lead(result, version),
-        "gate_parts": gate.parts_table(result.parity),
+        "gate_parts": gate.parts_table(result),
         "gate_list": gate.listed(result, evidence, _once()),
-        "shape": gate.shape_table(records),
+        "planted": proofs.of_stack(evidence.root, case, result.contender),
+        "planting": gate.planting(result),
+        "mutants": gate.catalogue(evidence.root, case.workload),
         "kernels": [Fact(key.replace("_", " "), text) for key, text in sorted(gate.kernels(records).items())],
-        "canaries": trials.canary_table(records),
-        "calibration": trials.calibration_table(result.timed),
-        "telemetry": telemetry.process_table(result.timed or records),
+        "canaries": trials.canary_facts(records),
+        "calibration": trials.calibration_facts(result.timed),
+        "course": over_time.telemetry(result, evidence, _once()),
+        "telemetry": telemetry.process_facts(result.timed or records),
         "gpu_telemetry": telemetry.gpu_table(result.timed or records),
         "energy": telemetry.energy_table(result.timed or records),
         "telemetry_missing": telemetry.missing(result.timed or records),
         "settings": facts.settings(last),
         "environment": facts.environment(last),
-        "packages": _packages(result),
         "provenance": facts.provenance(last, version),
         "protocol": facts.protocol(last),
         "badges": _badges(result, own, group, evidence.site_url or f"https://{NOWHERE}/"),
@@ -124,11 +129,16 @@ def _once() -> str:
     return UP + "../" * spoken().folder.count("/")
 
 
+def _once_said(mark: Mark, notes: list[str]) -> Mark:
+    """The mark without its meaning, where a note below says the same."""
+    return mark._replace(meaning="") if any(mark.meaning in note for note in notes) else mark
+
+
 class ShownBadge(NamedTuple):
-    """A badge on the page, and the line of Markdown that shows it elsewhere."""
+    """A badge on the page, what it says, and the line of Markdown that shows it elsewhere."""
 
     href: str
-    title: str
+    said: str
     markdown: str
 
 
@@ -143,7 +153,7 @@ def _badges(result: Result, own: badge.Badge, group: Group | None, address: str)
     return [
         ShownBadge(
             href=_once() + name,
-            title=one.title,
+            said=f"{one.label}: {one.message}",
             markdown=f"[![{one.label}: {one.message}]({shown}{name})]({address}results/{result.id}/)",
         )
         for name, one in drawn
@@ -334,10 +344,3 @@ def _failures(result: Result) -> list[dict[str, str]]:
             text += " " + _("What would help: {mend}.").format(mend=outcome.mend.rstrip("."))
         cells.append({"text": text, "stderr": "\n".join(outcome.stderr_tail)})
     return cells
-
-
-def _packages(result: Result) -> Table:
-    software = next((record.software for record in reversed(result.records) if record.software), None)
-    packages = sorted(software.packages.items()) if software else []
-    rows = [[Cell(name, code=True), Cell(version, code=True)] for name, version in packages]
-    return Table([_("Package"), _("Version")], rows)

@@ -18,6 +18,7 @@ from framebench.pages import (
     data,
     editions,
     feed,
+    gate,
     gpus,
     guides,
     history,
@@ -205,7 +206,7 @@ def render(evidence: Evidence, downloads: Mapping[str, str | bytes] | None = Non
         files["robots.txt"] = text("robots.txt.j2", site_url=evidence.site_url, languages=LANGUAGES)
     for name in workload.names():
         files[f"workloads/{name}.md"] = text("workload.md.j2", **workload.view(name, evidence))
-        files.update(source.copies(root, workload.files(root, name)))
+        files.update(source.copies(root, [*workload.files(root, name), *gate.catalogue(root, name)]))
     for name in stack.names():
         files[f"stacks/{name}.md"] = text("stack.md.j2", **stack.view(name, evidence))
         files.update(source.copies(root, stack.files(root, name)))

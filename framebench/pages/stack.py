@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from framebench.dataset.declared import is_framework
 from framebench.images import load_matrix
 from framebench.language import N_, _, prose
 from framebench.pages import figures, source
@@ -14,7 +15,9 @@ from framebench.pages.listings import results_table
 from framebench.pages.source import SourceFile
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import info, mode_name, stack_name, stacks
+from harness.frameworks import StackInfo
 from harness.frameworks.exported import is_exported, source_of
+from harness.frameworks.library import base_of, is_library
 from harness.record import Contender
 
 FIRST = ("driver.py", "stack.py")  # what is timed, and what is set
@@ -31,10 +34,10 @@ def names() -> list[str]:
 
 def colours() -> str:
     """The style sheet that gives each stack its colour: the palette of ``framebench.css``, in the order of stacks.
-    What was exported has its source's."""
-    own = [one.name for one in stacks() if not is_exported(one)]
+    What was exported has its source's, a library that of the stack that it is made for."""
+    own = [one.name for one in stacks() if is_framework(one)]
     lines = [
-        f'[data-stack="{one.name}"] {{ --fb-colour: var(--fb-c{own.index(source_of(one).name) % PALETTE}); }}'
+        f'[data-stack="{one.name}"] {{ --fb-colour: var(--fb-c{own.index(_stands_on(one).name) % PALETTE}); }}'
         for one in stacks()
     ]
     return "\n".join(lines) + "\n"
@@ -58,7 +61,8 @@ def index(evidence: Evidence) -> dict[str, Any]:
     return {
         "title": _("Stacks"),
         "lead": _(
-            "A framework, one with the backend that runs it, or a runtime with what a framework exported to it."
+            "A framework, one with the backend that runs it, a library with models of its own for one of these, or a "
+            "runtime with what a framework exported to it."
         ),
         "table": Table([_("Stack"), _("Modes and variants measured"), _("Results")], rows),
         "empty": _("There is no stack."),
@@ -88,9 +92,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "about": _(known.about) if known else "",
         "modes": declared_modes(name),
         "backend": _backend(name),
-        "backend_words": _("The model is written in, and exported from, the stack")
-        if is_exported(known)
-        else _("What runs it is described on the page of"),
+        "backend_words": _backend_words(known),
         "conventions": prose(source.docstring(driver.code)) if driver else "",
         "sources": shown,
         "compiling": compiling,
@@ -128,12 +130,25 @@ def declared_modes(name: str) -> Table:
     return Table([_("Mode and variant"), _("As a suite asks for it")], rows)
 
 
+def _stands_on(stack: StackInfo) -> StackInfo:
+    """The stack that exported what this one runs, or that its library is made for; any other stack itself."""
+    return base_of(source_of(stack))
+
+
+def _backend_words(stack: StackInfo | None) -> str:
+    if is_exported(stack):
+        return _("The model is written in, and exported from, the stack")
+    if is_library(stack):
+        return _("It is a library for the stack")
+    return _("What runs it is described on the page of")
+
+
 def _backend(name: str) -> Cell | None:
-    """The plain stack that runs this one, or that exports what it runs; null for one that runs by itself."""
+    """The plain stack that runs this one, or the one that it stands on; null for one that runs by itself."""
     known = info(name)
-    if known is not None and is_exported(known):
-        source = source_of(known)
-        return Cell(source.title, href=f"../{source.name}/")
+    if known is not None and not is_framework(known):
+        under = _stands_on(known)
+        return Cell(under.title, href=f"../{under.name}/")
     if known is None or not known.backend:
         return None
     plain = next((one for one in stacks() if one.framework == known.backend and not one.backend), None)

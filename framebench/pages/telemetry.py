@@ -12,11 +12,31 @@ from framebench.pages.words import one_of
 from harness.record import Energy, GpuTelemetry, Metric, Record
 
 WORDS = {
+    "cpu_time": N_("CPU time of the trial"),
+    "host_busy": N_("CPU time of the whole machine"),
+    "steal": N_("CPU time that went to other virtual machines (steal)"),
+    "on_cpu": N_("CPU time of the trial, as its threads count it"),
+    "rss": N_("resident memory of the trial"),
+    "rss_peak": N_("resident memory of the trial, peak"),
+    "minor_faults": N_("page faults without the disk"),
+    "major_faults": N_("page faults that read the disk"),
+    "voluntary_switches": N_("context switches, voluntary"),
+    "involuntary_switches": N_("context switches, forced"),
+    "cgroup_throttled": N_("the container was held back by its CPU limit"),
+    "package_energy": N_("energy of the processors"),
     "psi_cpu_some": N_("some task of the machine waited for a core (PSI)"),
     "cgroup_psi_cpu_some": N_("some task of the container waited for a core (PSI)"),
     "run_queue_wait": N_("the trial's threads waited for a core"),
     "utilization": N_("a kernel was running (not how full the GPU was)"),
     "memory_utilization": N_("its memory was being read or written"),
+    "memory_used": N_("GPU memory in use"),
+    "memory_reserved": N_("GPU memory that the driver keeps for itself"),
+    "sm_clock": N_("clock of the SMs"),
+    "memory_clock": N_("clock of the memory"),
+    "temperature": N_("temperature of the GPU"),
+    "memory_temperature": N_("temperature of its memory"),
+    "energy": N_("energy by the driver's counter"),
+    "processes": N_("processes on the GPU"),
     "power_instant": N_("power, instantaneous"),
     "power_average": N_("power, the driver's 1-s average"),
     "power_limited": N_("time at the power limit"),
@@ -48,24 +68,30 @@ WORDS = {
 }
 
 
-def process_table(records: Sequence[Record]) -> Table | None:
-    """Each metric that could be read, over the timed window, one column per trial."""
-    sampled = [record for record in records if record.telemetry and record.telemetry.metrics][-MAX_SHOWN:]
-    metrics = [record.telemetry.metrics for record in sampled if record.telemetry]
-    head = [names([record])[record.trial_id] for record in sampled]
-    return _metrics_table(
-        head, metrics, _("Mean over the timed window, the counter's difference, or the peak.")
-    )
+def process_facts(records: Sequence[Record]) -> list[Fact]:
+    """Each metric of the process and its machine that could be read over the timed window; of several trials from the
+    least to the greatest."""
+    sampled = [record.telemetry.metrics for record in records if record.telemetry]
+    return [Fact(metric_name(name), _over(name, sampled)) for name in _readable(sampled)]
 
 
 def gpu_table(records: Sequence[Record]) -> Table | None:
-    """The same of each GPU, one column per trial and GPU."""
-    columns = [(head, _all(gpu)) for head, gpu in _gpus(records)]
+    """The same of each GPU, a column for each."""
+    columns: dict[int, list[dict[str, Metric]]] = {}
+    for record in records:
+        for number, gpu in enumerate(record.telemetry.gpus if record.telemetry else []):
+            columns.setdefault(number, []).append(_all(gpu))
+    readable = _readable([metrics for trials in columns.values() for metrics in trials])
+    rows = [
+        [Cell(metric_name(name)), *(Cell(_over(name, trials), NUM) for trials in columns.values())]
+        for name in readable
+    ]
+    head = [_("Metric"), *(_("GPU {n}").format(n=number) for number in columns)]
     caption = _(
-        "Mean over the timed window or the counter's difference. That a kernel was running says little about how "
-        "much of the GPU it used: GPM's shares do, on GPUs that have it (Hopper and newer)."
+        "That a kernel was running says little about how much of the GPU it used: GPM's shares do, on GPUs that have "
+        "it (Hopper and newer)."
     )
-    return _metrics_table([head for head, _all in columns], [metrics for _head, metrics in columns], caption)
+    return Table(head, rows, caption) if rows else None
 
 
 def energy_table(records: Sequence[Record]) -> Table | None:
@@ -112,7 +138,7 @@ def missing(records: Sequence[Record]) -> list[Fact]:
             reasons[_("GPUs")] = record.telemetry.gpu_reason
         for gpu in record.telemetry.gpus:
             for refusal in gpu.refused:
-                names_of = ", ".join(_name(name) for name in refusal.metrics)
+                names_of = ", ".join(metric_name(name) for name in refusal.metrics)
                 reasons[names_of] = f"{_(refusal.support)}: {refusal.reason}"
     return [Fact(name, reason) for name, reason in reasons.items()]
 
@@ -143,13 +169,18 @@ def _all(gpu: GpuTelemetry) -> dict[str, Metric]:
     return gpu.metrics | gpm | limited | held_back
 
 
-def _metrics_table(head: list[str], columns: list[dict[str, Metric]], caption: str) -> Table | None:
-    order = dict.fromkeys(name for metrics in columns for name, m in metrics.items() if m.support == "ok")
-    rows = []
-    for name in order:
-        cells = [Cell(_metric(metrics.get(name)), NUM) for metrics in columns]
-        rows.append([Cell(_name(name)), *cells])
-    return Table([_("Metric"), *head], rows, caption) if rows else None
+def _readable(sampled: Sequence[dict[str, Metric]]) -> list[str]:
+    """The metrics that some trial could read."""
+    return list(
+        dict.fromkeys(name for metrics in sampled for name, one in metrics.items() if one.support == "ok")
+    )
+
+
+def _over(name: str, sampled: Sequence[dict[str, Metric]]) -> str:
+    """One metric over all trials, in its unit: means, differences, or peaks."""
+    read = [metrics[name] for metrics in sampled if name in metrics and metrics[name].support == "ok"]
+    values = [next((v for v in (one.mean, one.delta, one.maximum) if v is not None), None) for one in read]
+    return figures.span(values, lambda value: _written(value, read[0].unit))
 
 
 def _refused(metrics: dict[str, Metric]) -> dict[str, str]:
@@ -157,11 +188,12 @@ def _refused(metrics: dict[str, Metric]) -> dict[str, str]:
     for name, metric in metrics.items():
         if metric.support != "ok":
             words = [_(metric.support), metric.reason or ""]
-            refused[_name(name)] = ": ".join(word for word in words if word)
+            refused[metric_name(name)] = ": ".join(word for word in words if word)
     return refused
 
 
-def _name(metric: str) -> str:
+def metric_name(metric: str) -> str:
+    """A metric in words; one that nobody knows by its code."""
     return _(WORDS.get(metric, metric.replace("_", " ")))
 
 
@@ -174,19 +206,14 @@ def _source(energy: Energy) -> str:
     return known.get(energy.source or "", figures.NONE)
 
 
-def _metric(metric: Metric | None) -> str:
-    """A metric's mean, its difference, or its peak, in its unit."""
-    if metric is None or metric.support != "ok":
-        return figures.NONE
-    value = next((v for v in (metric.mean, metric.delta, metric.maximum) if v is not None), None)
-    if value is None:
-        return figures.NONE
-    if metric.unit in ("B", "bytes"):
+def _written(value: float, unit: str) -> str:
+    """A metric's value in its unit."""
+    if unit in ("B", "bytes"):
         return figures.size(int(value))
-    if metric.unit == "ns":
+    if unit == "ns":
         return figures.duration(value)
-    if metric.unit in ("share", "1"):
+    if unit in ("share", "1"):
         return figures.percent(value)
-    if not metric.unit:  # a count
+    if not unit:  # a count
         return str(round(value))
-    return f"{figures.significant(value)} {metric.unit}".strip()
+    return f"{figures.significant(value)} {unit}"

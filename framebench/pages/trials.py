@@ -1,15 +1,17 @@
-"""The trials of one result on its page: raw figures of each trial side by side, no statistic."""
+"""The trials of one result on its page: each by itself, and from the least to the greatest; no statistic."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from framebench.dataset import cpu_step_ns, step_ns, wait_share
 from framebench.language import N_, _
-from framebench.pages import figures
-from framebench.pages.views import Cell, Plot, Table, plot
+from framebench.pages import figures, flags
+from framebench.pages.views import Cell, Fact, Table
 from framebench.pages.words import phase_name, status_name
-from harness.record import Record
+from harness.flags import steadiness
+from harness.record import Calibration, Record
 
 NUM = "fb-num"
 MAX_SHOWN = 12
@@ -18,6 +20,11 @@ OTHER_KINDS = {
     "memory": N_("memory"),
     "parity": N_("gate"),
     "ceiling": N_("ceiling"),
+}
+CANARIES = {
+    "precision": N_("precision as declared"),
+    "sync": N_("synchronisation waits for the work"),
+    "threads": N_("threads as allowed"),
 }
 
 
@@ -33,7 +40,7 @@ def names(records: Sequence[Record]) -> dict[str, str]:
 
 
 def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Table:
-    """Every trial, also the failed ones: when, what came out, and its raw record."""
+    """Every trial, also the failed ones: when, and what came out; its name leads to its raw record."""
     rows = []
     for record in records:
         timing = record.timing
@@ -41,111 +48,97 @@ def trial_table(records: Sequence[Record], record_links: dict[str, str]) -> Tabl
         steps = sum(block.steps for block in blocks)
         rows.append(
             [
-                Cell(names([record])[record.trial_id]),
-                Cell("…" + record.trial_id[-8:], href=record_links.get(record.trial_id), code=True),
+                Cell(names([record])[record.trial_id], href=record_links.get(record.trial_id)),
                 Cell(status_name(record.outcome.status), "" if record.outcome.status == "ok" else "fb-no"),
                 Cell(figures.duration(step_ns(record)), NUM),
                 Cell(f"{steps} / {len(blocks)}" if blocks else figures.NONE, NUM),
-                Cell(_(timing.steady_class) if timing else figures.NONE),
+                Cell(_course(record), "fb-reason"),
                 Cell(figures.percent(wait_share(record)), NUM),
                 Cell(figures.duration(cpu_step_ns(record)), NUM),
-                Cell(record.started_utc.replace("T", " ")[:16], "fb-num"),
+                Cell(_change(record.calibration), NUM),
+                Cell(record.started_utc.replace("T", " ")[:16], NUM),
             ]
         )
     head = [
         _("Trial"),
-        _("Raw record"),
         _("Outcome"),
         _("Time per step"),
         _("Steps / blocks"),
         _("Course"),
         _("Waited for a core"),
         _("CPU time per step"),
+        _("Drift"),
         _("Started (UTC)"),
     ]
     return Table(head, rows)
 
 
-def blocks_plot(records: Sequence[Record]) -> Plot | None:
-    """Time per step of every timed block, trial after trial; the axis spans at least 10 % of the longest."""
-    timed = [record for record in records if record.timing and record.timing.blocks][-MAX_SHOWN:]
-    if not timed:
-        return None
-    short = names(timed)
-    series, count = [], 0
-    for record in timed:
-        assert record.timing is not None
-        points = []
-        for block in record.timing.blocks:
-            count += 1
-            points.append((float(count), block.wall_ns / block.steps))
-        series.append((short[record.trial_id], points, None))
-    times = [y for _label, points, _stack in series for _x, y in points]
-    middle, half = (max(times) + min(times)) / 2, max((max(times) - min(times)) * 0.55, max(times) * 0.05)
-    low, high = max(0.0, middle - half), middle + half
-    return plot(
-        _("Time per step of each timed block, trial after trial"),
-        series,
-        y_low=low,
-        y_high=high,
-        x_labels=(_("block 1"), _("block {n}").format(n=count)),
-        y_labels=(figures.duration(low), figures.duration(high)),
-        dots=True,
-    )
+def _change(measured: Calibration | None) -> str:
+    return figures.NONE if measured is None else f"{100 * measured.drift:+.1f} %".replace("-", "−")
+
+
+def _course(record: Record) -> str:
+    """How the times went, in the words of the result's flags."""
+    if record.timing is None:
+        return figures.NONE
+    found = steadiness(record.timing.warmup, record.timing.steady_class)
+    return ", ".join(map(flags.word, found)) or _("steady")
 
 
 def phases_table(records: Sequence[Record]) -> Table | None:
-    """Wall time of each phase, one column per trial."""
-    staged = [record for record in records if record.phases][-MAX_SHOWN:]
+    """Wall time of each phase by kind of trial; of several rounds from the shortest to the longest."""
+    staged = [record for record in records if record.phases]
     if not staged:
         return None
-    order = list(dict.fromkeys(phase.name for record in staged for phase in record.phases))
-    short = names(staged)
+    kinds = _by_kind(staged)
     rows = []
-    for name in order:
-        walls = [next((p.wall_ns for p in record.phases if p.name == name), None) for record in staged]
-        rows.append([Cell(phase_name(name)), *(Cell(figures.duration(wall), NUM) for wall in walls)])
-    rows.append([Cell(_("compile cache")), *(Cell(_(record.cache_state), NUM) for record in staged)])
-    rows.append(
-        [Cell(_("whole trial")), *(Cell(figures.duration(record.duration_ns), NUM) for record in staged)]
-    )
-    return Table([_("Phase"), *(short[record.trial_id] for record in staged)], rows)
-
-
-def warmup_table(records: Sequence[Record]) -> Table | None:
-    """How each timing trial's warm-up ended."""
-    timed = [record for record in records if record.timing][-MAX_SHOWN:]
-    if not timed:
-        return None
-    short = names(timed)
-    rows = []
-    for record in timed:
-        assert record.timing is not None
-        warmup = record.timing.warmup
-        share = record.timing.call_overhead_share
+    for name in dict.fromkeys(phase.name for record in staged for phase in record.phases):
+        walls = [
+            [p.wall_ns for one in trials for p in one.phases if p.name == name] for trials in kinds.values()
+        ]
         rows.append(
-            [
-                Cell(short[record.trial_id]),
-                Cell(str(warmup.blocks), NUM),
-                Cell(figures.duration(warmup.wall_ns), NUM),
-                Cell(str(warmup.steps_per_block), NUM),
-                Cell(figures.NONE if warmup.compile_events is None else str(warmup.compile_events), NUM),
-                Cell(figures.duration(record.timing.barrier_ns), NUM),
-                Cell(figures.percent(share), NUM),
-                Cell(warmup.reason, "fb-reason" if warmup.steady else "fb-reason fb-no", quoted=True),
-            ]
+            [Cell(phase_name(name)), *(Cell(figures.span(wall, figures.duration), NUM) for wall in walls)]
         )
-    head = [
-        _("Trial"),
-        _("Warm-up blocks"),
-        _("Warm-up time"),
-        _("Steps per block"),
-        _("Compilations"),
-        _("Synchronisation"),
-        _("Call overhead"),
-        _("Why it ended"),
+    states = [dict.fromkeys(_(one.cache_state) for one in trials) for trials in kinds.values()]
+    rows.append([Cell(_("compile cache")), *(Cell(", ".join(state), NUM) for state in states)])
+    whole = [figures.span((one.duration_ns for one in trials), figures.duration) for trials in kinds.values()]
+    rows.append([Cell(_("whole trial")), *(Cell(text, NUM) for text in whole)])
+    return Table([_("Phase"), *kinds], rows)
+
+
+def _by_kind(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Trials by what a column is called: ``memory``, ``5 rounds``."""
+    kinds: dict[str, list[Record]] = {}
+    for record in records:
+        kinds.setdefault(record.kind, []).append(record)
+    return {
+        _("{n} rounds").format(n=len(trials))
+        if kind == "timing" and len(trials) > 1
+        else names(trials)[trials[0].trial_id]: trials
+        for kind, trials in kinds.items()
+    }
+
+
+def warmup_facts(records: Sequence[Record]) -> list[Fact]:
+    """How the timed trials' warm-up went and ended, and what a timed call costs beside its steps."""
+    timed = [record.timing for record in records if record.timing]
+    if not timed:
+        return []
+    ended = Counter(timing.warmup.reason for timing in timed)
+    events = [timing.warmup.compile_events for timing in timed]
+    return [
+        Fact(_("Warm-up time"), figures.span((one.warmup.wall_ns for one in timed), figures.duration)),
+        Fact(_("Warm-up blocks"), figures.span((one.warmup.blocks for one in timed), _count)),
+        Fact(_("Steps per block"), figures.span((one.warmup.steps_per_block for one in timed), _count)),
+        Fact(_("Compilations"), figures.span(events, _count)),
+        Fact(_("Synchronisation"), figures.span((one.barrier_ns for one in timed), figures.duration)),
+        Fact(_("Call overhead"), figures.span((one.call_overhead_share for one in timed), figures.percent)),
+        *(Fact(_("Why it ended"), f"{count} ×", quoted=reason) for reason, count in ended.most_common()),
     ]
-    return Table(head, rows)
+
+
+def _count(number: float) -> str:
+    return str(round(number))
 
 
 def latency_table(records: Sequence[Record]) -> Table | None:
@@ -169,79 +162,52 @@ def latency_table(records: Sequence[Record]) -> Table | None:
     return Table([_("Trial"), _("Steps"), "p50", "p90", "p95", "p99"], rows[-MAX_SHOWN:], caption)
 
 
-def memory_table(records: Sequence[Record]) -> Table | None:
+def memory_facts(records: Sequence[Record]) -> list[Fact]:
     """Peaks from the memory trials; what could not be read keeps its reason."""
-    rows = []
     labels = {
         "host_rss_peak": _("resident memory of the process, peak"),
         "host_rss_after_import": _("of which after importing the framework"),
         "allocator_peak": _("framework's allocator, peak"),
         "device_delta": _("device memory, increase"),
     }
-    for record in records:
-        if record.memory is None:
-            continue
-        for field, label in labels.items():
-            value: int | None = getattr(record.memory, field)
-            reason = record.memory.reasons.get(field, "")
-            rows.append([Cell(label), Cell(figures.size(value), NUM), Cell(reason, "fb-reason", quoted=True)])
-    return Table([_("Memory"), _("Size"), _("Note")], rows) if rows else None
-
-
-def calibration_table(records: Sequence[Record]) -> Table | None:
-    """The fixed kernel before and after each trial, one row per trial."""
-    rows = []
-    for record in records:
-        measured = record.calibration
-        if measured is None:
-            continue
-        times = [
-            measured.matmul_before_ns,
-            measured.matmul_after_ns,
-            measured.copy_before_ns,
-            measured.copy_after_ns,
-        ]
-        rows.append(
-            [
-                Cell(names([record])[record.trial_id]),
-                *(Cell(figures.duration(time), NUM) for time in times),
-                Cell(f"{100 * measured.drift:+.1f} %".replace("-", "−"), NUM),
-            ]
-        )
-    if not rows:
-        return None
-    head = [
-        _("Trial"),
-        _("Products before"),
-        _("after"),
-        _("Copy before"),
-        _("after"),
-        _("Larger change"),
+    return [
+        Fact(label, figures.size(getattr(memory, field)), quoted=memory.reasons.get(field, ""))
+        for memory in (record.memory for record in records)
+        if memory is not None
+        for field, label in labels.items()
     ]
-    caption = _("One repetition of a fixed kernel, on one core, before the framework and after the blocks.")
-    return Table(head, rows[-MAX_SHOWN:], caption)
 
 
-def canary_table(records: Sequence[Record]) -> Table | None:
-    """The checks before the clock, those of all trials; equal ones once, with how many trials saw them."""
-    seen: dict[tuple[str, str, str, bool | None], int] = {}
+def calibration_facts(records: Sequence[Record]) -> list[Fact]:
+    """The fixed kernel before and after the trials, from the shortest to the longest time of one repetition."""
+    measured = [record.calibration for record in records if record.calibration]
+    if not measured:
+        return []
+    fields = {
+        _("Products before"): "matmul_before_ns",
+        _("Products after"): "matmul_after_ns",
+        _("Copy before"): "copy_before_ns",
+        _("Copy after"): "copy_after_ns",
+    }
+    return [
+        Fact(name, figures.span((getattr(one, field) for one in measured), figures.duration))
+        for name, field in fields.items()
+    ]
+
+
+def canary_facts(records: Sequence[Record]) -> list[Fact]:
+    """The checks before the clock, those of all trials: how they ended and in how many, and what the newest of these
+    saw and had to see."""
+    seen: dict[tuple[str, str, bool | None], list[str]] = {}
     for record in records:
         for canary in record.canaries:
-            key = (canary.name, canary.expected, canary.observed, canary.passed)
-            seen[key] = seen.get(key, 0) + 1
-    rows = []
-    for (name, expected, observed, passed), count in seen.items():
-        word = _("not decided") if passed is None else _("pass") if passed else _("fail")
-        css = "" if passed is None else "fb-yes" if passed else "fb-no"
-        rows.append(
-            [
-                Cell(name),
-                Cell(expected, "fb-reason", quoted=True),
-                Cell(observed, "fb-reason", quoted=True),
-                Cell(word, css),
-                Cell(str(count), NUM),
-            ]
+            seen.setdefault((canary.name, canary.expected, canary.passed), []).append(canary.observed)
+    words = {None: _("not decided"), True: _("pass"), False: _("fail")}
+    return [
+        Fact(
+            _(CANARIES.get(name, name)),
+            _("{word} in {n} trials:").format(word=words[passed], n=len(observed)),
+            quoted=f"{observed[-1]} ({expected})",
         )
-    if not rows:
-        return None
-    return Table([_("Check"), _("Expected"), _("Observed"), _("Outcome"), _("Trials")], rows)
+        for (name, expected, passed), observed in seen.items()
+    ]

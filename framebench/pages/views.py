@@ -32,12 +32,14 @@ class Table(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """One line of a definition list; ``text`` – when unknown."""
+    """One line of a definition list; ``text`` – when unknown. ``quoted`` goes on in the words of a record, which are
+    English on every page."""
 
     name: str
     text: str
     code: bool = False
     href: str | None = None
+    quoted: str = ""
 
 
 class Mark(NamedTuple):
@@ -49,11 +51,22 @@ class Mark(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """One line or row of dots of a plot; ``path`` is SVG path data in a 0–1000 × 0–100 box."""
+    """One line or row of dots of a plot; ``path`` is SVG path data in a 0–1000 × 0–100 box.
+
+    ``span``: from where to where its values go, for whoever cannot see the drawing.
+    """
 
     label: str
     path: str
     stack: str | None = None
+    span: str = ""
+
+
+class Band(NamedTuple):
+    """A part of a plot's width that is shaded, in the drawing's units."""
+
+    x: int
+    width: int
 
 
 class Plot(NamedTuple):
@@ -69,6 +82,8 @@ class Plot(NamedTuple):
     rule: float | None = None
     rule_label: str = ""
     y_name: str = ""
+    bands: Sequence[Band] = ()
+    band_label: str = ""
 
 
 class Point(NamedTuple):
@@ -124,10 +139,15 @@ def plot(
     dots: bool = False,
     rule: tuple[float, str] | None = None,
     y_name: str = "",
+    x_ends: tuple[float, float] | None = None,
+    spans: Sequence[str] = (),
+    bands: tuple[Sequence[tuple[float, float]], str] = ((), ""),
 ) -> Plot:
-    """Scale ``(label, [(x, y)], stack)`` into the drawing's box, x from the least to the greatest of all."""
+    """Scale ``(label, [(x, y)], stack)`` into the drawing's box, x from the least to the greatest of all unless
+    ``x_ends`` says otherwise. ``spans``: a text for each series; ``bands``: from where to where it is shaded, and
+    what that means."""
     xs = [x for _label, points, _stack in series for x, _y in points]
-    x_low, x_high = min(xs), max(xs)
+    x_low, x_high = x_ends or (min(xs), max(xs))
     width = (x_high - x_low) or 1.0
     height = (y_high - y_low) or 1.0
 
@@ -135,13 +155,11 @@ def plot(
         return (x - x_low) / width * 1000, 100 - (y - y_low) / height * 100
 
     traces = []
-    for label, points, stack in series:
+    for number, (label, points, stack) in enumerate(series):
         placed = [place(x, y) for x, y in points]
-        if dots:
-            path = "".join(f"M{x:.0f} {y:.1f}h0" for x, y in placed)
-        else:
-            path = "M" + "L".join(f"{x:.0f} {y:.1f}" for x, y in placed)
-        traces.append(Trace(label, path, stack))
+        path = (_dots if dots else _line)(placed)
+        traces.append(Trace(label, path, stack, spans[number] if spans else ""))
+    shaded, meaning = bands
     return Plot(
         title,
         y_top=y_labels[1],
@@ -153,4 +171,44 @@ def plot(
         rule=None if rule is None else place(x_low, rule[0])[1],
         rule_label="" if rule is None else rule[1],
         y_name=y_name,
+        bands=[_band(place(low, y_low)[0], place(high, y_low)[0]) for low, high in shaded],
+        band_label=meaning,
     )
+
+
+def _dots(placed: Sequence[tuple[float, float]]) -> str:
+    """A point at each place, to half a unit of height; steps are shorter than places."""
+    return "".join(f"m{step}h0" for step in _steps(placed))
+
+
+def _line(placed: Sequence[tuple[float, float]]) -> str:
+    """A line through all places; of a level stretch its two ends."""
+    rounded = [(round(x), round(2 * y)) for x, y in placed]
+    bends = [
+        placed[n]
+        for n, (_x, y) in enumerate(rounded)
+        if n in (0, len(rounded) - 1) or not rounded[n - 1][1] == y == rounded[n + 1][1]
+    ]
+    first, *others = _steps(bends)
+    return f"m{first}l{' '.join(others)}" if others else f"m{first}h0"
+
+
+def _steps(placed: Sequence[tuple[float, float]]) -> list[str]:
+    """From place to place, the first from the corner above on the left: ``33-1.5``."""
+    steps, before_x, before_y = [], 0, 0
+    for x, y in placed:
+        here_x, here_y = round(x), round(2 * y)
+        steps.append(f"{here_x - before_x}{(here_y - before_y) / 2:+g}")
+        before_x, before_y = here_x, here_y
+    return steps
+
+
+def _band(low: float, high: float) -> Band:
+    return Band(round(low), round(high) - round(low))
+
+
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    """Where an axis for these values, none below 0, begins and ends: it spans at least 10 % of the largest."""
+    low, high = min(values), max(values)
+    middle, half = (high + low) / 2, max((high - low) * 0.55, high * 0.05)
+    return (max(0.0, middle - half), middle + half) if half else (0.0, 1.0)

@@ -18,9 +18,13 @@ from harness.record import Case, Contender
 
 def stacks() -> list[StackInfo]:
     """Every stack that is compared: the plain frameworks first, then those that run on another one's backend, then
-    those that run what others exported."""
+    libraries, then those that run what others exported."""
     compared = [one for one in declared.stacks().values() if one.name != frameworks.SELF_TEST]
-    return sorted(compared, key=lambda one: (is_exported(one), bool(one.backend), one.title.lower()))
+    return sorted(compared, key=_place)
+
+
+def _place(stack: StackInfo) -> tuple[bool, bool, bool, str]:
+    return is_exported(stack), not declared.is_framework(stack), bool(stack.backend), stack.title.lower()
 
 
 def info(stack: str) -> StackInfo | None:
@@ -44,8 +48,17 @@ def family(stack: StackInfo) -> str:
 def families() -> dict[str, str]:
     """Name of each framework that models are written in, by the code that its files have, in the order of
     ``stacks``."""
+    return _families(filter(declared.is_framework, stacks()))
+
+
+def families_and_libraries() -> dict[str, str]:
+    """``families``, and the libraries whose own models are beside them."""
+    return _families(stack for stack in stacks() if not is_exported(stack))
+
+
+def _families(of: Iterable[StackInfo]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for one in filter(lambda stack: not is_exported(stack), stacks()):
+    for one in of:
         found.setdefault(one.framework, family(one))
     return found
 
@@ -132,8 +145,14 @@ def precision_name(case: Case) -> str:
 
 
 def cores_or_device(case: Case) -> str:
-    """What a case may use: ``2 cores``, ``gpu``."""
-    return _("{n} cores").format(n=case.cores) if case.device == "cpu" else case.device
+    """What a case may use: ``2 cores``, ``gpu``; with several devices ``2 cores, 2 devices``, ``gpu, 2 devices``."""
+    words = _("{n} cores").format(n=case.cores) if case.device == "cpu" else case.device
+    return ", ".join([words, *devices_if_several(case)])
+
+
+def devices_if_several(case: Case) -> list[str]:
+    """Said where it is not one."""
+    return [] if case.device_count == 1 else [_("{n} devices").format(n=case.device_count)]
 
 
 def common_unit(results: Iterable[Result]) -> str:

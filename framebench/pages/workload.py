@@ -8,18 +8,19 @@ from typing import Any, NamedTuple
 from framebench.dataset import declared
 from framebench.dataset.price_of_a_call import CALL
 from framebench.language import _, prose
-from framebench.pages import compare, figures, learning, source, specification
+from framebench.pages import compare, figures, learning, proofs, source, specification
 from framebench.pages.chart import Chart, chart
 from framebench.pages.compiling import compiling_table, loop_table
 from framebench.pages.evidence import Evidence, Group
 from framebench.pages.feeding import feeding_table
 from framebench.pages.phases import phases_table
 from framebench.pages.pictures import pictures_of
+from framebench.pages.scaling import scaling_table
 from framebench.pages.source import SourceFile
 from framebench.pages.traffic import traffic_table
 from framebench.pages.views import Cell, Plot, Table
 from framebench.pages.what_it_takes import what_it_takes
-from framebench.pages.words import families, result_name
+from framebench.pages.words import families_and_libraries, result_name
 from harness import workloads
 
 
@@ -36,6 +37,7 @@ class CaseView(NamedTuple):
     utilization: Table
     traffic: Table
     feeding: Table
+    scaling: Table
     learning: Plot | None
     learned: Table
 
@@ -91,6 +93,7 @@ def view(name: str, evidence: Evidence) -> dict[str, Any]:
         "cases": [_case(group, groups, evidence) for group in groups],
         "takes": what_it_takes(name, evidence, "../../"),
         "pictures": pictures_of(name),
+        "proven": proofs.view(evidence.root, name),
         "sources": implementations(evidence.root, name),
         "spec_file": spec,
         **specification.view(name),
@@ -104,9 +107,10 @@ def summary(root: Path, name: str) -> str:
 
 
 def implementations(root: Path, name: str) -> list[SourceFile]:
-    """The model in each framework that has one."""
+    """The model in each framework and library that has one."""
     every = [
-        source.read(root, f"harness/workloads/{name}/{code}.py", title) for code, title in families().items()
+        source.read(root, f"harness/workloads/{name}/{code}.py", title)
+        for code, title in families_and_libraries().items()
     ]
     return [one for one in every if one is not None]
 
@@ -134,6 +138,7 @@ def _case(group: Group, groups: list[Group], evidence: Evidence) -> CaseView:
         utilization=_utilization(group, "../../"),
         traffic=traffic_table(group, evidence, "../../"),
         feeding=feeding_table(group, evidence, "../../"),
+        scaling=scaling_table(group, evidence, "../../"),
         learning=learning.of_group(group) if learned.rows else None,
         learned=learned,
     )

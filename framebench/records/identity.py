@@ -16,6 +16,7 @@ __all__ = [
     "Grouped",
     "Keyed",
     "campaign_id",
+    "campaign_on",
     "edition_key",
     "gate_key",
     "group_key",
@@ -170,9 +171,11 @@ def place(result: Keyed) -> tuple[str, ...]:
 def edition_key(record: Record) -> tuple[str, str | None]:
     """By which protocol, and which form of its workload, it was measured: only what agrees in both is compared.
 
-    The second is null for a trial that ended before it read its workload.
+    A gate was passed by a protocol of its own, and belongs to the suite's: what it refused stands beside what it let be
+    timed. The second is null for a trial that ended before it read its workload.
     """
-    return _protocol(record), record.workload_config_sha256
+    protocol = protocol_hash(record.protocol) if record.provenance.protocol_hash else record.protocol.name
+    return protocol, record.workload_config_sha256
 
 
 def group_key(result: Grouped) -> tuple[str, ...]:
@@ -198,3 +201,8 @@ def campaign_id(
         once,
     ]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
+
+
+def campaign_on(campaign_id: str, host_id: str) -> str:
+    """The part of a campaign that is measured on one card, whose host this is: a campaign is of one host."""
+    return hashlib.sha256(f"{campaign_id}\n{host_id}".encode()).hexdigest()[:12]

@@ -23,6 +23,7 @@ from framebench.records.placing import (
 from framebench.records.reading import Fault, read, read_manifest, read_reproduction, read_selftest
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.selftest_document import SelfTest
+from harness import flags
 from harness.record import Record
 
 
@@ -67,7 +68,7 @@ def load(paths: Iterable[Path], published: Path | None = None, index: Index | No
     """Read records and reproductions from files and, recursively, folders.
 
     Strict per file and tolerant of files: what cannot be used is in ``broken`` and never stops the rest.
-    So is, below the folder ``published``, a record of somebody's own build. ``index`` has what is known already of the
+    So is, below the folder ``published``, what is never published. ``index`` has what is known already of the
     folder that it is of, and is brought up to date; its records are ``kept`` ones. ``UserError`` if a path does not
     exist.
     """
@@ -134,14 +135,25 @@ def _read(folder: Folder, path: Path, known: Known | None, published: Path | Non
         loaded.manifests.append((path, read_manifest(path)))
     else:
         record = known.record(path) if known else read(path)
-        if record.image.own_builds and published and path.resolve().is_relative_to(published.resolve()):
-            raise Fault(
-                f"image.own_builds: measured with {record.image.own_builds[0]}, somebody's own build, which is "
-                "never published; move it to another folder"
-            )
+        reason = never_published(record)
+        if reason and published and path.resolve().is_relative_to(published.resolve()):
+            raise Fault(f"{reason}; move it to another folder")
         # results/reproductions/<result-id>/trials/<host>/<workload>/<case>/<contender>/<trial>.json
         again = folder.path.parts[-7:-4:2] == (REPRODUCTIONS, "trials")
         (loaded.reproduction_trials if again else loaded.records).append((path, record))
+
+
+def never_published(record: Record) -> str | None:
+    """Why a record may not be among those that are published, whoever measured it; null if it may."""
+    if record.image.own_builds:
+        build = record.image.own_builds[0]
+        return f"image.own_builds: measured with {build}, somebody's own build, which is never published"
+    if record.hardware and flags.stand_in(record.hardware):
+        return (
+            "hardware.gpus: a driver that stands in for one, as the tests have, and no card of NVIDIA's: what it says "
+            "was measured nowhere and is never published"
+        )
+    return None
 
 
 def _settle(loaded: Loaded) -> None:

@@ -15,6 +15,7 @@ from framebench.records.placing import parts, relative_path, sidecar_path
 from framebench.records.reproduction_document import Reproduction, decode_reproduction
 from framebench.records.selftest_document import SelfTest, decode_selftest
 from framebench.records.versions import decode_record
+from framebench.records.zipped import ZIPPED_BYTES
 from harness.record import Record, Sidecar
 
 MOST_BYTES = 16 << 20
@@ -32,8 +33,7 @@ def read(path: Path) -> Record:
 def content_of(path: Path) -> bytes:
     """``Fault`` for what is no plain file of a sensible size, or cannot be read."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
+        if not _is_plain(path, MOST_BYTES):
             raise Fault(f"no plain file of at most {MOST_BYTES >> 20} MiB; delete it")
         return path.read_bytes()
     except OSError as error:
@@ -67,6 +67,10 @@ def require_sidecar(path: Path, named: Sidecar | None) -> None:
     sidecar = sidecar_path(path)
     if not sidecar.exists():
         raise Fault(f"sidecar: {sidecar.name} is missing; restore it, or delete the record too")
+    if not _is_plain(sidecar, ZIPPED_BYTES):
+        raise Fault(
+            f"sidecar: {sidecar.name} is no plain file of at most {ZIPPED_BYTES >> 20} MiB; restore it, or delete both"
+        )
     if hashlib.sha256(sidecar.read_bytes()).hexdigest() != named.sha256:
         raise Fault(f"sidecar.sha256: {sidecar.name} has another hash; restore it, or delete both")
 
@@ -94,6 +98,12 @@ def _check_place(path: Path, **names: str) -> None:
     for (name, value), part in zip(names.items(), (path.parent.name, path.stem), strict=True):
         if value != part:
             raise Fault(f"{name} says {quoted(value)}, the path says {quoted(part)}; move it")
+
+
+def _is_plain(path: Path, most: int) -> bool:
+    """Whether it can be read whole: a device or a pipe may have no end."""
+    found = path.stat()
+    return stat.S_ISREG(found.st_mode) and found.st_size <= most
 
 
 def _decode(content: bytes, decode: Any) -> Any:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +33,7 @@ from framebench.records.writing import (
     sidecar_bytes,
     write_file,
 )
+from framebench.records.zipped import unzipped
 from harness.record import Record, TrialSpec
 
 __all__ = [
@@ -138,8 +137,8 @@ def json_schema() -> dict[str, Any]:
 def series(record_path: Path) -> dict[str, Any]:
     """What the sidecar of a stored record holds; empty where it is not at hand or not readable."""
     try:
-        held = msgspec.json.decode(gzip.decompress(sidecar_path(record_path).read_bytes()))
-    except (OSError, EOFError, zlib.error, msgspec.DecodeError, RecursionError):
+        held = msgspec.json.decode(unzipped(sidecar_path(record_path).read_bytes()))
+    except (OSError, ValueError, msgspec.DecodeError, RecursionError):
         return {}
     return held if isinstance(held, dict) else {}
 

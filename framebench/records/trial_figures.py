@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from framebench.records.kept import FIGURES, figure
 from harness import flags as flag_words
@@ -77,14 +77,17 @@ def flags_of(record: Record) -> list[str]:
     """The record's flags, with the host's noise judged by today's rule from what the trial measured.
 
     A record of a trial without those counters keeps the noise flags that it was written with. Whether it was
-    measured with somebody's own build is what its image says.
+    measured with somebody's own build is what its image says, and whether its GPU is one, what its hardware says.
     """
     own = [flag_words.OWN_BUILD] if record.image.own_builds else []
+    own += flag_words.stand_in(record.hardware) if record.hardware else []
     cores = record.hardware.cores_online if record.hardware else None
     judged = flag_words.noise(record.telemetry, cores or record.case.cores) if record.timing else []
     if judged == [NOISE_UNKNOWN]:
-        return [*own, *record.flags]
-    return [*own, *judged, *(flag for flag in record.flags if flag not in flag_words.NOISE)]
+        return list(dict.fromkeys([*own, *record.flags]))
+    return list(
+        dict.fromkeys([*own, *judged, *(flag for flag in record.flags if flag not in flag_words.NOISE)])
+    )
 
 
 @figure
@@ -108,13 +111,48 @@ def first_result_ns(record: Record) -> int | None:
     return sum(phase.wall_ns for phase in record.phases[: names.index("first_step") + 1])
 
 
+class Used(NamedTuple):
+    """Energy of all GPUs of a timed trial over its window, J; ``above_rest`` is null without a power at rest.
+
+    ``sensor``: ``counter``, the driver's own; ``instant power``, integrated; the worse where GPUs differ.
+    """
+
+    total: float
+    above_rest: float | None
+    per_unit: float | None
+    sensor: str
+
+
+def energy_used(record: Record) -> Used | None:
+    """Null without a GPU, or where one of them does not know it."""
+    parts = energy_parts(record)
+    return Used(*parts) if parts else None
+
+
 @figure
-def trial_joules(record: Record) -> float | None:
-    """What all GPUs of the trial used per sample, image, token or call; null where one of them does not tell."""
-    gpus = record.telemetry.gpus if record.telemetry else []
-    used = [gpu.energy.j_per_sample if gpu.energy else None for gpu in gpus]
-    known = [joules for joules in used if joules is not None]
-    return sum(known) if known and len(known) == len(used) else None
+def energy_parts(record: Record) -> list[Any]:
+    """The values of ``Used``; none where there is none."""
+    of_each = [gpu.energy for gpu in record.telemetry.gpus] if record.telemetry else []
+    totals = [energy.total_j for energy in of_each if energy.total_j is not None]
+    if not of_each or len(totals) < len(of_each):
+        return []
+    above = [energy.above_idle_j for energy in of_each if energy.above_idle_j is not None]
+    per_unit = [energy.j_per_sample for energy in of_each if energy.j_per_sample is not None]
+    return [
+        sum(totals),
+        sum(above) if len(above) == len(of_each) else None,
+        sum(per_unit) if len(per_unit) == len(of_each) else None,
+        "counter" if all(energy.source == "counter" for energy in of_each) else "instant power",
+    ]
+
+
+@figure
+def clock_mhz(record: Record) -> float | None:
+    """Mean SM clock over the timed window, weighted by time, of the GPU that was lowest; null where one is unknown."""
+    watched = record.telemetry.gpus if record.telemetry else []
+    clocks = [gpu.metrics["sm_clock"].mean if "sm_clock" in gpu.metrics else None for gpu in watched]
+    known = [clock for clock in clocks if clock]
+    return min(known) if known and len(known) == len(clocks) else None
 
 
 @figure

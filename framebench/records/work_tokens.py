@@ -1,9 +1,9 @@
 """Which harness files decide what a contender does in a workload, and what of them counts.
 
 The model, the driver and the stack with everything of the harness that they import, and the code that steps the
-clock. Of a file its tokens count: no comments, no docstrings, no layout. So a trial's work is the same until a
-name, a number or a rule in one of these files changes; telemetry, other workloads and other frameworks may change
-freely.
+clock; where several devices share a step, what shares it too. Of a file its tokens count: no comments, no docstrings,
+no layout. So a trial's work is the same until a name, a number or a rule in one of these files changes; telemetry,
+other workloads and other frameworks may change freely.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from pathlib import Path
 
 from harness import frameworks, workloads
 from harness.frameworks.exported import source_of
+from harness.frameworks.library import base_of
 
 CLOCK = ("protocol.py", "trials/timing.py")  # without what they import: flags and telemetry decide no work
 COMPILED = (".cpp", ".h")
+SHARED = "data_parallel.py"
 SCHEMA = ("record.py",)  # says what is written down, not what is done
 _LAYOUT = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER)
 _FSTRING_START = getattr(tokenize, "FSTRING_START", None)  # Python 3.12 and later take f-strings apart
 
 
 @cache
-def work_hash(source: Path, stack: str, workload: str, preset: str) -> str:
+def work_hash(source: Path, stack: str, workload: str, preset: str, devices: int = 1) -> str:
     """SHA-256 over the tokens of those files and the preset's config; ``source`` holds ``harness/``."""
     digest = hashlib.sha256()
-    for name in files(source, stack, workload):
+    for name in files(source, stack, workload, devices):
         digest.update(f"{name} {_code_sha256(source / 'harness' / name)}\n".encode())
     specification = workloads.get(workload)
     digest.update(specification.config_sha256(specification.presets[preset]).encode())
@@ -48,16 +50,19 @@ def gate_hash(source: Path, workload: str) -> str:
     return digest.hexdigest()
 
 
-def files(source: Path, stack: str, workload: str) -> list[str]:
+def files(source: Path, stack: str, workload: str, devices: int = 1) -> list[str]:
     """Their names below ``harness/``, sorted. A file that is not there (a workload without this framework) is
     left out."""
     info = frameworks.info(stack)
     written = source_of(info)
-    served = [name for name in (info.framework, written.framework, written.backend) if name]
+    steps = base_of(info).framework  # of a library's model
+    served = [name for name in (info.framework, written.framework, written.backend, steps) if name]
     roots = [f"frameworks/{name}/{part}.py" for name in served for part in ("__init__", "stack")]
-    roots += [f"frameworks/{name}/driver.py" for name in (info.framework, written.framework)]
+    roots += [f"frameworks/{name}/driver.py" for name in (info.framework, written.framework, steps)]
     roots += [f"workloads/{workload}/spec.py", f"workloads/{workload}/{written.framework}.py"]
     roots.append(f"frameworks/{info.framework}/from_{written.framework}.py")  # an exporter
+    if devices > 1:
+        roots += [SHARED, f"frameworks/{info.framework}/{SHARED}"]
     found: set[str] = set(CLOCK)
     waiting = [name for name in roots if (source / "harness" / name).is_file()]
     while waiting:

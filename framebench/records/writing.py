@@ -12,23 +12,27 @@ from pathlib import Path
 import msgspec
 
 from framebench.errors import UserError
+from framebench.records.zipped import ZIPPED_BYTES, unzipped
 from harness.record import Record
 
-MAX_RECORD_BYTES = 8 * 1024
+MAX_RECORD_BYTES = 16 * 1024
+"""Of a GPU's: ten seconds are a hundred blocks, and a card tells forty figures."""
+READABLE_BYTES = 8 * 1024
+"""Up to which a record is indented, and what a crash's stderr has to stay below; those of a CPU have room in it."""
 
 
 def record_bytes(record: Record) -> bytes:
-    """Indented JSON for readers and diffs; compact where that would pass the limit.
+    """Indented JSON for readers and diffs; compact where that would be too long.
 
     A crashed trial's stderr is the only part whose length is unbounded: its oldest lines give way.
     """
     while True:
         compact = msgspec.json.encode(record)
         pretty = msgspec.json.format(compact, indent=1) + b"\n"
-        if len(pretty) <= MAX_RECORD_BYTES:
+        if len(pretty) <= READABLE_BYTES:
             return pretty
         tail = record.outcome.stderr_tail
-        if len(compact) < MAX_RECORD_BYTES or not tail:
+        if len(compact) < READABLE_BYTES or not tail:
             return compact + b"\n"
         shorter = tail[1:] if len(tail) > 1 else ([tail[0][-1000:]] if len(tail[0]) > 1000 else [])
         outcome = msgspec.structs.replace(record.outcome, stderr_tail=shorter)
@@ -36,6 +40,7 @@ def record_bytes(record: Record) -> bytes:
 
 
 def sidecar_bytes(record: Record) -> bytes:
+    """What is to be written beside the record; ``UserError`` where nobody could read it again."""
     assert record.sidecar is not None and record.sidecar.inline is not None
     try:
         data = base64.b64decode(record.sidecar.inline, validate=True)
@@ -46,6 +51,15 @@ def sidecar_bytes(record: Record) -> bytes:
     if hashlib.sha256(data).hexdigest() != record.sidecar.sha256:
         raise UserError(
             f"trial {record.trial_id}: sidecar.sha256 does not match its bytes; run the trial again"
+        )
+    try:
+        unzipped(data)
+    except ValueError as error:
+        raise UserError(f"trial {record.trial_id}: sidecar.inline {error}; run the trial again") from None
+    if len(data) > ZIPPED_BYTES:
+        raise UserError(
+            f"trial {record.trial_id}: sidecar.inline has {len(data)} bytes, and at most {ZIPPED_BYTES} are kept;"
+            " run the trial again"
         )
     return data
 

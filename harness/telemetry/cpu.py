@@ -1,4 +1,4 @@
-"""The CPU's metrics of one process and its machine, from /proc, control groups and RAPL."""
+"""The CPU's metrics of a trial's processes and their machine, from /proc, control groups and RAPL."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ ENERGY = ("package_energy", Capability("counter", "J"))
 
 
 class CpuSource:
-    """Readings of process ``pid``. Per-thread files and RAPL are read at the window's edges only."""
+    """Readings of the processes together. Per-thread files and RAPL are read at the window's edges only."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, *pids: int) -> None:
+        self.pids = pids
         self.group: cgroup.CpuGroup | None = None
         self.packages = rapl.Packages()
         self.usable: set[str] = set()
@@ -48,7 +48,7 @@ class CpuSource:
         self.on_cpu_ns = self.waiting_ns = self.voluntary = self.involuntary = 0
 
     def probe(self) -> dict[str, Capability]:
-        self.group = cgroup.of(self.pid)
+        self.group = cgroup.of(self.pids[0])
         readings = self._files() | self._edge_files()
         found = {
             name: capability if name in readings else _refused(capability, "not supported", reason)
@@ -70,14 +70,15 @@ class CpuSource:
         return {name: value for name, value in readings.items() if name in self.usable}
 
     def _files(self) -> dict[str, float]:
-        """One short file each: the process, the machine, pressure, the control group."""
+        """One short file each: every process, the machine, pressure, the control group."""
         readings: dict[str, float | None] = {"psi_cpu_some": proc.pressure_ns()}
-        if (process := proc.process(self.pid)) is not None:
+        found = [process for pid in self.pids if (process := proc.process(pid)) is not None]
+        if len(found) == len(self.pids):
             readings |= {
-                "cpu_time": process.cpu_ns,
-                "rss": process.rss_bytes,
-                "minor_faults": process.minor_faults,
-                "major_faults": process.major_faults,
+                "cpu_time": sum(process.cpu_ns for process in found),
+                "rss": sum(process.rss_bytes for process in found),
+                "minor_faults": sum(process.minor_faults for process in found),
+                "major_faults": sum(process.major_faults for process in found),
             }
         if (machine := proc.machine_ns()) is not None:
             readings["host_busy"], readings["steal"] = machine
@@ -88,7 +89,12 @@ class CpuSource:
 
     def _edge_files(self) -> dict[str, float]:
         """Two files per thread, the memory peak, the energy counters."""
-        times, switches = proc.task_times(self.pid) or {}, proc.task_switches(self.pid) or {}
+        times: dict[str, tuple[int, int]] = {}
+        switches: dict[str, tuple[int, int]] = {}
+        for pid in self.pids:
+            times |= proc.task_times(pid) or {}
+            switches |= proc.task_switches(pid) or {}
+        peaks = [peak for pid in self.pids if (peak := proc.rss_peak_bytes(pid)) is not None]
         on_cpu, waiting = growth(self.times, times)
         voluntary, involuntary = growth(self.switches, switches)
         self.times, self.switches = times, switches
@@ -97,7 +103,7 @@ class CpuSource:
         self.voluntary += voluntary
         self.involuntary += involuntary
         readings: dict[str, float | None] = {
-            "rss_peak": proc.rss_peak_bytes(self.pid),
+            "rss_peak": sum(peaks) if len(peaks) == len(self.pids) else None,
             "package_energy": self.packages.joules(),
         }
         if times:

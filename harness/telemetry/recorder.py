@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+from harness import replicas
 from harness.record import Telemetry as TelemetryRecord
 from harness.telemetry.gpu import gpu_telemetry
 from harness.telemetry.source import Capability
@@ -66,8 +67,7 @@ class Telemetry:
         self.started = True
         self.gpu_reason = gpu_reason
         options = [
-            "--pid",
-            str(os.getpid()),
+            *(word for pid in (os.getpid(), *replicas.pids()) for word in ("--pid", str(pid))),
             "--hz",
             str(self.hz),
             "--cpus",

@@ -1,7 +1,7 @@
-"""The sampling child process: ``python -m harness.telemetry.sampler --pid PID --hz HZ [--gpu NAMES ...]``.
+"""The sampling child process: ``python -m harness.telemetry.sampler --pid PID ... --hz HZ [--gpu NAMES ...]``.
 
 Commands come as lines on stdin, answers go as JSON lines to stdout; end of file ends it. In every list below the
-process and its machine come first, then each GPU.
+trial's processes and their machine come first, then each GPU.
 
     (start)  -> {"ready": [{metric: [kind, unit, ...]}, ...], "gpus": [uuid_sha256, ...], "gpu_reason": why none}
     begin    -> {"edge": {...}}                                    edge readings, then ticks begin
@@ -39,7 +39,9 @@ ENOUGH_CPUS = 4  # with fewer, none is to spare
 def main() -> None:
     """Probe, then obey."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--pid", type=int, required=True)
+    parser.add_argument(
+        "--pid", type=int, action="append", required=True, help="of each process of the trial"
+    )
     parser.add_argument("--hz", type=float, required=True)
     parser.add_argument("--cpus", default="", help="CPUs allowed before the workload was pinned: 0,1,2")
     parser.add_argument("--gpu", action="append", default=[], help="names of one GPU, the most exact first")
@@ -50,7 +52,7 @@ def main() -> None:
         gpus, reason = open_gpus(arguments.gpu)
     else:
         gpus, reason = [], "the case runs on the CPU" if has_nvml_library() else NO_LIBRARY
-    sampler = Sampler(CpuSource(arguments.pid), gpus, arguments.hz)
+    sampler = Sampler(CpuSource(*arguments.pid), gpus, arguments.hz)
     ready = [sampler.cpu.probe(), *(gpu.probe() for gpu in gpus)]
     answer({"ready": ready, "gpus": [gpu.uuid_sha256 for gpu in gpus], "gpu_reason": reason})
     while (command := next_command(None)) is not None:

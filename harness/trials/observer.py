@@ -7,15 +7,18 @@ from collections.abc import Callable
 
 from harness.record import Block, ObserverEffect, TrialSpec
 from harness.telemetry.recorder import Telemetry
+from harness.trials.settling import LONGEST_S, settle
 
 
 def observer_effect(
     measure: Callable[[], list[Block]], telemetry: Telemetry, spec: TrialSpec
 ) -> ObserverEffect:
-    """``measure`` once in a window of telemetry and once outside; which comes first is drawn by lot.
+    """``measure`` once in a window of telemetry and once outside, on a GPU that has settled; which comes first is drawn
+    by lot.
 
     The lot is the trial's own (its seed and id), so that over trials a drift favours neither.
     """
+    settling = settle(measure, telemetry, min(LONGEST_S, spec.protocol.warmup_max_s))
     watched_first = random.Random(f"{spec.seed} {spec.trial_id}").random() < 0.5
     blocks: dict[bool, list[Block]] = {}
     for watched in (watched_first, not watched_first):
@@ -24,4 +27,6 @@ def observer_effect(
                 blocks[watched] = measure()
         else:
             blocks[watched] = measure()
-    return ObserverEffect(first="on" if watched_first else "off", on=blocks[True], off=blocks[False])
+    return ObserverEffect(
+        first="on" if watched_first else "off", on=blocks[True], off=blocks[False], settling=settling
+    )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import msgspec
 
-from harness import frameworks, workloads
+from harness import data_parallel, workloads
 from harness.draft import Draft
+from harness.frameworks import Driver, Stack
 from harness.gate.check import check
-from harness.gate.parts import Part
+from harness.gate.parts import Part, diff
 from harness.gate.reference import STEPS, MissingReference, entry
 from harness.record import GatePart, Outcome, Parity, ParityDiff
 from harness.trials.prepare import import_and_configure
+from harness.workloads import Job
 
 SHOWN = 12  # failed comparisons that the record itself holds
 
@@ -31,11 +34,13 @@ def parity_trial(draft: Draft) -> Outcome:
             preset = workload.gate.sizes[case.preset].preset or case.preset
             source, batch = reference.source, reference.batch
         with draft.phase("parity"):
-            parts = check(case, draft.spec.contender, stack, frameworks.build)
+            built = Built()
+            parts = check(case, draft.spec.contender, stack, built)
+            if case.device_count > 1:
+                parts.append(Part("state", [diff("devices apart", built.last.apart(), 0.0, "abs")]))
     except MissingReference as missing:
         return Outcome(status="invalid", reason=str(missing))
-    diffs = [diff for part in parts for diff in part.diffs]
-    failed = [diff for diff in diffs if not diff.passed]
+    failed = [one for part in parts for one in part.diffs if not one.passed]
     draft.parity = Parity(
         reference=source,
         preset=preset,
@@ -47,6 +52,17 @@ def parity_trial(draft: Draft) -> Outcome:
     )
     draft.series["gate"] = [{"part": part.name, "diffs": msgspec.to_builtins(part.diffs)} for part in parts]
     return verdict(failed)
+
+
+class Built:
+    """Builds drivers, and keeps the last: what its devices hold is compared when the gate is through with it."""
+
+    last: Any = None
+
+    def __call__(self, job: Job, stack: Stack) -> Driver:
+        self.last = None  # its memory, before the next is made
+        self.last = data_parallel.build(job, stack)
+        return self.last  # type: ignore[no-any-return]
 
 
 def verdict(failed: list[ParityDiff]) -> Outcome:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from harness import environment, frameworks, thread_pools, workloads
+import msgspec
+
+from harness import data_parallel, environment, frameworks, replicas, thread_pools, workloads
 from harness.cores import cores_allowed, pinned_to
 from harness.draft import Draft
 from harness.frameworks import Driver, Stack, Unsupported
@@ -26,24 +28,38 @@ def import_and_configure(draft: Draft, cache_dir: str | None) -> Stack:
     """The stack, imported and set; fills the draft's settings and software.
 
     The variables that a framework reads at import are set before it, and the process is pinned to the case's
-    cores, from which every framework takes its own defaults. A CPU case sees no GPU.
+    cores, from which every framework takes its own defaults; where devices have a process each, these are started, and
+    share them. A CPU case sees no GPU.
     """
     case, contender = draft.spec.case, draft.spec.contender
     frameworks.refuse_unknown(contender)
     _refuse_unspecified(case)
+    shared = data_parallel.means(draft.spec.kind, case, contender)
     pin(case.cores)
-    thread_pools.limit(case.cores)
-    os.environ.update(frameworks.environment(contender.stack, case.cores, cache_dir))
+    cores = case.cores // shared.processes
+    thread_pools.limit(cores)
+    os.environ.update(frameworks.environment(contender.stack, cores, cache_dir))
+    os.environ.update(shared.environment)
     if draft.spec.kind in UNTIMED:
         # while OpenMP's waiting threads spun, two PyTorch gates on two cores took 12.9 and 16.1 s, not 5.8 and 11.0
         os.environ["OMP_WAIT_POLICY"] = "passive"
     if case.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    meeting = ""
+    if shared.processes > 1:
+        meeting = replicas.start(case, contender, draft.spec.seed, shared.processes)
     with draft.phase("import"):
         stack = frameworks.load(contender.stack)
     draft.software = environment.software(stack, draft.spec.image)
     with draft.phase("configure"):
+        data_parallel.join(case, contender, 0, meeting)
         draft.settings = stack.configure(case, contender, draft.spec.seed)
+    if case.device_count > 1:
+        draft.settings = msgspec.structs.replace(
+            draft.settings,
+            device=f"{draft.settings.device} and {case.device_count - 1} more, by {shared.words}",
+            threads=draft.settings.threads | {"processes": shared.processes},
+        )
     if case.device == "cpu" and draft.settings.gpus_visible:
         raise RuntimeError(f"{contender.stack} sees {draft.settings.gpus_visible} GPUs in a case for the CPU")
     return stack
@@ -65,8 +81,6 @@ def _refuse_unspecified(case: Case) -> None:
         raise Unsupported(
             f"{case.workload} has no preset {case.preset!r}", f"it has {', '.join(workload.presets)}"
         )
-    if case.device_count != 1:
-        raise Unsupported("one process steps one device", "ask for device_count 1")
 
 
 def pin(cores: int) -> None:
@@ -88,5 +102,5 @@ def build(draft: Draft, stack: Stack) -> Prepared:
     with draft.phase("data"):
         job = check.timed_job(case, contender)
     with draft.phase("build"):
-        driver = frameworks.build(job, stack)
+        driver = data_parallel.build(job, stack)
     return Prepared(stack, job, driver)

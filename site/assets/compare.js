@@ -633,7 +633,11 @@
     history.pushState(null, "", address());
     ready(drawPair);
   });
-  rest.addEventListener("click", () => { room += PAGE; draw(); });
+  rest.addEventListener("click", () => {
+    room += PAGE;
+    draw();
+    if (rest.hidden) get("view").focus(); // else the keyboard is lost with the button
+  });
   addEventListener("popstate", show);
   own.querySelector(".fb-files").addEventListener("change", (event) => ready(() => take([...event.target.files])));
   own.querySelector(".fb-forget").addEventListener("click", (event) => {
@@ -641,6 +645,7 @@
     mine = [];
     own.querySelector(".fb-own-said").textContent = "";
     event.target.hidden = true;
+    own.querySelector(".fb-files").focus();
     draw();
   });
   addEventListener("dragover", (event) => { if (event.dataTransfer.types.includes("Files")) event.preventDefault(); });

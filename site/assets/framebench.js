@@ -18,17 +18,37 @@
     });
   }
 
+  // The palette's radio button that Tab comes to is that of the palette in use: the other one is what Space is for.
+  function switchBySpace(event) {
+    if (event.key !== " " || !event.target.matches(".md-option")) return;
+    event.preventDefault();
+    const other = event.target.nextElementSibling.control;
+    other.click();
+    other.focus();
+  }
+
+  // Material wraps tables and tabs in what scrolls on a narrow screen: the arrows scroll only what Tab comes to.
+  function reachScrollers() {
+    document.querySelectorAll(".md-typeset__scrollwrap, .tabbed-labels").forEach((node) => {
+      if (node.scrollWidth > node.clientWidth) node.tabIndex = 0;
+      else node.removeAttribute("tabindex");
+    });
+  }
+
   function init() {
     nameCopyButtons();
     nameIndexPages();
+    reachScrollers();
     if (!document.body.dataset.fbWatched) {
       document.body.dataset.fbWatched = "yes";
-      new MutationObserver(nameCopyButtons).observe(document.body, { childList: true, subtree: true });
+      new MutationObserver(() => { nameCopyButtons(); reachScrollers(); }).observe(document.body, { childList: true, subtree: true });
     }
     const search = document.querySelector(".md-search[role=dialog]");
     if (search && !search.hasAttribute("aria-label")) search.setAttribute("aria-label", search.querySelector("input").placeholder);
   }
 
+  addEventListener("keydown", switchBySpace);
+  addEventListener("resize", reachScrollers);
   if (window.document$) window.document$.subscribe(init);
   else document.addEventListener("DOMContentLoaded", init);
 })();

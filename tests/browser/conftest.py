@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from framebench.language import CHINESE
 from framebench.pages import build_site
 from framebench.records import store
 from harness.record import Case, Contender
@@ -19,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 INFER = Case(workload="convstack", preset="cpu", task="infer", batch=16, cores=2)
 BROKEN = Contender(stack="keras-torch", mode="compiled", variant="direct")
 WHY = "its <b>arrays</b> do not fit"
+OF_ONE_TEMPLATE = ("editions", "history", "hosts", "images", "results", "stacks", "workloads")
+"""Folders all of whose pages but the first have one template."""
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +38,35 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.write(record, folder / "results")
     build_site(ROOT, [folder / "results"], folder / "build" / "deep" / "site")
     return folder
+
+
+@pytest.fixture(scope="session")
+def site(folder: Path) -> Path:
+    return folder / "build" / "deep" / "site"
+
+
+@pytest.fixture(scope="session")
+def paths(site: Path) -> list[str]:
+    """The English pages with a template of their own, and of those that share one the two with the most and the fewest
+    tables; as in addresses, ``""`` for home."""
+    alone: list[str] = []
+    sharing: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for page in sorted(site.rglob("index.html")):
+        path = page.relative_to(site).as_posix().removesuffix("index.html")
+        kind, _, below = path.partition("/")
+        if path.startswith(CHINESE.folder):
+            continue
+        if below and kind in OF_ONE_TEMPLATE:
+            sharing[kind].append((page.read_text().count("<table"), path))
+        else:
+            alone.append(path)
+    return alone + [path for pages in sharing.values() for _, path in sorted({min(pages), max(pages)})]
+
+
+@pytest.fixture(scope="session")
+def result(paths: list[str]) -> str:
+    """The page of the result with the most tables."""
+    return [path for path in paths if path.startswith("results/")][-1]
 
 
 @pytest.fixture(scope="session")

@@ -45,11 +45,6 @@ GROUPS = "table.fb-compared tbody[data-group]"
 
 
 @pytest.fixture(scope="module")
-def site(folder: Path) -> Path:
-    return folder / "build" / "deep" / "site"
-
-
-@pytest.fixture(scope="module")
 def compared(address: str) -> str:
     """The page's address."""
     return address + "compare/"

@@ -7,66 +7,61 @@ from typing import Any
 
 import pytest
 
-from framebench import dataset
-from harness.record import Case
-from tests.chromium import open_page
-from tests.record_factory import CASE, CONTENDERS, MLP_CASE, make_trials
+from framebench.language import CHINESE, ENGLISH, LANGUAGES, Language
+from tests import axe
+from tests.chromium import leave_search_empty, open_page
+from tests.record_factory import CONTENDERS
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).resolve().parents[2]
-INFER = Case(workload="convstack", preset="cpu", task="infer", batch=16, cores=2)
+VIEWS = {  # for both languages together each palette on each screen
+    ENGLISH: [(1280, "default"), (390, "slate")],
+    CHINESE: [(1280, "slate"), (390, "default")],
+}
 
 
-@pytest.fixture(scope="module")
-def paths(address: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """One page of each kind."""
-    found = dataset.results(make_trials(cases=[CASE, MLP_CASE], kinds=("parity", "timing")))
-    learned = next(result for result in found if result.learning)
-    return [
-        "",
-        "compare/",
-        f"results/{learned.id}/",
-        "workloads/",
-        "workloads/mlp/",
-        "workloads/convstack/",
-        "stacks/torch/",
-        "images/",
-        "images/torch-2.13.0-cpu-py311/",
-        f"hosts/{learned.host_id}/",
-        "method/",
-        "reproduce/",
-        "data/",
-        "data/dictionary/",
-        "reliability/",
-        "history/",
-        "history/torch/convstack/",
-        "editions/",
-        "article/",
-        "guides/",
-        "guides/keras-overhead/",
-        "guides/compilers/",
-        "guides/graphs/",
-        "guides/keras-backends/",
-        "guides/operations/",
-        "problems/",
-    ]
+def choose_palette(page: Any, scheme: str) -> None:
+    page.evaluate("scheme => document.querySelector(`input[data-md-color-scheme=${scheme}]`).click()", scheme)
+    page.wait_for_function("scheme => document.body.dataset.mdColorScheme === scheme", arg=scheme)
 
 
-@pytest.mark.parametrize("below", ["", "zh/"], ids=["English", "Chinese"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_fits_loads_nothing_from_outside_and_has_no_error(
-    browser: Any, address: str, paths: list[str], scheme: str, below: str
+@pytest.mark.parametrize("language", LANGUAGES, ids=[language.name for language in LANGUAGES])
+def test_every_page_fits_is_accessible_loads_nothing_from_outside_and_has_no_error(
+    browser: Any, address: str, paths: list[str], language: Language
 ) -> None:
-    page = open_page(browser, color_scheme=scheme)
+    page = open_page(browser)
+    leave_search_empty(page)
+    faults = []
     for path in paths:
-        page.goto(address + below + path)
-        for width in (1280, 390):
+        page.goto(address + language.folder + path)
+        name = language.folder + path or "home"
+        if (headings := page.locator("h1").count()) != 1:
+            faults.append(f"{name} has {headings} first headings")
+        for width, scheme in VIEWS[language]:
             page.set_viewport_size({"width": width, "height": 844})
+            page.evaluate("new Promise(requestAnimationFrame)")  # until the page knows
             wide, seen = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-            assert wide <= seen == width, f"{path or 'home'} is {wide} px wide on a screen of {seen}"
-        assert page.locator("h1").count() == 1, path
+            if not wide <= seen == width:
+                faults.append(f"{name} is {wide} px wide on a screen of {seen}")
+            choose_palette(page, scheme)
+            said = axe.violations(page) + axe.contrast(page)
+            faults += [f"{name}, {width} px, {scheme}: {violation}" for violation in said]
+    assert not faults, "\n".join(faults)
     assert page.faults == []
+    page.context.close()
+
+
+def test_the_page_of_a_missing_page_is_accessible(browser: Any, address: str) -> None:
+    page = open_page(browser)
+    page.goto(address + "404.html")
+    assert axe.violations(page) == []
+    page.context.close()
+
+
+def test_the_readers_own_palette_is_the_first(browser: Any, address: str) -> None:
+    page = open_page(browser, color_scheme="dark")
+    page.goto(address)
+    page.wait_for_function("document.body.dataset.mdColorScheme === 'slate'")
     page.context.close()
 
 
@@ -117,11 +112,9 @@ def test_the_switch_recolours_bars_and_text(browser: Any, address: str) -> None:
     page.context.close()
 
 
-def test_the_command_can_be_copied_and_the_raw_record_opened(
-    browser: Any, address: str, paths: list[str]
-) -> None:
+def test_the_command_can_be_copied_and_the_raw_record_opened(browser: Any, address: str, result: str) -> None:
     page = open_page(browser, permissions=["clipboard-read", "clipboard-write"])
-    page.goto(address + paths[2], wait_until="networkidle")
+    page.goto(address + result, wait_until="networkidle")
     button = page.locator(".md-code__button[title*=Copy], .md-clipboard").first
     button.click()
     assert page.evaluate("navigator.clipboard.readText()").startswith("make reproduce RESULT=")
@@ -131,9 +124,9 @@ def test_the_command_can_be_copied_and_the_raw_record_opened(
     page.context.close()
 
 
-def test_on_a_phone_every_section_can_be_reached(browser: Any, address: str, paths: list[str]) -> None:
+def test_on_a_phone_every_section_can_be_reached(browser: Any, address: str, result: str) -> None:
     page = open_page(browser, viewport={"width": 390, "height": 844})
-    page.goto(address + paths[2], wait_until="networkidle")
+    page.goto(address + result, wait_until="networkidle")
     page.locator("label[for=__drawer].md-header__button").click()
     page.locator(".md-nav--primary a", has_text="Compare").first.click()
     page.wait_for_url("**/compare/**")

@@ -20,15 +20,20 @@ MIG = "MIG-b0010203-0405-0607-0809-0a0b0c0d0e0f"
 MAX_SWITCHES = 8000
 
 
-def build(folder: Path, *options: str) -> Path:
-    """Compile into ``folder``; the folder is what ``LD_LIBRARY_PATH`` must name when a process starts."""
+def build(folder: Path, *options: str, follows: str | None = None) -> Path:
+    """Compile into ``folder``; the folder is what ``LD_LIBRARY_PATH`` must name when a process starts.
+
+    ``follows``: the path of a ``Load``, as a process with the driver sees it, in which each process that starts CUDA
+    writes when it computes: no variable has to reach that process.
+    """
     compiler = shutil.which("gcc")
     require("gcc", compiler is not None, "there is no gcc on the PATH")
     assert compiler is not None
     folder.mkdir(parents=True, exist_ok=True)
     library = folder / "libnvidia-ml.so.1"
     flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-Wl,-soname,libnvidia-ml.so.1"]
-    subprocess.run([compiler, *flags, *options, "-o", str(library), str(SOURCE)], check=True)
+    flags += [f'-DLOAD="{follows}"'] if follows else []
+    subprocess.run([compiler, *flags, *options, "-o", str(library), str(SOURCE), "-lm"], check=True)
     (folder / "libcuda.so.1").symlink_to(library)
     return folder
 
@@ -40,6 +45,7 @@ class Load:
         self.path = path
         self.switches: list[int] = []
         path.write_bytes(bytes(1 << 16))
+        path.chmod(0o666)  # a container's user writes it, too
 
     def _switch(self) -> int:
         now = time.monotonic_ns()

@@ -7,8 +7,15 @@
  *   energy counter     the integral up to the last multiple of FAKE_TICK_MS (100)
  *   utilization        share of busy time over the past 1/6 s; GPM the same between two samples
  *   throttle counters  10 % of busy time for each field that FAKE_THROTTLE names ("74,270")
+ *   temperature        65 degrees while busy, else 35; with FAKE_WARM_S it takes that time constant to get there
+ *   SM clock           1980 MHz while busy, less FAKE_DROOP_MHZ at 65 degrees and in proportion below
  *
- * FAKE_DEVICES=n          how many (1)            FAKE_CUDA_ORDER=1,0   which of them CUDA shows, in its order
+ * Built with -DLOAD="file" it looks there where FAKE_LOAD is not set, and a process that starts CUDA (cuInit) writes
+ * the file itself: busy is while its first thread runs or waits for a core, at rest while that sleeps or has ended.
+ *
+ * It is no card and says so: its PCI vendor is 0xfa4e, and not NVIDIA's 0x10de.
+ *
+ * FAKE_DEVICES=n          how many (-DDEVICES, 1) FAKE_CUDA_ORDER=1,0   which of them CUDA shows, in its order
  * FAKE_MIG=1              device 0 is cut up; CUDA shows its one instance
  * FAKE_FAIL=f=code,...    an NVML or CUDA function, field<number> or gpm<number> answers this code
  * FAKE_FAIL_AFTER=n       only from the n-th call of that name on
@@ -23,9 +30,15 @@
  * FAKE_XID=n              one such error as soon as the device was busy
  * FAKE_GPM=0              no GPM, as before Hopper
  * FAKE_DRIVER=version     the driver's version (580.82.07)
+ * FAKE_MEMORY_GIB=n       memory of each device (80)
+ * FAKE_CAPABILITY=n       compute capability times ten (90)
+ * FAKE_LIMIT_W=n          the power limit in force, of each device alike
+ * FAKE_PERSISTENCE=0, FAKE_ECC=0   these modes are off
  * Built with -DOLD_DRIVER it lacks what drivers of 2020 lacked. Names and layouts as in NVML's public interface.
  */
 #include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +49,11 @@
 
 enum { OK, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, TOO_SMALL = 7, TIMEOUT = 10, LOST = 15 };
 enum { MAX_DEVICES = 16, MAX_CALLS = 64, SECOND = 1000000000 };
+enum { LOAD_BYTES = 1 << 16, BEAT = LOAD_BYTES / 8 - 1, LOOK_NS = 5000000, SILENT_NS = 100000000 };
+
+#ifndef DEVICES
+#define DEVICES 1
+#endif
 
 typedef struct { int number, is_mig; } Device;
 typedef Device *Handle;
@@ -55,29 +73,81 @@ static int64_t now(void) {
 
 /* --- the load and what follows from it --------------------------------------------------------- */
 
+static const char *load_file(void) {
+    const char *path = getenv("FAKE_LOAD");
+#ifdef LOAD
+    if (!path) path = LOAD;
+#endif
+    return path;
+}
+
 static const int64_t *load_times(void) {
     static const int64_t *times;
-    const char *path = getenv("FAKE_LOAD");
+    const char *path = load_file();
     if (times || !path) return times;
     int file = open(path, O_RDONLY);
     if (file < 0) return NULL;
-    void *map = mmap(NULL, 1 << 16, PROT_READ, MAP_SHARED, file, 0);
+    void *map = mmap(NULL, LOAD_BYTES, PROT_READ, MAP_SHARED, file, 0);
     close(file);
     if (map != MAP_FAILED) times = map;
     return times;
 }
 
-/* ns of busy time up to t */
+/* ns of busy time up to t; a process that has stopped writing is no longer at work */
 static int64_t busy(int64_t t) {
     const int64_t *times = load_times();
     int64_t sum = 0;
     if (!times) return 0;
-    for (int64_t i = 1; i <= times[0] && times[i] < t; i += 2) {
-        int64_t end = i + 1 <= times[0] && times[i + 1] < t ? times[i + 1] : t;
-        sum += end - times[i];
+    int64_t count = __atomic_load_n(times, __ATOMIC_ACQUIRE);
+    for (int64_t i = 1; i <= count && times[i] < t; i += 2) {
+        int64_t end = t;
+        if (i + 1 <= count) end = times[i + 1];
+        else if (times[BEAT]) end = times[BEAT] + SILENT_NS;
+        sum += (end < t ? end : t) - times[i];
     }
     return sum;
 }
+
+#ifdef LOAD
+/* whether the process's first thread runs, or would if it had a core */
+static int works(void) {
+    char text[256];
+    int file = open("/proc/self/stat", O_RDONLY);
+    ssize_t size = file < 0 ? 0 : read(file, text, sizeof text - 1);
+    if (file >= 0) close(file);
+    text[size > 0 ? size : 0] = 0;
+    char *name_ends = strrchr(text, ')');
+    return name_ends && name_ends[1] && name_ends[2] == 'R';
+}
+
+static void *follow(void *map) {
+    int64_t *times = map;
+    if (times[0] % 2) { /* of a process that has ended */
+        times[times[0] + 1] = times[BEAT];
+        times[0]++;
+    }
+    for (;;) {
+        int64_t t = now();
+        if (works() != times[0] % 2 && times[0] + 2 < BEAT) {
+            times[times[0] + 1] = t;
+            __atomic_store_n(times, times[0] + 1, __ATOMIC_RELEASE);
+        }
+        times[BEAT] = t;
+        usleep(LOOK_NS / 1000);
+    }
+    return NULL;
+}
+
+static void start_following(void) {
+    static int started;
+    pthread_t thread;
+    int file = started || getenv("FAKE_LOAD") ? -1 : open(LOAD, O_RDWR);
+    if (file < 0) return;
+    void *map = mmap(NULL, LOAD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    close(file);
+    started = map != MAP_FAILED && !pthread_create(&thread, NULL, follow, map);
+}
+#endif
 
 static int is_busy(int64_t t) { return busy(t) > busy(t - 1000); }
 static double share(int64_t from, int64_t to) { return to > from ? (double)(busy(to) - busy(from)) / (to - from) : 0; }
@@ -88,6 +158,18 @@ static uint64_t millijoules(Handle d, int64_t t) {
     t -= t % tick;
     double joules = (d->number + 1) * (100.0 * t + 500.0 * busy(t)) / SECOND;
     return (uint64_t)(1e3 * (number("FAKE_BACKWARDS", 0) ? 1e9 - joules : joules));
+}
+
+static double celsius(int64_t t) {
+    double slow = 1e9 * number("FAKE_WARM_S", 0), degrees = 35;
+    const int64_t *times = load_times();
+    if (!slow || !times || !times[0]) return is_busy(t) ? 65 : 35;
+    for (int64_t i = 1; i <= times[0] && times[i] < t; i++) {
+        int64_t end = i + 1 <= times[0] && times[i + 1] < t ? times[i + 1] : t;
+        double goal = i % 2 ? 65 : 35;
+        degrees = goal + (degrees - goal) * exp(-(end - times[i]) / slow);
+    }
+    return degrees;
 }
 
 /* --- faults ------------------------------------------------------------------------------------- */
@@ -149,10 +231,10 @@ int nvmlSystemGetDriverVersion(char *text, unsigned size) {
     return fails("nvmlSystemGetDriverVersion");
 }
 
-int nvmlDeviceGetCount_v2(unsigned *count) { *count = number("FAKE_DEVICES", 1); return fails("nvmlDeviceGetCount_v2"); }
+int nvmlDeviceGetCount_v2(unsigned *count) { *count = number("FAKE_DEVICES", DEVICES); return fails("nvmlDeviceGetCount_v2"); }
 
 int nvmlDeviceGetHandleByIndex_v2(unsigned i, Handle *d) {
-    if (i >= number("FAKE_DEVICES", 1)) return INVALID;
+    if (i >= number("FAKE_DEVICES", DEVICES)) return INVALID;
     if (i == number("FAKE_DEAD", MAX_DEVICES)) return LOST;
     *d = &devices[i];
     return lost ? LOST : OK;
@@ -167,7 +249,7 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, Handle *d) {
     char text[64];
     Handle all[MAX_DEVICES + 1];
     int count = 0;
-    for (; count < number("FAKE_DEVICES", 1); count++) all[count] = &devices[count];
+    for (; count < number("FAKE_DEVICES", DEVICES); count++) all[count] = &devices[count];
     if (number("FAKE_MIG", 0)) all[count++] = &instance;
     for (int i = 0; i < count; i++) {
         uuid_text(all[i], text, sizeof text);
@@ -179,7 +261,7 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, Handle *d) {
 int nvmlDeviceGetHandleByPciBusId_v2(const char *address, Handle *d) {
     unsigned domain, bus;
     if (sscanf(address, "%x:%x:", &domain, &bus) != 2) return INVALID;
-    if (bus < 0x10 || bus >= 0x10 + number("FAKE_DEVICES", 1)) return NOT_FOUND;
+    if (bus < 0x10 || bus >= 0x10 + number("FAKE_DEVICES", DEVICES)) return NOT_FOUND;
     *d = &devices[bus - 0x10];
     return OK;
 }
@@ -196,14 +278,41 @@ int nvmlDeviceGetPciInfo_v3(Handle d, Pci *pci) {
     ASK("nvmlDeviceGetPciInfo_v3");
     memset(pci, 0, sizeof *pci);
     pci->bus = 0x10 + d->number;
-    pci->id = 0x233510de;
+    pci->id = 0x2335fa4e;
     snprintf(pci->address, sizeof pci->address, "00000000:%02X:00.0", pci->bus);
     return OK;
 }
 
 int nvmlDeviceGetEnforcedPowerLimit(Handle d, unsigned *limit) {
     ASK("nvmlDeviceGetEnforcedPowerLimit");
+    *limit = 1000 * (unsigned)number("FAKE_LIMIT_W", (long)watts(d, 1));
+    return OK;
+}
+int nvmlDeviceGetPowerManagementDefaultLimit(Handle d, unsigned *limit) {
+    ASK("nvmlDeviceGetPowerManagementDefaultLimit");
     *limit = (unsigned)(1000 * watts(d, 1));
+    return OK;
+}
+
+int nvmlDeviceGetPersistenceMode(Handle d, int *mode) {
+    (void)d;
+    ASK("nvmlDeviceGetPersistenceMode");
+    *mode = (int)number("FAKE_PERSISTENCE", 1);
+    return OK;
+}
+
+int nvmlDeviceGetEccMode(Handle d, int *current, int *pending) {
+    (void)d;
+    ASK("nvmlDeviceGetEccMode");
+    *current = *pending = (int)number("FAKE_ECC", 1);
+    return OK;
+}
+
+int nvmlDeviceGetCudaComputeCapability(Handle d, int *major, int *minor) {
+    (void)d;
+    ASK("nvmlDeviceGetCudaComputeCapability");
+    *major = (int)number("FAKE_CAPABILITY", 90) / 10;
+    *minor = (int)number("FAKE_CAPABILITY", 90) % 10;
     return OK;
 }
 
@@ -236,7 +345,9 @@ int nvmlDeviceGetUtilizationRates(Handle d, unsigned *rates) {
 int nvmlDeviceGetClockInfo(Handle d, int kind, unsigned *megahertz) {
     ASK("nvmlDeviceGetClockInfo");
     WHOLE(d);
-    *megahertz = kind == 2 ? 2619 : rubbish("clock") ? 0 : is_busy(now()) ? 1980 : 345;
+    int64_t t = now();
+    unsigned busy_clock = 1980 - (unsigned)(number("FAKE_DROOP_MHZ", 0) * (celsius(t) - 35) / 30);
+    *megahertz = kind == 2 ? 2619 : rubbish("clock") ? 0 : is_busy(t) ? busy_clock : 345;
     return OK;
 }
 int nvmlDeviceGetMaxClockInfo(Handle d, int kind, unsigned *megahertz) {
@@ -255,11 +366,11 @@ int nvmlDeviceGetCurrentClocksThrottleReasons(Handle d, unsigned long long *bits
     return reasons(d, bits);
 }
 
-int nvmlDeviceGetTemperature(Handle d, int sensor, unsigned *celsius) {
+int nvmlDeviceGetTemperature(Handle d, int sensor, unsigned *degrees) {
     (void)sensor;
     ASK("nvmlDeviceGetTemperature");
     WHOLE(d);
-    *celsius = is_busy(now()) ? 65 : 35;
+    *degrees = (unsigned)celsius(now());
     return OK;
 }
 
@@ -268,7 +379,7 @@ typedef struct { unsigned version; unsigned long long total, reserved, free, use
 int nvmlDeviceGetMemoryInfo(Handle d, Memory *m) {
     (void)d;
     ASK("nvmlDeviceGetMemoryInfo");
-    m->total = 80ULL << 30;
+    m->total = (unsigned long long)number("FAKE_MEMORY_GIB", 80) << 30;
     m->used = (1536ULL << 20) + (busy(now()) > 0) * (4ULL << 30); /* 4 GiB with the first work */
     m->free = m->total - m->used;
     return OK;
@@ -295,12 +406,12 @@ int nvmlDeviceGetCurrentClocksEventReasons(Handle d, unsigned long long *bits) {
     return reasons(d, bits);
 }
 
-typedef struct { unsigned version; int sensor, celsius; } Temperature;
+typedef struct { unsigned version; int sensor, degrees; } Temperature;
 int nvmlDeviceGetTemperatureV(Handle d, Temperature *t) {
     ASK("nvmlDeviceGetTemperatureV");
     WHOLE(d);
     if (t->version != 0x0100000C) return INVALID;
-    t->celsius = is_busy(now()) ? 65 : 35;
+    t->degrees = (int)celsius(now());
     return OK;
 }
 
@@ -419,19 +530,35 @@ int nvmlEventSetWait_v2(void *set, Event *event, unsigned milliseconds) {
 
 /* --- the CUDA driver's enumeration ------------------------------------------------------------------- */
 
+/* the devices whose UUIDs CUDA_VISIBLE_DEVICES names; all where it is not set */
+static int visible(int *order) {
+    const char *list = getenv("CUDA_VISIBLE_DEVICES");
+    int count = 0;
+    for (int i = 0; i < number("FAKE_DEVICES", DEVICES); i++) {
+        char text[64];
+        Device d = {i, number("FAKE_MIG", 0) && i == 0};
+        uuid_text(&d, text, sizeof text);
+        if (!list || strstr(list, text)) order[count++] = i;
+    }
+    return count;
+}
+
 static int cuda_order(int *order) {
     const char *list = getenv("FAKE_CUDA_ORDER");
     int count = 0;
-    if (!list) {
-        for (; count < number("FAKE_DEVICES", 1); count++) order[count] = count;
-        return count;
-    }
+    if (!list) return visible(order);
     for (const char *at = list; *at && count < MAX_DEVICES; at += strcspn(at, ","), at += *at == ',')
         order[count++] = atoi(at);
     return count;
 }
 
-int cuInit(unsigned flags) { (void)flags; return fails("cuInit"); }
+int cuInit(unsigned flags) {
+    (void)flags;
+#ifdef LOAD
+    start_following();
+#endif
+    return fails("cuInit");
+}
 int cuDeviceGetCount(int *count) { int order[MAX_DEVICES]; *count = cuda_order(order); return OK; }
 int cuDeviceGet(int *device, int ordinal) {
     int order[MAX_DEVICES];

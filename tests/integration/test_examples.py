@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from framebench.dataset.declared import is_framework
 from framebench.pages.guides.programs import frameworks_with, said
 from framebench.pages.words import stacks
 from harness.frameworks import StackInfo
-from harness.frameworks.exported import is_exported
 from tests.requirement import require
 
 pytestmark = pytest.mark.frameworks
 ROOT = Path(__file__).resolve().parents[2]
-STACKS = [one for one in stacks() if not is_exported(one)]
+STACKS = [one for one in stacks() if is_framework(one)]
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 

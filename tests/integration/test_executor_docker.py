@@ -1,4 +1,4 @@
-"""Real containers, in an image of this interpreter whose harness runs a text that comes in the spec."""
+"""Real containers, in the image of this interpreter whose harness runs a text that comes in the spec."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import os
 import socket
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import threading
 import time
@@ -24,13 +23,15 @@ import pytest
 from docker.models.containers import Container
 
 from framebench.errors import UserError
-from framebench.executors import Failure
+from framebench.executors import Failure, engine_away
 from framebench.executors.choose import choose
 from framebench.executors.confinement import PROCESSES
 from framebench.executors.connection import connect
-from framebench.executors.docker import CUDA_LABEL, LABEL, OWNER_LABEL, ROOT_LABEL, DockerExecutor
-from harness.record import Contender, Outcome, Record, TrialSpec, encode
+from framebench.executors.docker import DockerExecutor
+from framebench.executors.ownership import LABEL, OWNER_LABEL, ROOT_LABEL, root_label
+from harness.record import Contender, Outcome, Record, TrialSpec
 from tests.fake_nvml import build
+from tests.integration import tiny_image
 from tests.record_factory import make_record
 from tests.requirement import require
 
@@ -38,39 +39,7 @@ pytestmark = pytest.mark.docker
 
 ROOT = Path(__file__).parents[2]
 IMAGE = f"framebench-test-executor:{os.getpid()}"
-HARNESS = """
-import json, os, signal, sys, time
-spec = json.load(sys.stdin)
-told = ("kind", "campaign_id", "round", "seed", "case", "contender", "image", "provenance")
-record = json.dumps(json.loads(spec["campaign_id"]) | {name: spec[name] for name in told}, separators=(",", ":"))
-exec(spec["contender"]["variant"])
-"""
 Run = Callable[..., Record | Failure]
-
-
-def python_tree() -> bytes:
-    """A tar of this Python, its standard library and the shared libraries it is linked with."""
-    archive = io.BytesIO()
-    executable = Path(sys.executable).resolve()
-    library = Path(sysconfig.get_path("stdlib")).resolve()
-    linked = subprocess.run(["ldd", executable], capture_output=True, text=True, check=True).stdout
-    needed = [word for word in linked.split() if word.startswith("/")]
-
-    def lean(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        left_out = {"test", "idlelib", "site-packages", "dist-packages", "__pycache__"}
-        return None if left_out & set(Path(entry.name).parts) else entry
-
-    with tarfile.open(fileobj=archive, mode="w", dereference=True) as tar:
-        tar.add(executable, str(executable))
-        tar.add(library, str(library), filter=lean)
-        for path in needed:
-            tar.add(path, path)
-        for name in ("harness/__init__.py", "harness/__main__.py"):
-            content = HARNESS.encode() if name.endswith("__main__.py") else b""
-            entry = tarfile.TarInfo(f"/opt/framebench/{name}")
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return archive.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +49,7 @@ def engine() -> Iterator[docker.DockerClient]:
     except UserError as error:
         require("docker", False, str(error))
         raise
-    entry_point = json.dumps([str(Path(sys.executable).resolve()), "-m", "harness"])
-    client.api.import_image_from_data(
-        python_tree(),
-        repository=IMAGE.partition(":")[0],
-        tag=IMAGE.partition(":")[2],
-        changes=[
-            f"ENTRYPOINT {entry_point}",
-            "ENV PYTHONPATH=/opt/framebench",
-            f"LABEL {CUDA_LABEL}=13.0.96",
-        ],
-    )
+    tiny_image.make(client, IMAGE)
     digest = client.images.get(IMAGE).id
     yield client
     client.images.remove(IMAGE, force=True)
@@ -114,22 +73,7 @@ def run(executor: DockerExecutor, engine: docker.DockerClient) -> Run:
 
 
 def make_spec(engine: docker.DockerClient, script: str = "", **changes: object) -> TrialSpec:
-    record = make_record()
-    image = msgspec.structs.replace(record.image, config_digest=engine.images.get(IMAGE).id)
-    spec = TrialSpec(
-        kind="timing",
-        trial_id=record.trial_id,
-        campaign_id=encode(record).decode(),
-        round=1,
-        seed=1,
-        case=msgspec.structs.replace(record.case, cores=1),
-        contender=Contender(stack="test", mode="eager", variant=script),
-        protocol=record.protocol,
-        image=image,
-        provenance=record.provenance,
-        timeout_s=60.0,
-    )
-    return msgspec.structs.replace(spec, **changes)
+    return tiny_image.make_spec(engine, IMAGE, script, **changes)
 
 
 class Relay:
@@ -390,21 +334,84 @@ def test_more_cores_than_there_are_is_unsupported(run: Run, engine: docker.Docke
     assert failed(run("print(record)", case=case)).status == "unsupported"
 
 
-def test_an_engine_that_goes_away_in_mid_trial_is_said_and_not_waited_for(
+RUNNING = "print('running', file=sys.stderr, flush=True); time.sleep(300)"
+
+
+@pytest.fixture
+def relayed(
     engine: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Iterator[tuple[Relay, DockerExecutor, list[str]]]:
+    """An executor whose way to the engine can be cut, and what it says."""
     relay = Relay(tmp_path / "relay.sock")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{relay.path}")
+    said: list[str] = []
+    executor = DockerExecutor(tmp_path, say=said.append)
+    executor.adopt(make_spec(engine).image, IMAGE)
+    yield relay, executor, said
+    for container in engine.containers.list(all=True):
+        if container.image.tags == [IMAGE]:
+            container.remove(force=True)
+
+
+def test_an_engine_that_does_not_come_back_is_waited_for_and_said(
+    engine: docker.DockerClient,
+    relayed: tuple[Relay, DockerExecutor, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    relay, executor, said = relayed
+    monkeypatch.setattr(engine_away, "WAIT_S", 1.2)
+    with pytest.raises(UserError, match=r"has not come back within .* and the same command carries on"):
+        executor.run(make_spec(engine, RUNNING), lambda line: relay.close())
+    (sentence,) = said
+    assert f"{relay.path} (named by DOCKER_HOST) does not answer: waiting up to 0.02 minutes" in sentence
+
+
+def test_an_engine_that_comes_back_costs_one_trial_and_keeps_no_container(
+    engine: docker.DockerClient, relayed: tuple[Relay, DockerExecutor, list[str]]
+) -> None:
+    relay, executor, said = relayed
+
+    def cut(line: str) -> None:
+        relay.close()
+        threading.Timer(2.5, Relay, [relay.path]).start()
+
+    outcome = failed(executor.run(make_spec(engine, RUNNING), cut))
+    assert (outcome.status, outcome.reason) == ("invalid", "container_lost: the Docker engine went away")
+    assert len(said) == 2 and said[1].startswith("the Docker engine answers again after ")
+    assert [c for c in engine.containers.list(all=True) if c.image.tags == [IMAGE]] == []
+    assert isinstance(executor.run(make_spec(engine, "print(record)"), print), Record)
+
+
+def test_the_wait_for_an_engine_can_be_stopped(
+    engine: docker.DockerClient, relayed: tuple[Relay, DockerExecutor, list[str]]
+) -> None:
+    relay, executor, _ = relayed
+    threading.Timer(4, executor.stop).start()
+    outcome = failed(executor.run(make_spec(engine, RUNNING), lambda line: relay.close()))
+    assert (outcome.status, outcome.reason) == ("interrupted", "stopped by the user")
+
+
+def test_a_container_that_somebody_removes_is_an_accident(
+    engine: docker.DockerClient, run: Run, tmp_path: Path
+) -> None:
+    def remove(line: str) -> None:
+        (mine,) = engine.containers.list(filters={"label": f"{ROOT_LABEL}={root_label(tmp_path)}"})
+        mine.remove(force=True)
+
+    outcome = failed(run(RUNNING, remove))
+    assert outcome.signal == "SIGKILL" or str(outcome.reason).startswith(
+        "container_lost: somebody removed it"
+    )
+
+
+def test_a_credential_helper_that_is_not_there_keeps_nobody_from_measuring(
+    engine: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "left-behind-by-an-uninstalled-desktop"}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     executor = DockerExecutor(tmp_path)
-    spec = make_spec(engine, "print('running', file=sys.stderr, flush=True); time.sleep(300)")
-    executor.adopt(spec.image, IMAGE)
-    try:
-        with pytest.raises(UserError, match="does not answer any more"):
-            executor.run(spec, lambda line: relay.close())
-    finally:
-        for container in engine.containers.list(all=True):
-            if container.image.tags == [IMAGE]:
-                container.remove(force=True)
+    executor.adopt(make_spec(engine).image, IMAGE)
+    assert isinstance(executor.run(make_spec(engine, "print(record)"), print), Record)
 
 
 def test_docker_is_given_where_an_engine_answers(engine: docker.DockerClient, tmp_path: Path) -> None:
@@ -528,7 +535,7 @@ def test_an_engine_without_the_toolkit_is_asked_and_its_refusal_has_a_mend(
 
 def image_for(architecture: str, tag: str) -> bytes:
     """What ``docker load`` takes: the files of the test's image under another architecture."""
-    layer = python_tree()
+    layer = tiny_image.python_tree()
     config = {
         "architecture": architecture,
         "os": "linux",

@@ -430,3 +430,37 @@ def test_a_framework_that_keeps_its_cache_in_variables_does_not_export_it() -> N
     contender = Contender(stack="onnxruntime-tensorflow", mode="compiled")
     with pytest.raises(Unsupported, match="not the cache that decode changes"):
         make_job(_case("gpt", "decode"), contender, preset, BATCH, "fp32")
+
+
+def test_weights_that_an_exporter_laid_beside_its_file_come_along(stack: Any, tmp_path: Path) -> None:
+    """As Keras' exporter does with those of a large model; in a process of its own, which chooses Keras' backend."""
+    code = """
+import sys
+from pathlib import Path
+import numpy as np, onnx, onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from harness.frameworks.onnxruntime.from_keras import whole
+
+folder = Path(sys.argv[1])
+weights = np.arange(4096, dtype=np.float32).reshape(64, 64)
+a, b = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ("n", 64)) for name in ("a", "b"))
+graph = helper.make_graph(
+    [helper.make_node("MatMul", ["a", "w"], ["b"])], "g", [a], [b], [numpy_helper.from_array(weights, "w")]
+)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+onnx.save(model, folder / "m.onnx", save_as_external_data=True, location="m.onnx.data", size_threshold=0)
+assert (folder / "m.onnx").stat().st_size < weights.nbytes < (folder / "m.onnx.data").stat().st_size + 1
+written = whole(folder / "m.onnx")
+(folder / "m.onnx.data").unlink()
+session = onnxruntime.InferenceSession(written, providers=["CPUExecutionProvider"])
+(product,) = session.run(None, {"a": np.eye(64, dtype=np.float32)})
+assert (product == weights).all()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

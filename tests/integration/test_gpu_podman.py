@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from framebench import images
 from framebench.errors import UserError
 from framebench.executors.gpu import CDI_KIND, cdi_names
 from framebench.images.make import engine
+from framebench.records import store
 from framebench.records.versions import decode_record, encode_spec
 from tests.fake_nvml import BUSY_W, GPU, SECOND_GPU, Load, build
+from tests.integration.gpu_rehearsal import CARD, assert_it_followed_the_steps, make_clone, make_pack
+from tests.integration.numpy_clone import framebench
 from tests.requirement import require
 from tests.unit.test_harness_trials import spec
 
@@ -28,6 +32,7 @@ pytestmark = pytest.mark.docker  # which the image is built with
 ROOT = Path(__file__).parents[2]
 SPECIFICATIONS = Path("/run/cdi")  # this Podman looks in no other folder that may be made for a test
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
+INSIDE_LOAD = "/run/fake-load"
 CONFINED = ["--rm", "--interactive", "--network", "none", "--read-only", "--tmpfs", "/tmp:exec"]
 CONFINED += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 CONFINED += ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]  # its defaults may be above ours
@@ -81,19 +86,27 @@ def load(tmp_path: Path) -> Load:
 
 @pytest.fixture
 def specification(tmp_path: Path, load: Load) -> Iterator[None]:
+    """Two GPUs whose load the test decides."""
+    with described(build(tmp_path / "driver"), load, "FAKE_LOAD=/run/fake-load", "FAKE_DEVICES=2"):
+        yield
+
+
+@contextmanager
+def described(driver: Path, load: Load, *variables: str) -> Iterator[None]:
     """Two GPUs, as NVIDIA's toolkit describes them: the driver's libraries, and a node for each."""
-    driver = build(tmp_path / "driver") / "libnvidia-ml.so.1"
-    mounts = {f"{LIBRARIES}/libnvidia-ml.so.1": driver, f"{LIBRARIES}/libcuda.so.1": driver}
-    mounts["/run/fake-load"] = load.path
+    library = driver / "libnvidia-ml.so.1"
+    mounts = {f"{LIBRARIES}/libnvidia-ml.so.1": library, f"{LIBRARIES}/libcuda.so.1": library}
+    mounts[INSIDE_LOAD] = load.path
     document: dict[str, Any] = {
         "cdiVersion": "0.5.0",
         "kind": CDI_KIND,
         "containerEdits": {
-            "env": ["FAKE_LOAD=/run/fake-load", "FAKE_DEVICES=2"],
+            "env": [*variables],
             "deviceNodes": [{"path": "/dev/nvidiactl", "hostPath": "/dev/null"}],
             "mounts": [
-                {"hostPath": str(host), "containerPath": inside, "options": ["ro", "bind"]}
+                {"hostPath": str(host), "containerPath": inside, "options": [access, "bind"]}
                 for inside, host in mounts.items()
+                for access in ["rw" if inside == INSIDE_LOAD else "ro"]
             ],
         },
         "devices": [
@@ -110,8 +123,10 @@ def specification(tmp_path: Path, load: Load) -> Iterator[None]:
     SPECIFICATIONS.mkdir(exist_ok=True)
     file = SPECIFICATIONS / f"framebench-test-{os.getpid()}.json"
     file.write_text(json.dumps(document))
-    yield
-    file.unlink()
+    try:
+        yield
+    finally:
+        file.unlink()
 
 
 def in_container(image: str, code: str, data: bytes = b"") -> bytes:
@@ -147,3 +162,37 @@ def test_only_that_gpu_and_only_computing_are_let_in(image: str) -> None:
         "capabilities": 0,
         "user": 1000,
     }
+
+
+def test_a_whole_campaign_goes_onto_a_card_in_a_container_and_comes_home(
+    image: str, load: Load, tmp_path: Path
+) -> None:
+    """The pack in one of our images, the driver let in by CDI; its load is what the trials really do."""
+    home, shared = tmp_path / "home", tmp_path / "shared"
+    shared.mkdir(mode=0o777)
+    shared.chmod(0o777)  # a container's user writes its records there
+    make_clone(home)
+    make_pack(home, shared / "pack.pyz")
+    driver = build(tmp_path / "driver", follows=INSIDE_LOAD)
+    with described(driver, load, "FAKE_PROCESSES=0"):
+        devices = [word for name in cdi_names([GPU]) for word in ("--device", name)]
+        command = podman("run", *CONFINED, *devices, "--volume", f"{shared}:/shared", "--workdir", "/shared")
+        command += [
+            "--env",
+            "HOME=/tmp",
+            "--env",
+            "XDG_CACHE_HOME=/tmp/cache",
+            "--entrypoint",
+            "python",
+            image,
+        ]
+        command += ["/shared/pack.pyz", "run", "--suite", "contained", "--budget", "none"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"GPU: Fake GPU 0, {GPU}" in done.stdout
+    ((_, record),) = store.load([shared / "pack-results"]).records
+    assert f"-{CARD}-" in record.provenance.host_id
+    assert_it_followed_the_steps(record)
+    checked = framebench(home, "check", str(shared / "pack-results")).stdout.splitlines()
+    (refused,) = [line for line in checked if not line.startswith(("warning:", "note:"))]
+    assert "no card of NVIDIA's" in refused

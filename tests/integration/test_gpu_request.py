@@ -28,6 +28,23 @@ except Unsupported as refused:
 """
 
 
+NAMED = """
+import json, sys
+from framebench.errors import UserError
+from framebench.executors.cards import named
+try:
+    print(json.dumps(named(sys.argv[1])))
+except UserError as refused:
+    print(json.dumps(str(refused)))
+"""
+REMARKS = """
+from framebench.executors.cards import facts, remarks
+for one in facts(1):
+    for line in remarks(one):
+        print(line)
+"""
+
+
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("driver"))
@@ -101,6 +118,48 @@ def test_the_user_may_name_gpus_by_uuid_and_not_by_number(driver: Path) -> None:
     reason, mend = chosen(driver, 1, CUDA_VISIBLE_DEVICES="1", **two)
     assert "names GPUs by number" in str(reason) and "nvidia-smi -L" in str(mend)
     assert "none of this machine's GPUs" in str(chosen(driver, 1, CUDA_VISIBLE_DEVICES="GPU-ff", **two)[0])
+
+
+def test_a_machine_without_a_driver_is_told_what_to_install() -> None:
+    reason, mend = chosen(None, 1, LD_LIBRARY_PATH="")
+    if reason != "the case wants a GPU, and this machine shows none: no NVIDIA library":
+        pytest.skip("this machine has NVML")
+    assert mend == "install NVIDIA's driver (its package brings libnvidia-ml.so.1)"
+
+
+def test_a_card_is_named_by_uuid_by_its_beginning_by_number_or_all_of_them(driver: Path) -> None:
+    def named(wish: str, **variables: str) -> object:
+        return json.loads(asked(driver, NAMED, wish, **variables))
+
+    two = {"FAKE_DEVICES": "2"}
+    assert named("all", **two) == [GPU, SECOND_GPU]
+    assert named("1", **two) == named(SECOND_GPU, **two) == named("GPU-a1", **two) == [SECOND_GPU]
+    assert named("0", FAKE_MIG="1", **two) == [MIG] and named("all", FAKE_MIG="1", **two) == [MIG, SECOND_GPU]
+    assert str(named("2", **two)).startswith(
+        "--gpu 2: none of this machine's GPUs is called so; its GPUs are GPU-a0"
+    )
+    assert "--gpu GPU-: 2 of this machine's GPUs is called so" in str(named("GPU-", **two))
+    assert "GPU number 1 does not answer: GPU is lost" in str(named("1", FAKE_DEAD="1", **two))
+    assert named("all", FAKE_DEAD="1", **two) == [GPU]
+    lost = str(named("all", FAKE_FAIL="nvmlInitWithFlags=18"))
+    assert lost.startswith("--gpu all: the case wants a GPU") and "reboot, or unload" in lost
+
+
+def test_what_is_to_be_known_of_a_card_is_said_before_anything_runs(driver: Path) -> None:
+    def said(**variables: str) -> list[str]:
+        return asked(driver, REMARKS, **variables).splitlines()
+
+    assert said(FAKE_PROCESSES="0") == []
+    (shared,) = said(FAKE_PROCESSES="2")
+    assert shared.startswith("Fake GPU 0 is not free: 2 other processes (4000000, 4000001) hold it,")
+    assert "end them, or name another GPU with --gpu" in shared
+    (slow,) = said(FAKE_PROCESSES="0", FAKE_PERSISTENCE="0")
+    assert "persistence mode is off" in slow and "sudo nvidia-smi -pm 1" in slow
+    (instance,) = said(FAKE_PROCESSES="0", FAKE_MIG="1")
+    assert instance.startswith("Fake GPU 0 is cut up (MIG), and one instance of it is measured")
+    assert said(FAKE_PROCESSES="0", FAKE_LIMIT_W="450") == [
+        "Fake GPU 0 is limited to 450 W of 600 W; its records say so"
+    ]
 
 
 def test_a_driver_that_does_not_answer_is_a_sentence(driver: Path) -> None:

@@ -11,17 +11,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
 from framebench.records.versions import decode_record
+from framebench.records.writing import MAX_RECORD_BYTES
 from harness import flags
 from harness.record import GpuTelemetry, Record, Telemetry, encode
 from harness.telemetry.gpm import METRICS as GPM_METRICS
 from harness.telemetry.nvml_metrics import FIELDS
 from harness.telemetry.recorder import Telemetry as Recorder
+from harness.trials.settling import settle
 from tests.fake_nvml import BUSY_W, GPU, MIG, REST_W, SECOND_GPU, Load, build
 
 TICK_S = 0.1
@@ -337,6 +340,41 @@ def test_limits_tenants_and_errors(load: Load, monkeypatch: pytest.MonkeyPatch) 
     assert flags.gpu(record) == [flags.GPU_LIMITED, flags.GPU_POWER_LIMITED, flags.GPU_SHARED]
 
 
+def test_under_wsl_nobody_knows_who_else_is_there(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its driver tells neither utilization nor processes."""
+    monkeypatch.setenv(
+        "FAKE_FAIL", "nvmlDeviceGetUtilizationRates=3,nvmlDeviceGetComputeRunningProcesses_v3=3"
+    )
+    with Recorder(20.0) as telemetry:
+        telemetry.start([GPU])
+        with telemetry.window("rest before"):
+            time.sleep(1.5)
+        with telemetry.window(), load.working():
+            time.sleep(0.8)
+        record = telemetry.record()
+    gpu = only(record)
+    assert (gpu.processes, gpu.rest_utilization) == (None, None)
+    assert {"utilization", "processes"} <= set(refusals(gpu))
+    assert flags.gpu(record) == [flags.GPU_SHARE_UNKNOWN]
+
+
+def test_a_gpu_is_timed_when_its_clock_and_temperature_have_settled(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_WARM_S", "1")
+    monkeypatch.setenv("FAKE_DROOP_MHZ", "300")
+    with Recorder(20.0) as telemetry:
+        telemetry.start([GPU])
+        with load.working():
+            short = settle(lambda: time.sleep(0.1), telemetry, limit_s=1.0)
+            long = settle(lambda: time.sleep(0.1), telemetry)
+        assert settle(lambda: None, Recorder(20.0)) is None  # no GPU
+    assert short is not None and (short.windows, short.settled) == (1, False)
+    assert long is not None and long.settled and long.windows >= 2
+    timing = SimpleNamespace(observer=SimpleNamespace(settling=short))
+    assert flags.settling(timing) == [flags.GPU_UNSETTLED]  # type: ignore[arg-type]
+
+
 # --- the sampler's own way of working -----------------------------------------------------------------
 
 
@@ -436,14 +474,20 @@ def test_the_machines_gpus(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_DEVICES", "2")
     monkeypatch.setenv("FAKE_MIG", "1")
     monkeypatch.setenv("FAKE_FAIL", "nvmlDeviceGetMaxClockInfo=3")
+    monkeypatch.setenv("FAKE_LIMIT_W", "450")
+    monkeypatch.setenv("FAKE_PERSISTENCE", "0")
     code = "import msgspec; from harness.environment import gpus; print(msgspec.json.encode(gpus()).decode())"
     first, second = in_a_process(code)
     assert first == {
         "name": "Fake GPU 0",
         "uuid_sha256": hashed(GPU)[0],
-        "pci_device_id": "0x233510de",
+        "pci_device_id": "0x2335fa4e",  # no vendor of cards: it stands in for one
         "memory_bytes": 80 << 30,
-        "power_limit_w": BUSY_W,  # and no clocks: what could not be read is left out
+        "power_limit_w": 450.0,  # and no clocks: what could not be read is left out
+        "default_power_limit_w": BUSY_W,
+        "capability": "9.0",
+        "persistence": False,
+        "ecc": True,
         "mig": True,
         "mig_uuid_sha256": hashed(MIG),
     }
@@ -506,7 +550,8 @@ def test_a_whole_trial_with_everything_a_gpu_tells(load: Load) -> None:
     own = msgspec.structs.replace(
         record, sidecar=None, flags=[]
     )  # how busy this machine was is not the card's
-    assert len(encode(own)) <= 8_000
+    # ten seconds, as the gpu suite times, are a hundred blocks
+    assert len(encode(own)) + 70 * len("[10000,1000000000,1000000000,null],") <= MAX_RECORD_BYTES
 
 
 def test_a_trial_whose_gpu_is_lost_is_invalid_and_keeps_its_samples(

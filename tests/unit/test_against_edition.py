@@ -249,6 +249,19 @@ def test_a_new_file_that_cannot_be_read_may_be_the_slower_one(
     assert "half.json" in out and "1 new files could not be read" in out
 
 
+def test_what_something_outside_ended_says_nothing_of_the_contender(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, edition = folders
+    for number, (signal, code) in enumerate((("SIGSEGV", 1), ("SIGKILL", 3))):
+        ended = make_failed(
+            "crashed", f"killed by {signal}", contender=TORCH, trial_id=record_factory.trial_id(80 + number)
+        )
+        ended = msgspec.structs.replace(ended, outcome=msgspec.structs.replace(ended.outcome, signal=signal))
+        store.write(ended, tmp_path / signal)
+        assert said(tmp_path / signal, edition, capsys)[0] == code
+
+
 def test_nothing_compared_is_no_pass(folders: tuple[Path, Path], tmp_path: Path) -> None:
     new, edition = folders
     console = Terminal()

@@ -14,7 +14,9 @@ from rich.console import Console
 
 from benchmarks.fuzz_records import mutate
 from framebench import dataset
-from framebench.commands import answers, compare, doctor, show
+from framebench.campaign.request import Request
+from framebench.commands import answers, compare, doctor, plan, reproduce, run, show
+from framebench.errors import UserError
 from framebench.pages.evidence import gather
 from framebench.pages.site import render
 from framebench.records.store import MANIFESTS, SELFTESTS
@@ -61,6 +63,33 @@ def test_the_terminal_names_each_file_that_it_skips(results: Path) -> None:
         missing = [str(fault) for fault in data.broken if f"warning: skipped {fault}" not in text]
         assert missing == []
     assert all(len(fault.reason) < 2_000 for fault in data.broken)
+
+
+def test_what_measures_names_them_too_and_goes_on(results: Path, tmp_path: Path) -> None:
+    """Copied, since a campaign adds to them."""
+    folder = tmp_path / "results"
+    shutil.copytree(results, folder)
+    broken = dataset.load([folder]).broken
+    suite = tmp_path / "few.toml"
+    planted = (ROOT / "suites" / "selftest" / "planted.toml").read_text()
+    suite.write_text(planted.replace("rounds = 10", "rounds = 1"))
+    request = Request(ROOT, str(suite), "none", "system", (), ("numpy-eager",), folder)
+    code = 0
+
+    def measure(console: Console) -> None:
+        nonlocal code
+        code = run.run(request, console)
+
+    for text in (said(lambda console: plan.run(request, console)), said(measure)):
+        assert [str(fault) for fault in broken if f"warning: skipped {fault}" not in text] == []
+    assert code == 0
+
+    def again(console: Console) -> None:
+        with pytest.raises(UserError, match="no result"):
+            reproduce.run(ROOT, folder, "zzzzzzzzzz", 5, console)
+
+    text = said(again)
+    assert [str(fault) for fault in broken if f"warning: skipped {fault}" not in text] == []
 
 
 def test_the_doctor_says_that_there_are_such_files(results: Path) -> None:

@@ -19,8 +19,8 @@ from framebench.commands.phrases import outcome_line
 from framebench.dataset import grouping
 from framebench.executors import Failure, Progress, StackOn, Unavailable
 from framebench.executors.machine import Machine
-from framebench.executors.process import KERNEL_KILLED
 from framebench.records import store
+from framebench.records.accidents import KERNEL_KILLED
 from framebench.records.provenance import Checkout
 from framebench.records.work_tokens import work_hash
 from harness.record import Case, ImageRef, Outcome, Record, TrialSpec
@@ -247,7 +247,12 @@ def test_a_trial_by_another_clock_is_invalid_and_run_again(tmp_path: Path) -> No
 GPU_LOST = Outcome(status="invalid", reason="gpu_lost: GPU is lost")
 
 
-@pytest.mark.parametrize("end", [SIGKILL, DISK, GPU_LOST], ids=["killed", "disk full", "GPU lost"])
+NETWORK = Outcome(status="crashed", reason="OSError: [Errno 116] Stale file handle: '/home/x/build/cache'")
+
+
+@pytest.mark.parametrize(
+    "end", [SIGKILL, DISK, NETWORK, GPU_LOST], ids=["killed", "disk full", "disk away", "GPU lost"]
+)
 def test_a_gate_that_something_outside_ended_is_run_again_and_lets_nobody_through(
     tmp_path: Path, end: Outcome | Failure
 ) -> None:
@@ -266,6 +271,49 @@ def test_a_gate_that_something_outside_ended_is_run_again_and_lets_nobody_throug
     kinds = [spec.kind for spec in executor.ran]
     assert kinds.count("parity") == 2 and kinds.count("timing") == 4  # torch, in two cases and two rounds
     assert plan_of(campaign(InstantExecutor(), tmp_path)).trials() == []
+
+
+LOST = Failure(Outcome(status="invalid", reason="container_lost: the Docker engine went away"), 1)
+
+
+def test_a_trial_that_lost_its_container_is_run_again_at_once_and_counted_once(tmp_path: Path) -> None:
+    met: set[tuple[object, ...]] = set()
+
+    def lost_at_first(spec: TrialSpec) -> Failure | None:
+        trial = spec.kind, spec.case.path, spec.contender.slug, spec.round
+        if trial in met:
+            return None
+        met.add(trial)
+        return LOST
+
+    made, silent = campaign(executor := InstantExecutor(lost_at_first), tmp_path), Silent()
+    summary = made.run(todo := plan_of(made), silent, Estimator([]), None)
+    planned = len(todo.trials())
+    assert summary.outcomes == {"invalid": planned, "ok": planned} and summary.stopped is None
+    assert silent.count == planned and silent.skips == []
+    assert len({spec.trial_id for spec in executor.ran}) == 2 * planned == len(store.load([tmp_path]).records)
+    assert plan_of(campaign(InstantExecutor(), tmp_path)).trials() == []
+
+
+def test_one_that_loses_its_container_twice_is_left_to_the_next_command(tmp_path: Path) -> None:
+    def lost(spec: TrialSpec) -> Failure | None:
+        return LOST if (spec.kind, spec.round, spec.contender.stack) == ("timing", 2, "torch") else None
+
+    go(campaign(first := InstantExecutor(lost), tmp_path))
+    assert len(first.ran) == 18 + 2
+    go(campaign(second := InstantExecutor(), tmp_path))
+    assert {(spec.kind, spec.round, spec.contender.stack) for spec in second.ran} == {("timing", 2, "torch")}
+    assert len(second.ran) == 2
+
+
+def test_after_a_request_to_stop_nothing_is_run_again(tmp_path: Path) -> None:
+    def stopped_and_lost(spec: TrialSpec) -> Failure:
+        made.stop_after_trial = True
+        return LOST
+
+    made = campaign(executor := InstantExecutor(stopped_and_lost), tmp_path)
+    _, stopped = go(made)
+    assert stopped is not None and len(executor.ran) == len(store.load([tmp_path]).records) <= 2
 
 
 def test_the_program_s_own_end_stays(tmp_path: Path) -> None:

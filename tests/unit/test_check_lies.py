@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,3 +58,23 @@ def test_every_lie_of_a_record_that_was_handed_in_is_refused(
 def test_nobody_else_is_suspected(checked: tuple[dict[str, Path], Checked]) -> None:
     planted, found = checked
     assert {one.path for one in found.refused} <= set(planted.values())
+
+
+def test_a_sidecar_whose_evidence_nobody_can_read_is_refused(tmp_path: Path) -> None:
+    """It has the hash that the record names, and unzips to a hundred times as much as any sidecar holds."""
+    results, committed = tmp_path / "results", ROOT / "results"
+    gate = next(
+        path
+        for path in sorted(committed.rglob("*.json"))
+        if path.with_suffix(".sidecar.json.gz").exists() and json.loads(path.read_bytes())["kind"] == "parity"
+    )
+    path, bomb = results / gate.relative_to(committed), gzip.compress(bytes(100 << 20))
+    path.parent.mkdir(parents=True)
+    path.with_suffix(".sidecar.json.gz").write_bytes(bomb)
+    path.write_text(
+        json.dumps(json.loads(gate.read_bytes()) | {"sidecar": {"sha256": hashlib.sha256(bomb).hexdigest()}})
+    )
+    refused = map(str, checking.check([results], results, HISTORY).refused)
+    assert any(
+        "sidecar: holds nothing: no JSON in one whole gzip of at most 16 MiB" in one for one in refused
+    )

@@ -48,6 +48,7 @@ def results(tmp_path: Path) -> Path:
         (["plan", "--suite", "smoke", "--rounds", "21"], "1<=x<=20"),
         (["check", "no/such/folder"], "no/such/folder"),
         (["site", "--site-url", "framebench.example.org"], "expected an address like https://"),
+        (["site", "--serve", "70000"], "1<=x<=65535"),
         (["reproduce"], "RESULT"),
     ],
 )

@@ -32,6 +32,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | bytes]:
     results = tmp_path_factory.mktemp("results")
     records = [
         *make_trials(cases=[CASE, MLP_CASE], kinds=KINDS),
+        *make_trials(cases=[msgspec.structs.replace(MLP_CASE, device_count=2)], seed=9),
         make_failed("oom", "=killed", trial_id="0" * 26),
     ]
     for record in records:

@@ -360,7 +360,7 @@ class TestLoad:
         assert len(found.comparisons) == 2 and len(found.overall) == len(CONTENDERS)
         assert set(found.frames()) == {
             f"{table}.{kind}"
-            for table in ("trials", "results", "comparisons", "ladder")
+            for table in ("trials", "results", "comparisons", "ladder", "scaling")
             for kind in ("csv", "parquet", "json")
         }
         record = found.records[5]

@@ -134,7 +134,9 @@ def test_cases_that_it_cannot_do_are_named_and_other_contenders_failures_are_not
 
 def test_failed_trials_of_the_case_itself_are_counted(tmp_path: Path) -> None:
     failed = make_failed("crashed", "signal 11", contender=TORCH, round=6, trial_id=trial_id(9_200_000))
-    records = [*trials({}), failed]
+    reason = "container_lost: the Docker engine went away"  # which speaks against nobody
+    lost = make_failed("invalid", reason, contender=TORCH, round=7, trial_id=trial_id(9_200_001))
+    records = [*trials({}), failed, lost]
     _one, against, said = answered(tmp_path, records)
     assert (against.failed_trials, against.timing_trials) == (1, 6)
     assert "1 of its 6 timing trials here failed" in said

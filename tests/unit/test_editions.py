@@ -20,7 +20,7 @@ from framebench.pages.answer_words import plain
 from framebench.pages.evidence import gather
 from framebench.pages.site import render
 from framebench.records import store
-from harness.record import Protocol, Record
+from harness.record import Outcome, Protocol, Record
 from tests.record_factory import CASE, CONTENDERS, make_failed, make_trials, sha
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +85,23 @@ def test_tables_keep_editions_apart_and_lose_nothing(tmp_path: Path, how: str) -
     assert item.time_ratio.n == 1
     pages = render(evidence)
     assert "an earlier edition" in str(pages["compare.md"])
+
+
+def test_what_the_gate_refused_stands_in_the_table_of_what_it_let_be_timed(tmp_path: Path) -> None:
+    refused = [
+        msgspec.structs.replace(
+            record,
+            parity=None,
+            outcome=Outcome(status="unsupported", reason="its compiler says no"),
+            provenance=msgspec.structs.replace(record.provenance, protocol_hash=sha("the gate")),
+        )
+        for record in trials(20, contenders=[KERAS])
+        if record.kind == "parity"
+    ]
+    evidence = gather(ROOT, loaded(tmp_path, trials(20, contenders=[EAGER]) + refused))
+    (group,) = evidence.groups
+    assert {result.contender.stack for result in group.timed} == {"torch"}
+    assert {result.contender.stack for result in group.comparison.absent} == {"keras-jax"}
 
 
 def test_two_results_of_other_editions_are_refused_by_name(tmp_path: Path) -> None:

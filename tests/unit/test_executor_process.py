@@ -307,6 +307,15 @@ def test_a_long_line_without_an_end_is_logged_in_pieces_and_cut_in_the_tail(run:
     assert max(map(len, outcome.stderr_tail)) == 400
 
 
+WITH_SIDECAR = """
+import base64, gzip, hashlib, json, os
+def made(data):
+    inline = None if data is None else base64.b64encode(data).decode()
+    held = {"sha256": hashlib.sha256(data or b"").hexdigest(), "inline": inline}
+    return json.dumps(json.loads(record) | {"sidecar": held})
+"""
+
+
 @pytest.mark.parametrize(
     ("script", "words"),
     [
@@ -322,6 +331,15 @@ def test_a_long_line_without_an_end_is_logged_in_pieces_and_cut_in_the_tail(run:
         ),
         ("sys.stdout.buffer.write(bytes(range(256)))", "not a valid record"),
         ("[sys.stdout.write('x' * 2**20) for _ in range(70)]", "longer than"),
+        ("print('{\"x\": ' + '[' * 100_000)", "not a valid record"),
+        (f"{WITH_SIDECAR}\nprint(made(gzip.compress(bytes(100 << 20))))", "whole gzip of at most 16 MiB"),
+        (f"{WITH_SIDECAR}\nprint(made(os.urandom(100)))", "sidecar.inline is no gzip"),
+        (f"{WITH_SIDECAR}\nprint(made(gzip.compress(os.urandom(2 << 20))))", "at most 1048576 are kept"),
+        (f"{WITH_SIDECAR}\nprint(made(None))", "names a sidecar and does not bring it"),
+        (
+            "print(record.replace('\"flags\":[]', '\"flags\":[\"' + 'f' * (17 << 20) + '\"]'))",
+            "at most 16777216 can be read",
+        ),
     ],
 )
 def test_an_answer_that_is_no_record_of_this_trial_is_a_crash(run: Run, script: str, words: str) -> None:

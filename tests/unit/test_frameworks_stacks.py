@@ -13,6 +13,7 @@ import pytest
 from harness import frameworks
 from harness.frameworks import Unsupported
 from harness.frameworks.exported import source_of
+from harness.frameworks.library import base_of
 from harness.frameworks.tensorflow.stack import traces
 from harness.frameworks.torch.stack import mkl_threads, require_cpp_compiler
 from harness.record import Contender
@@ -59,9 +60,8 @@ def test_a_broken_file_is_named_and_stops_no_other(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("stack", sorted(STACKS))
 def test_environment_sets_threads_and_caches(stack: str) -> None:
     variables = frameworks.environment(stack, 3, "/cache")
-    stack = source_of(
-        frameworks.info(stack)
-    ).name  # what is exported reads what the framework that exports does
+    # what is exported reads what the framework that exports does, a library what the one does that it is for
+    stack = base_of(source_of(frameworks.info(stack))).name
     assert variables["CUDA_CACHE_PATH"] == "/cache/cuda"
     assert variables["OMP_NUM_THREADS"] == variables["MKL_NUM_THREADS"] == "3"
     expected = {

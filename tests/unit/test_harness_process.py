@@ -15,6 +15,7 @@ from framebench.records.versions import decode_record, encode_spec
 from harness import flags, frameworks
 from harness.cores import cores_allowed
 from harness.frameworks.exported import is_exported
+from harness.frameworks.library import is_library
 from harness.record import Contender, ImageRef, Provenance
 from harness.standalone import default_spec
 from tests.unit.test_harness_trials import spec
@@ -95,13 +96,15 @@ def test_a_terminal_is_not_waited_for() -> None:
     assert answer.stderr.startswith(b"harness: standard input is empty")
 
 
-def test_the_trial_of_an_image_is_of_a_contender_and_a_task_that_the_smoke_suites_have_too() -> None:
-    smoke, export = (suites.load(Path(__file__).parents[2], name) for name in ("smoke", "export-smoke"))
+def test_the_trial_of_an_image_is_of_a_contender_and_a_task_that_a_suite_has_too() -> None:
+    smoke, export, libraries = (
+        suites.load(Path(__file__).parents[2], name) for name in ("smoke", "export-smoke", "libraries")
+    )
     for stack, info in frameworks.stacks().items():
         if stack != frameworks.SELF_TEST:
             spec = default_spec({"FRAMEBENCH_IMAGE": "x", "FRAMEBENCH_STACK": stack})
             assert spec is not None
-            suite = export if is_exported(info) else smoke
+            suite = export if is_exported(info) else libraries if is_library(info) else smoke
             assert spec.contender.slug in suite.contenders
             assert spec.case.task in {case.task for case in suite.expand(2)}
 

@@ -271,6 +271,28 @@ def test_out_of_memory(run: Any) -> None:
     assert run(spec(), stack=MemoryError()).outcome.status == "oom"
 
 
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 80.00 GiB", "oom"),
+        ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 21474836480 bytes.", "oom"),
+        ("OOM when allocating tensor with shape[256,64,112,112] and type float on GPU:0", "oom"),
+        ("Graph execution error:\nOOM when allocating tensor with shape[1]", "oom"),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "oom"),
+        ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1099511627776 bytes.", "oom"),
+        ("RESOURCE_EXHAUSTED: Shared memory size limit exceeded", "crashed"),
+        ("CUDA error: unspecified launch failure", "crashed"),
+    ],
+)
+def test_memory_that_does_not_suffice_is_a_result_in_every_frameworks_words(
+    run: Any, said: str, status: str
+) -> None:
+    outcome = run(spec(), stack=RuntimeError(said)).outcome
+    assert outcome.status == status
+    assert outcome.stderr_tail
+    assert status == "crashed" or outcome.reason in said
+
+
 def test_crash_keeps_the_traceback(run: Any) -> None:
     record = run(spec(), stack=RuntimeError("the framework is broken"))
     assert record.outcome.status == "crashed"

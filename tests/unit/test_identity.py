@@ -13,6 +13,7 @@ from framebench.records import identity, work_tokens
 from framebench.records.work_tokens import files, gate_hash, tokens_sha256, work_hash
 from harness import frameworks, workloads
 from harness.frameworks.exported import source_of
+from harness.frameworks.library import base_of
 from harness.record import Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,7 +142,8 @@ def test_every_stack_has_files_in_every_workload_and_no_other_frameworks() -> No
                 if name.startswith("frameworks/") and name.count("/") == 2
             }
             source = source_of(info)
-            assert folders == {info.framework, source.framework, source.backend} - {""}
+            steps = base_of(info).framework
+            assert folders == {info.framework, source.framework, source.backend, steps} - {""}
             exporters = [name for name in names if "/from_" in name]
             own = f"frameworks/{info.framework}/from_{source.framework}.py"
             assert exporters == ([own] if (ROOT / "harness" / own).is_file() else [])

@@ -8,7 +8,8 @@ import pytest
 
 from framebench.errors import UserError
 from framebench.images import identity, load_matrix
-from framebench.images.make import canonical, engine, into_engine
+from framebench.images.audit import two_builds
+from framebench.images.make import assembly, builder, canonical, engine, into_engine
 from framebench.images.make.engine import explain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +61,22 @@ def test_an_engine_with_another_processor_fetches_and_builds_nothing(
     ):
         into_engine.build(ROOT, row, said.append, source=tmp_path)
     assert said == [] and not [*tmp_path.iterdir()]
+
+
+def test_a_builder_without_an_engine_fetches_nothing_for_another_processor_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `build --check`, `export` and `push` make has no engine behind it that could refuse."""
+    monkeypatch.setattr(builder.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(builder.platform, "machine", lambda: "aarch64")
+    row = load_matrix(ROOT).find("torch-cpu")
+    said: list[str] = []
+    refused = r"is for amd64 processors, and this machine has aarch64: build it on"
+    with pytest.raises(UserError, match=refused):
+        assembly.assemble(tmp_path, ROOT, row, said.append, "buildah")
+    with pytest.raises(UserError, match=refused):
+        two_builds.compare_builds(tmp_path, [row], said.append, "buildah")
+    assert said == [] and not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_identity_is_the_digest_of_the_canonical_config() -> None:

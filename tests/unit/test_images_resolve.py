@@ -11,6 +11,7 @@ from framebench.errors import UserError
 from framebench.images import ImageRow
 from framebench.images.fetch.resolve import compile_lock
 from framebench.images.fetch.wheel_tags import best_wheel
+from framebench.images.locks import check_lock
 from tests.wheel_index import WheelIndex, make_wheel, sha256
 
 ROW = ImageRow(
@@ -112,6 +113,21 @@ def test_a_gpu_row_decides_the_cuda_libraries_that_a_framework_leaves_open(
     with pytest.raises(UserError, match=r"could not resolve image 'torch-1.0-cu126-py311'.*nvidia-nccl-cu12"):
         compile_lock(tmp_path, msgspec.structs.replace(GPU, nccl="2.27"))
     assert path.read_bytes() == before
+
+
+def test_what_a_row_is_without_is_not_resolved_and_nothing_that_it_alone_needs(
+    tmp_path: Path, index: WheelIndex
+) -> None:
+    tiny = index.add("fbtiny", requires=("fbneeded>=1", "fbtext"))
+    needed = index.add("fbneeded", "1.0")
+    index.add("fbtext", requires=("fbhuge",))
+    index.add("fbhuge")
+    row = msgspec.structs.replace(ROW, without=["fbtext"])
+    path = compile_lock(tmp_path, row)
+    assert path.read_text() == line(*needed) + line(*tiny)
+    compile_lock(tmp_path, ROW)
+    with pytest.raises(UserError, match="fbtext is in the lock and the row is without it"):
+        check_lock(tmp_path, row)
 
 
 def test_a_lock_that_would_not_fit_its_row_is_not_written(tmp_path: Path, index: WheelIndex) -> None:

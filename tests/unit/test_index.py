@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import tempfile
@@ -20,24 +21,29 @@ from rich.console import Console
 from framebench import dataset
 from framebench.commands import index as command
 from framebench.errors import UserError
+from framebench.pages import result
+from framebench.pages.evidence import gather
 from framebench.records import index as index_module
-from framebench.records import store
+from framebench.records import kept, store
 from framebench.records.index import Index
 from framebench.records.kept import KeptRecord
 from framebench.records.placing import sidecar_path
-from harness.record import Parity, Record, Timing
+from harness.record import Metric, Parity, Record, Timing
 from tests.record_factory import (
     CASE,
     CONTENDERS,
     MLP_CASE,
+    gpu_telemetry,
     inline_sidecar,
     make_failed,
     make_record,
     make_reproduction,
     make_trials,
+    telemetry,
     trial_id,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 KINDS = ("parity", "memory", "cold-start", "timing", "ceiling")
 
 
@@ -129,6 +135,49 @@ def test_all_that_is_computed_of_records_is_the_same(results: Path) -> None:
     assert known.noises == plain.noises and known.ceilings == plain.ceilings
     assert known.observers == plain.observers and known.baselines == plain.baselines
     assert [one.state for one in known.answers] == [one.state for one in plain.answers]
+
+
+def on_gpus(record: Record, clock: float) -> Record:
+    """The trial as two GPUs would have told of it, the slower one at ``clock`` MHz."""
+    told = Metric(unit="MHz", samples=90, mean=clock)
+    gpus = [
+        msgspec.structs.replace(one, metrics=one.metrics | {"sm_clock": told})
+        for one in map(gpu_telemetry, (0, 1))
+    ]
+    seen = msgspec.structs.replace(telemetry(), gpus=gpus, gpu_reason=None)
+    return msgspec.structs.replace(record, telemetry=seen)
+
+
+def test_what_gpus_used_and_at_which_clock_is_known_without_a_look_at_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, clocks = tmp_path / "results", dict(zip(CONTENDERS[:3], (1980.0, 1700.0, 1500.0), strict=True))
+    alone = msgspec.structs.replace(CASE, device="gpu")
+    for case in (alone, msgspec.structs.replace(alone, device_count=2)):
+        made = make_trials(list(clocks), [case], rounds=3, seed=case.device_count, campaign_id=trial_id(1))
+        for record in made:
+            store.write(on_gpus(record, clocks[record.contender]), folder)
+    plain = dataset.load([folder])
+    load(folder, tmp_path / "index")
+    known = dataset.load([folder], index=Index(tmp_path / "index", folder))
+    assert all(isinstance(record, KeptRecord) for record in known.records)
+    evidence = gather(ROOT, plain)
+    pages = [result.page(one, evidence) for one in plain.results]
+    again = gather(ROOT, known)
+    assert [result.page(one, again) for one in known.results] == pages
+
+    def read_again(source: object) -> Record:
+        raise AssertionError(source)
+
+    monkeypatch.setattr(kept, "whole", read_again)
+    frames = known.frames()
+    assert frames == plain.frames() and known.baselines == plain.baselines
+    timed = [row for row in json.loads(frames["trials.json"]) if row["kind"] == "timing"]
+    assert {row["joules_per_unit"] for row in timed} == {0.42}
+    assert {row["sm_clock_mhz"] for row in timed} == set(clocks.values())
+    against = [by for group in known.baselines.values() for by in group.values()]
+    assert against and all(one.other_in_cycles for by in against for one in by.values())
+    assert json.loads(frames["scaling.json"])
 
 
 @pytest.mark.usefixtures("trusting")

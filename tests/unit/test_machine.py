@@ -12,16 +12,18 @@ import msgspec
 import psutil
 import pytest
 
-from framebench.campaign.request import Request, resolve
+from framebench.campaign.request import Request, for_each_card, resolve
+from framebench.checking import History, machines
+from framebench.checking.known import Known
 from framebench.errors import UserError
 from framebench.executors import Failure, StackOn, Unavailable, gpu
 from framebench.executors import docker as docker_executor
 from framebench.executors.docker import DockerExecutor
-from framebench.executors.machine import Machine, this_machine
+from framebench.executors.machine import Card, Machine, on_cards, this_machine
 from framebench.executors.process import TrialProcess
 from framebench.executors.rows import Rows
-from harness.record import ImageRef
-from tests.record_factory import sha
+from harness.record import Gpu, ImageRef
+from tests.record_factory import CASE, gpu_telemetry, make_record, sha, telemetry
 from tests.unit.test_executor_process import make_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,6 +132,40 @@ def test_equal_hardware_has_an_equal_id_and_other_hardware_another() -> None:
     assert Machine("AMD EPYC", 2, 2, 25276502016, "x86_64").host_id == "amd-epyc-2c-24g-36621e"
 
 
+def test_each_card_is_a_host_of_its_own() -> None:
+    host, one, other = "amd-epyc-2c-24g-36621e", Card("NVIDIA H200", sha("1")), Card("NVIDIA H200", sha("2"))
+    assert on_cards(host, []) == host
+    assert on_cards(host, [one]).startswith(f"{host}-h200-") and on_cards(host, [one]) != on_cards(
+        host, [other]
+    )
+    assert on_cards(host, [one, other]) == on_cards(host, [other, one]) != on_cards(host, [one])
+    assert f"{host}-h200-x2-" in on_cards(host, [one, other])
+    assert on_cards(host, [Card("NVIDIA GeForce RTX 4090", sha("1"))]).startswith(f"{host}-geforce-rtx-4090-")
+    assert on_cards(host, [Card(None, sha("1"))]).startswith(f"{host}-gpu-")
+
+
+def test_a_record_of_a_card_names_the_host_that_its_hardware_makes() -> None:
+    cards = [Gpu(name="NVIDIA H200", uuid_sha256=sha(f"gpu {number}")) for number in range(2)]
+    plain = make_record(case=msgspec.structs.replace(CASE, device="gpu"))
+    hardware = msgspec.structs.replace(plain.hardware, gpus=cards)
+    watching = msgspec.structs.replace(telemetry(), gpus=[gpu_telemetry(1)], gpu_reason=None)
+    base = Machine("AMD EPYC", 2, 2, 8 << 30, "x86_64").host_id
+    names = [on_cards(base, [Card(card.name, card.uuid_sha256)]) for card in cards]
+
+    def refused(host_id: str, watched: bool) -> bool:
+        record = make_record(
+            case=plain.case,
+            hardware=hardware,
+            telemetry=watching if watched else telemetry(),
+            host_id=host_id,
+        )
+        known = Known(History(ROOT), {record.trial_id: record}, {record.trial_id: ROOT}, ROOT)
+        return any(doubt.field == "provenance.host_id" for doubt in machines.doubts(record, known))
+
+    assert [refused(name, watched=True) for name in (*names, base)] == [True, False, True]
+    assert [refused(name, watched=False) for name in (*names, base)] == [False, False, True]
+
+
 def test_cores_may_be_fewer_and_never_more(tmp_path: Path) -> None:
     request = Request(ROOT, "smoke", "none", "venv", (), (), tmp_path)
     said: list[str] = []
@@ -142,6 +178,16 @@ def test_a_gpu_suite_without_a_gpu_is_planned_with_the_reason(tmp_path: Path) ->
     resolved = resolve(Request(ROOT, "gpu-smoke", "none", "venv", (), (), tmp_path), lambda line: None)
     assert resolved.nothing_here and resolved.stacks and not resolved.ready
     assert any("this machine shows none" in one.cause.reason for one in resolved.unsupported)
+
+
+def test_a_card_for_cases_that_want_none_or_where_there_is_none_is_a_sentence(tmp_path: Path) -> None:
+    request = Request(ROOT, "smoke", "none", "venv", (), (), tmp_path, gpu="0")
+    with pytest.raises(UserError, match="--gpu 0: no case of suite smoke wants a GPU; leave it out"):
+        resolve(request, lambda line: None)
+    if gpu.refusal_of(1) is not None:
+        with pytest.raises(UserError, match="--gpu 0: the case wants a GPU, and this machine shows none"):
+            next(for_each_card(request))
+    assert [*for_each_card(request._replace(gpu=None))] == [request._replace(gpu=None)]
 
 
 def test_an_image_for_a_device_that_no_case_wants_is_refused(tmp_path: Path) -> None:
@@ -178,7 +224,8 @@ def test_the_image_s_base_is_in_its_reference(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_case_for_the_cpu_sees_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a")
+    monkeypatch.setattr(gpu, "choose", lambda count: gpu.Gpus("580.82.07", ["GPU-a1"]))
     package = tmp_path / "harness"
     package.mkdir()
     (package / "__main__.py").write_text(

@@ -57,7 +57,7 @@ def test_plot_places_the_extremes_at_the_edges():
         y_labels=("10", "20"),
         rule=(15.0, "half"),
     )
-    assert made.traces[0].path == "M0 100.0L1000 0.0"
+    assert made.traces[0].path == "m0+100l1000-100"
     assert made.rule == 50.0
 
 

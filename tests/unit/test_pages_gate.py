@@ -13,9 +13,11 @@ import pytest
 from framebench import dataset
 from framebench.pages import flags as flag_words
 from framebench.pages import gate, result
+from framebench.pages.depends import Dependencies
 from framebench.pages.evidence import Evidence, gather
+from framebench.pages.of_results import beside
 from framebench.pages.render import page as rendered
-from framebench.pages.site import beside
+from framebench.pages.site import render
 from framebench.pages.views import Table
 from framebench.records import store
 from harness import flags
@@ -59,8 +61,7 @@ def trials(passed: bool = True, sidecar: bool = True) -> list[Record]:
 
 def test_each_part_is_a_row_with_what_came_nearest_to_its_tolerance(tmp_path: Path) -> None:
     (one,) = evidence(tmp_path, trials()).dataset.results
-    table = gate.parts_table(one.parity)
-    found = rows(table)
+    found = rows(gate.parts_table(one))
     assert [row[0] for row in found] == [
         "the same bytes: weights and batches",
         "logic, computed in float64",
@@ -70,12 +71,14 @@ def test_each_part_is_a_row_with_what_came_nearest_to_its_tolerance(tmp_path: Pa
         "the optimizer's rule by itself, in the timed precision",
         "state: counters, reset, many steps at once, in the timed precision",
         "the timed batch size",
+        "the timed shape, before the blocks (2 trials)",
+        "the timed shape, after the blocks (2 trials)",
     ]
-    assert found[4][1:6] == ["3", "0", "gradients conv0/kernel", "2.4e-06", "1.0e-04"]
-    assert found[4][6] == "2 left out: no tolerance would check anything"
+    assert found[4][1:7] == ["3", "0", "gradients conv0/kernel", "relative", "2.4e-06", "1.0e-04"]
+    assert found[4][7] == "2 left out: no tolerance would check anything"
     assert found[7] == [
         "the timed batch size",
-        *("–",) * 5,
+        *("–",) * 6,
         "not checked: no reference for batch 16",
     ]  # what was not checked has no zeros
 
@@ -85,19 +88,19 @@ def test_every_part_of_the_record_has_its_words() -> None:
     assert set(names) == set(gate.PARTS)
 
 
-def test_the_whole_list_comes_from_the_sidecar_and_can_be_had(tmp_path: Path) -> None:
+def test_all_comparisons_can_be_had_and_none_is_listed_that_passed(tmp_path: Path) -> None:
     found = evidence(tmp_path, trials())
     (one,) = found.dataset.results
     listed = gate.listed(one, found, "../../")
-    assert listed is not None and listed.href is not None
-    assert len(listed.table.rows) == sum(len(diffs) for _name, diffs in record_factory.gate())
-    assert rows(listed.table)[2][:3] == ["logic, computed in float64", "gradients conv0/kernel", "relative"]
-    kept = beside(found)[listed.href.removeprefix("../../")]
+    assert listed is not None and listed.href is not None and listed.failed is None
+    assert listed.comparisons == sum(len(diffs) for _name, diffs in record_factory.gate())
+    assert f"All {listed.comparisons} comparisons" in page(found)
+    kept = beside(found, Dependencies(found))[listed.href.removeprefix("../../")]
     assert isinstance(kept, Path) and kept.is_file()
 
 
-def test_of_a_long_list_the_nearest_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
-    diffs = [record_factory.diff(f"gradients layer {n}", n * 1e-6, 1e-4, "rel-l2") for n in range(50)]
+def test_what_failed_is_listed_the_farthest_above_its_tolerance_first(tmp_path: Path) -> None:
+    diffs = [record_factory.diff(f"gradients layer {n}", n * 1e-5, 1e-4, "rel-l2") for n in range(50)]
     whole = record_factory.inline_sidecar(
         {"gate": [{"part": "precision", "diffs": msgspec.to_builtins(diffs)}]}
     )
@@ -107,9 +110,9 @@ def test_of_a_long_list_the_nearest_are_shown_and_the_rest_counted(tmp_path: Pat
     ]
     found = evidence(tmp_path, records)
     listed = gate.listed(found.dataset.results[0], found, "")
-    assert listed is not None and f"{50 - gate.SHOWN} more in the download" in listed.title
-    assert [row[1] for row in rows(listed.table)] == [
-        f"gradients layer {n}" for n in range(49, 49 - gate.SHOWN, -1)
+    assert listed is not None
+    assert [row[::4] for row in rows(listed.failed)] == [
+        [f"gradients layer {n}", "the precision that is timed"] for n in range(49, 49 - gate.SHOWN, -1)
     ]
 
 
@@ -117,8 +120,8 @@ def test_without_its_sidecar_what_failed_is_still_shown(tmp_path: Path) -> None:
     found = evidence(tmp_path, trials(passed=False, sidecar=False))
     (one,) = found.dataset.results
     listed = gate.listed(one, found, "")
-    assert listed is not None and listed.href is None and listed.title == "What failed"
-    assert rows(listed.table) == [["gradients conv0/kernel", "relative", "2.0e-02", "1.0e-04", "fail"]]
+    assert listed is not None and listed.href is None
+    assert rows(listed.failed) == [["gradients conv0/kernel", "relative", "2.0e-02", "1.0e-04"]]
     assert "failed, so the contender is not comparable" in page(found)
 
 
@@ -135,22 +138,33 @@ def test_a_lost_or_torn_sidecar_is_no_fault_of_the_page(tmp_path: Path) -> None:
 
 def test_a_value_that_is_not_finite_has_no_number(tmp_path: Path) -> None:
     part = record_factory.part("precision", [record_factory.diff("loss 1", None, 1e-5, "abs")])
-    parity = msgspec.structs.replace(record_factory.parity(), parts=[part])
-    assert rows(gate.parts_table(parity))[0][4] == "not finite"
+    check = make_record(kind="parity", parity=msgspec.structs.replace(record_factory.parity(), parts=[part]))
+    (one,) = evidence(tmp_path, [check]).dataset.results
+    assert rows(gate.parts_table(one))[0][5] == "not finite"
 
 
-def test_the_timed_shape_stands_before_and_after_the_blocks(tmp_path: Path) -> None:
+def test_of_all_looks_at_the_timed_shape_the_one_nearest_to_its_tolerance_is_shown(tmp_path: Path) -> None:
+    far = record_factory.part("shape", [record_factory.diff("loss 1", 9e-6, 1e-5, "abs")])
+    records = trials()
+    records[1] = msgspec.structs.replace(records[1], shape_after=far)
+    found = evidence(tmp_path, records)
+    before, after = rows(gate.parts_table(found.dataset.results[0]))[-2:]
+    assert before[1:] == ["4", "0", "loss 1", "absolute", "1.1e-07", "1.0e-05", ""]
+    assert after[1:6] == ["3", "0", "loss 1", "absolute", "9.0e-06"]
+
+
+def test_the_page_says_how_to_plant_faults_and_keeps_their_catalogue(tmp_path: Path) -> None:
     found = evidence(tmp_path, trials())
-    table = gate.shape_table(found.dataset.results[0].records)
-    assert [row[0] for row in rows(table)] == [
-        "round 1, before",
-        "round 1, after",
-        "round 2, before",
-        "round 2, after",
-    ]
-    assert table is not None and table.head[-1] == "Tolerance"  # no notes, no column for them
-    text = page(found)
-    assert "The timed shape, before and after the blocks" in text and "1.1e-07" in text
+    (one,) = found.dataset.results
+    assert (
+        "`framebench mutate convstack torch --mode eager --task train --preset cpu --precision fp32`"
+        in gate.planting(one)
+    )
+    kept = [file.path for file in gate.catalogue(ROOT, "convstack")]
+    assert kept == ["harness/gate/mutants.py"]
+    text = rendered(ROOT / "site" / "templates", "result.html.j2", **result.view(one, found))
+    assert all(f'href="../../source/{path}"' in text for path in kept)
+    assert set(render(found)) >= {f"source/{path}" for path in kept}
 
 
 def test_kernels_and_causal_work_are_on_the_page_of_a_language_model(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import msgspec
 from framebench import dataset
 from framebench.pages import result, telemetry
 from framebench.pages.evidence import gather
-from framebench.pages.views import Table
+from framebench.pages.views import Fact, Table
 from framebench.records import store
 from harness import flags
-from harness.record import Energy, Record
+from harness.record import Energy, Metric, Record
+from harness.telemetry import cpu, gpm, nvml_metrics
 from tests import record_factory
 from tests.record_factory import make_record
 
@@ -26,6 +27,10 @@ def with_gpus(count: int, **changes: object) -> Record:
     return make_record(telemetry=seen)
 
 
+def facts(listed: list[Fact]) -> dict[str, str]:
+    return {fact.name: fact.text for fact in listed}
+
+
 def rows(table: Table | None) -> dict[str, list[str]]:
     assert table is not None
     return {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
@@ -35,23 +40,41 @@ def test_a_record_without_a_gpu_has_no_gpu_table_but_the_reason() -> None:
     records = [make_record()]
     assert telemetry.gpu_table(records) is None
     assert telemetry.energy_table(records) is None
-    assert "rss" in rows(telemetry.process_table(records))
-    assert {fact.name: fact.text for fact in telemetry.missing(records)} == {"GPUs": "no NVIDIA library"}
-    assert telemetry.process_table([make_record(telemetry=None)]) is None
+    assert facts(telemetry.process_facts(records))["resident memory of the trial"] == "658 MiB"
+    assert facts(telemetry.missing(records)) == {"GPUs": "no NVIDIA library"}
+    assert telemetry.process_facts([make_record(telemetry=None)]) == []
+
+
+def test_over_several_trials_a_metric_goes_from_the_least_to_the_greatest() -> None:
+    seen = record_factory.telemetry()
+    more = {"rss": Metric(unit="B", mean=734003200.0), "steal": Metric(unit="ns", delta=20_000_000)}
+    records = [
+        make_record(),
+        make_record(telemetry=msgspec.structs.replace(seen, metrics=seen.metrics | more)),
+    ]
+    found = facts(telemetry.process_facts(records))
+    assert found["resident memory of the trial"] == "658\u2009–\u2009700 MiB"
+    assert found["CPU time that went to other virtual machines (steal)"] == "0 s\u2009–\u200920.0 ms"
 
 
 def test_each_gpu_is_a_column_with_every_kind_of_figure() -> None:
     records = [with_gpus(2)]
     table = telemetry.gpu_table(records)
-    assert table is not None and table.head == ["Metric", "round 1, GPU 0", "round 1, GPU 1"]
+    assert table is not None and table.head == ["Metric", "GPU 0", "GPU 1"]
     found = rows(table)
     assert found["power, instantaneous"] == ["597 W", "597 W"]
     assert found["SMs active (GPM)"] == ["81.2 %", "81.2 %"]
     assert found["PCIe, sent (GPM)"] == ["940 MiB/s", "940 MiB/s"]
     assert found["time at the power limit"] == ["25 %", "25 %"]
     assert found["held back by the power limit"] == ["750 ms", "750 ms"]
-    assert found["memory used"] == ["5.00 GiB", "5.00 GiB"]
-    assert found["sm clock"] == ["–", "–"]  # too few samples
+    assert found["GPU memory in use"] == ["5.00 GiB", "5.00 GiB"]
+    assert found["clock of the SMs"] == ["–", "–"]  # too few samples
+
+
+def test_every_metric_that_the_sampler_reads_has_its_words() -> None:
+    of_gpus = [name for call in nvml_metrics.CALLS for name in call.metrics]
+    read = [*cpu.METRICS, *cpu.ENERGY[:1], *nvml_metrics.FIELDS, *of_gpus, *gpm.METRICS]
+    assert [name for name in read if telemetry.metric_name(name) == name.replace("_", " ")] == []
 
 
 def test_energy_carries_its_sensors_error_and_its_reason() -> None:

@@ -185,6 +185,17 @@ def test_the_files_are_written_and_said_with_the_costliest_operations(
     assert not [path for path in tmp_path.rglob("*") if "results" in path.name]
 
 
+@pytest.mark.parametrize("name", ["../../../escaped", "/tmp/escaped", "a/../../escaped", "", "./x", "x\0y"])
+def test_a_file_that_would_lie_elsewhere_is_refused_and_nothing_is_written(tmp_path: Path, name: str) -> None:
+    """The names come out of a container, whose code may be anybody's."""
+    folder = tmp_path / "profiles" / "torch-eager"
+    (folder / "old").mkdir(parents=True)
+    files = {"trace.json": {"text": "{}", "open": ""}, name: {"text": "x", "open": ""}}
+    with pytest.raises(UserError, match="no name below a folder; nothing was written"):
+        list(command.written(folder, {"files": files}))
+    assert [path.name for path in tmp_path.rglob("*")] == ["profiles", "torch-eager", "old"]
+
+
 def test_an_own_build_has_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build = OwnBuild(distribution="torch", version="2", file="torch-2-x.whl", sha256=sha("wheel"))
     _, said, _ = profile(tmp_path, monkeypatch, image=ImageRef(name="torch-2-own-1", own_builds=(build,)))

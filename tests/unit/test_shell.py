@@ -80,7 +80,7 @@ def test_no_word_of_a_result_leaves_its_slot(title: str, description: str, conte
     text = shell.parse(RENDERED, "x.html").fill(page)
     start, middle = text.index("<title>") + len("<title>"), text.index(' - x</title><meta content="')
     assert html.unescape(text[start:middle]) == visible(title)
-    told = text[middle + len(' - x</title><meta content="') : text.index('">\n<ul>')]
+    told = text[middle + len(' - x</title><meta content="') : text.index('"><ul>')]
     assert html.unescape(told) == visible(description)
     assert "<" not in text[start:middle] and '"' not in told
     assert f"<article><p>{html.escape(content)}</p></article>" in text and 'href="../abc/"' in text

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import gzip
+import hashlib
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import msgspec
@@ -17,7 +20,7 @@ from framebench.records.identity import result_id
 from framebench.records.reproduction_document import Reproduction
 from framebench.records.trial_ids import milliseconds
 from harness import flags
-from harness.record import ImageRef, Outcome, Record
+from harness.record import ImageRef, Outcome, Record, Sidecar
 from tests.record_factory import (
     MLP_CASE,
     inline_sidecar,
@@ -53,6 +56,11 @@ def reproduction(**changes: object) -> Reproduction:
         "trial_ids": [trial_id(5)],
     }
     return msgspec.convert(fields | changes, Reproduction)
+
+
+def endless(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
 
 
 def edit(path: Path, change: object) -> None:
@@ -134,6 +142,20 @@ def test_the_sidecar_lies_beside_the_record_and_leaves_only_its_hash(tmp_path: P
     assert stored is not None and stored.inline is None
 
 
+def test_a_sidecar_that_claims_gigabytes_is_never_unzipped(tmp_path: Path) -> None:
+    bomb = gzip.compress(bytes(100 << 20))
+    path = store.write(make_record(sidecar=inline_sidecar()), tmp_path)
+    assert store.series(path) == {"rss": [1, 2, 3]}
+    path.with_suffix(".sidecar.json.gz").write_bytes(bomb)
+    tracemalloc.start()
+    assert store.series(path) == {}
+    assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    tracemalloc.stop()
+    inline = Sidecar(sha256=hashlib.sha256(bomb).hexdigest(), inline=base64.b64encode(bomb).decode())
+    with pytest.raises(UserError, match="not one whole gzip of at most 16 MiB; run the trial again"):
+        store.write(make_record(sidecar=inline, trial_id=trial_id(2)), tmp_path)
+
+
 def test_a_sidecar_that_does_not_match_its_hash_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     wrong = msgspec.structs.replace(inline_sidecar(), sha256="0" * 64)
     with pytest.raises(UserError, match=r"sidecar\.sha256"):
@@ -162,6 +184,13 @@ def test_a_sidecar_that_does_not_match_its_hash_is_refused_before_anything_is_wr
         (lambda path: edit(path, lambda d: d["provenance"].update(host_id="h" * 201)), "at most 200 letters"),
         (lambda path: path.with_suffix(".sidecar.json.gz").unlink(), "sidecar: .* is missing"),
         (lambda path: path.with_suffix(".sidecar.json.gz").write_bytes(b"x"), "sidecar.sha256"),
+        (lambda path: os.truncate(path, 1 << 30), "no plain file of at most 16 MiB"),
+        (
+            lambda path: os.truncate(path.with_suffix(".sidecar.json.gz"), 1 << 30),
+            "no plain file of at most 1 MiB",
+        ),
+        (lambda path: endless(path), "no plain file of at most 16 MiB"),
+        (lambda path: endless(path.with_suffix(".sidecar.json.gz")), "no plain file of at most 1 MiB"),
     ],
 )
 def test_a_broken_file_is_named_and_does_not_stop_the_others(tmp_path: Path, damage, named: str) -> None:  # type: ignore[no-untyped-def]

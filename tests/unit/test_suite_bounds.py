@@ -86,7 +86,16 @@ def test_a_row_may_follow_learning_for_longer_or_not_at_all(tmp_path: Path) -> N
             'batch = 32\nprecision = "tf32"',
             r"key case\[0\]\.precision: tf32 exists on GPUs only",
         ),
-        ("batch = 32", "batch = 32\ncount = 2", r"key case\[0\]\.count: a case for the CPU has a count of 1"),
+        (
+            "batch = 32",
+            "batch = 32\ncount = 3",
+            r"key case\[0\]\.batch: 3 devices share a batch in equal parts",
+        ),
+        (
+            'tasks = ["train"]\nbatch = 32',
+            'tasks = ["train", "infer"]\nbatch = 32\ncount = [1, 2]',
+            r"key case\[0\]\.count: several devices share training alone, found 2 for the task 'infer'",
+        ),
         ("batch = 32", 'batch = 32\ndevice = "tpu"', r"key case\[0\]\.device: Invalid enum value 'tpu'"),
         (
             "batch = 32",

@@ -313,3 +313,20 @@ def test_real_group_has_folders() -> None:
     if found is None:
         pytest.skip("no control groups are mounted here")
     assert all(Path(folder).is_dir() for folder in found.folders)
+
+
+def test_the_processes_of_a_trial_are_read_together(tree: Tree) -> None:
+    whole(tree, V2)
+    alone = CpuSource(PID)
+    alone.probe()
+    one = alone.edge()
+    for name in [name for name in tree if name.startswith("/proc/7/")]:
+        tree[name.replace("/proc/7/", "/proc/70/").replace("/task/", "/task/1")] = tree[name]
+    both = CpuSource(PID, 70)
+    both.probe()
+    two = both.edge()
+    summed = ("cpu_time", "rss", "minor_faults", "major_faults", "rss_peak", "on_cpu", "run_queue_wait")
+    assert all(two[name] == 2 * one[name] for name in summed)
+    assert two["host_busy"] == one["host_busy"]
+    del tree["/proc/70/stat"]  # it has ended: the sum of the others would be no sum
+    assert "cpu_time" not in both.tick()

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from framebench.campaign import suites
+from framebench.campaign.card_fit import least_bytes, misfit
 from framebench.campaign.unsupported import broken_folders, supported, unsupported
 from framebench.executors import StackOn, Unavailable
+from framebench.executors.cards import Facts
+from framebench.executors.machine import Card
 from harness import frameworks, workloads
+from harness.record import Case
 
 ROOT = Path(__file__).resolve().parents[2]
+GPT = workloads.get("gpt")
 NO_GPU = Unavailable("this machine shows no GPU", "install the driver")
 
 
@@ -37,6 +44,60 @@ def test_a_machine_without_a_gpu_says_so_once(monkeypatch: pytest.MonkeyPatch) -
     (one,) = unsupported(pairs("gpu"), Anything())  # type: ignore[arg-type]
     assert one.here and one.cause is NO_GPU and len(one.pairs) == len(pairs("gpu"))
     assert one.sentence().endswith("more contenders: this machine shows no GPU; install the driver")
+
+
+CARD = Facts(
+    uuid="GPU-1",
+    card=Card("Tesla T4", "0" * 64),
+    memory_bytes=16 << 30,
+    capability=(7, 5),
+    processes=(),
+    persistence=True,
+    power_limit_w=70.0,
+    default_power_limit_w=70.0,
+)
+
+
+class AnyGpu(Anything):
+    """One on which every stack runs, on GPUs too."""
+
+    def refusal(self, wanted: StackOn, count: int = 1) -> Unavailable | None:
+        return None
+
+
+def test_a_precision_that_the_card_lacks_is_said_of_each_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workloads, "has_file", lambda workload, framework: True)
+    monkeypatch.setattr("framebench.campaign.unsupported.facts", lambda count: [CARD] * count)
+    asked = pairs("gpu")
+    refused = unsupported(asked, AnyGpu())  # type: ignore[arg-type]
+    assert {case.precision for one in refused for case, _ in one.pairs} == {"tf32", "bf16"}  # type: ignore[attr-defined]
+    assert all(one.here for one in refused)
+    (bf16,) = [one for one in refused if one.cause.reason.startswith("bf16")]
+    assert bf16.cause.reason == "bf16 takes a GPU of compute capability 8.0 or higher, and Tesla T4 has 7.5"
+    assert "name another GPU with --gpu" in bf16.sentence()
+    newer = CARD._replace(capability=(9, 0))
+    monkeypatch.setattr("framebench.campaign.unsupported.facts", lambda count: [newer])
+    assert unsupported(asked, AnyGpu()) == []  # type: ignore[arg-type]
+
+
+def test_a_case_that_surely_does_not_fit_is_said_with_what_it_holds() -> None:
+    case = Case(workload="gpt", preset="gpu", task="train", batch=8, precision="fp32", device="gpu", cores=2)
+    small = CARD._replace(memory_bytes=1 << 30)
+    weights = sum(math.prod(one.shape) for one in workloads.get("gpt").tensors(GPT.presets["gpu"]).values())
+    assert 16 * weights < least_bytes(case) < 17 * weights  # weights, gradients, and AdamW's two moments
+    assert 4 * weights < least_bytes(msgspec.structs.replace(case, task="prefill")) < 5 * weights
+    refused = misfit(case, [small])
+    assert refused is not None
+    assert refused.reason == (
+        f"it holds at least {least_bytes(case) / 2**30:,.1f} GiB (weights, what training keeps of each, one batch), "
+        "and Tesla T4 has 1.0 GiB"
+    )
+    two = misfit(msgspec.structs.replace(case, device_count=2), [CARD, CARD])
+    assert two is not None and two.reason == "one process steps one GPU, and it asks for 2"
+    assert misfit(case, [CARD]) is None and misfit(case, [CARD._replace(memory_bytes=None)]) is None
+    assert (
+        least_bytes(msgspec.structs.replace(case, workload="nothing")) == 0
+    )  # another sentence is about that
 
 
 def test_a_workload_without_a_file_is_one_cause_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,4 +230,6 @@ def test_flags_of_a_gpu() -> None:
     assert flags.gpu(gpu(held_back={"policy_low_utilization": 5})) == []
     assert flags.gpu(gpu(processes=2)) == [flags.GPU_SHARED]
     assert flags.gpu(gpu(rest=6.0)) == [flags.GPU_SHARED]
-    assert flags.gpu(gpu(processes=None, rest=None)) == []
+    assert flags.gpu(gpu(processes=None, rest=6.0)) == [flags.GPU_SHARED]
+    assert flags.gpu(gpu(processes=None, rest=0.0)) == []
+    assert flags.gpu(gpu(processes=None, rest=None)) == [flags.GPU_SHARE_UNKNOWN]  # WSL

@@ -128,6 +128,8 @@ def compare_builds(
     are made anew; the Docker engine's build cache is not used.
     """
     runner = choose_builder(builder)
+    for row in rows:  # before anything is fetched
+        runner.refuse_other_processor(row.name, row.arch)
     for row in rows:
         fetch_wheels(root, row, progress)
         for name in base_locks(root, row):

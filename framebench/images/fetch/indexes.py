@@ -13,10 +13,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, date
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import httpx2
 from packaging.version import InvalidVersion, Version
@@ -24,6 +26,7 @@ from unearth import PackageFinder
 from unearth.auth import MultiDomainBasicAuth
 from unearth.fetchers import PyPIClient
 
+from framebench.errors import UserError
 from framebench.images.fetch.download import PAUSES_S, redacted
 from framebench.images.locks import Wheel
 
@@ -31,6 +34,7 @@ _PYPI = "https://pypi.org/simple/"
 _TIMEOUT_S = 30.0
 _log = logging.getLogger("unearth")
 _log.propagate = False  # what it warns of is heard below and part of our own sentences
+One = TypeVar("One")
 
 
 class Offer(NamedTuple):
@@ -40,6 +44,14 @@ class Offer(NamedTuple):
     name: str
     sha256: str | None  # null where the place does not publish it
     yanked: str | None  # why its authors withdrew it
+
+
+class Newest(NamedTuple):
+    """The newest release of a project, when the index got its first wheel, and the page that says so."""
+
+    version: str
+    released: date | None  # null where the place does not publish it
+    source: str
 
 
 class Indexes:
@@ -71,12 +83,35 @@ class Indexes:
         name and version, the one with the lock's hash first."""
         name, _, version = wheel.pin.partition("==")
         for where, finder in self._places:
-            offers, said = _asked(finder, name, version)
+            offers, said = _asked(partial(_offers, finder, name, version))
             what = f"{len(offers)} files of this version" if offers else "not there"
             yield (
                 f"{redacted(where)} ({'; '.join(said) or what})",
                 sorted(offers, key=lambda o: o.sha256 != wheel.sha256),
             )
+
+    def newest(self, name: str) -> Newest:
+        """The newest release with a wheel that is neither withdrawn nor a pre-release, at the first place that has one.
+
+        Raises
+        ------
+        UserError
+            with what each place said, where none has one.
+        """
+        heard = []
+        for where, finder in self._places:
+            wheels, said = _asked(partial(_wheels, finder, name))
+            if wheels:
+                version = max(one.version for one in wheels)
+                times = [one.released for one in wheels if one.version == version]
+                known = [one for one in times if one is not None]
+                page = f"{redacted(where).rstrip('/')}/{name}/"
+                return Newest(str(version), min(known) if known else None, page)
+            heard.append(f"{redacted(where)} ({'; '.join(said) or 'not there'})")
+        raise UserError(
+            f"no package index that pip is configured with has a release of {name}: {', '.join(heard)}; "
+            "look at `pip config list`."
+        )
 
 
 def pip_settings() -> dict[str, list[str]]:
@@ -112,13 +147,13 @@ def _client(pip: dict[str, list[str]], indexes: list[str]) -> PyPIClient:
     )
 
 
-def _asked(finder: PackageFinder, name: str, version: str) -> tuple[list[Offer], list[str]]:
-    """The offers of one place, and what it said when it did not answer as it should; a fault of its is tried again."""
+def _asked(ask: Callable[[], list[One]]) -> tuple[list[One], list[str]]:
+    """What one place has, and what it said when it did not answer as it should; a fault of its is tried again."""
     for pause in (*PAUSES_S[:2], None):
-        offers: list[Offer] = []
+        answer: list[One] = []
         with _heard() as said:
             try:
-                offers = _offers(finder, name, version)
+                answer = ask()
             except (httpx2.HTTPError, OSError) as error:
                 said.append(str(error) or type(error).__name__)
             else:
@@ -126,7 +161,7 @@ def _asked(finder: PackageFinder, name: str, version: str) -> tuple[list[Offer],
                     break
         if pause is not None:
             time.sleep(pause)
-    return offers, said
+    return answer, said
 
 
 def _offers(finder: PackageFinder, name: str, version: str) -> list[Offer]:
@@ -140,6 +175,25 @@ def _offers(finder: PackageFinder, name: str, version: str) -> list[Offer]:
         for package in finder.find_all_packages(name, allow_yanked=True)
         if _same_version(package.version, version)
     ]
+
+
+class _Released(NamedTuple):
+    version: Version
+    released: date | None
+
+
+def _wheels(finder: PackageFinder, name: str) -> list[_Released]:
+    """Those of releases proper: no pre-release, no local version, nothing withdrawn."""
+    found = []
+    for package in finder.find_all_packages(name, allow_yanked=False):
+        try:
+            version = Version(package.version or "")
+        except InvalidVersion:
+            continue
+        if not (version.is_prerelease or version.local):
+            at = package.link.upload_time
+            found.append(_Released(version, at.astimezone(UTC).date() if at else None))
+    return found
 
 
 def _same_version(offered: str | None, wanted: str) -> bool:

@@ -53,11 +53,12 @@ def _resolved(row: ImageRow) -> list[dict[str, Any]]:
     if row.index:
         asked.append(["--index", row.index, "--index-strategy", "unsafe-best-match"])
     with tempfile.TemporaryDirectory() as folder:
-        constraints = Path(folder, "constraints.txt")
+        constraints, overrides = (Path(folder, f"{name}.txt") for name in ("constraints", "overrides"))
         constraints.write_text("\n".join(row.cuda_pins()))
+        overrides.write_text("\n".join(f'{name}; python_version < "0"' for name in row.without))  # nowhere
         for extra in asked:
             done = subprocess.run(
-                [*command, *extra, "--constraints", str(constraints), "-"],
+                [*command, *extra, "--constraints", str(constraints), "--overrides", str(overrides), "-"],
                 input="\n".join(row.packages),
                 text=True,
                 capture_output=True,

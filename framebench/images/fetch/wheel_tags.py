@@ -9,14 +9,15 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from framebench.images.matrix import ImageRow
 
-_MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+"""As engines and rows call processors, and as kernels and wheels do."""
 _GLIBC = 34
 """Newest minor version of glibc 2 that a wheel may ask for; Debian 12, the oldest base, has 2.36."""
 
 
 def machine(row: ImageRow) -> str:
     """The row's architecture as wheels call it."""
-    return _MACHINE[row.arch]
+    return MACHINES[row.arch]
 
 
 def supported_tags(row: ImageRow) -> list[Tag]:

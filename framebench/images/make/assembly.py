@@ -32,6 +32,8 @@ from framebench.images.make.wheel_layer import environment_layer, write_wheel_la
 from framebench.images.matrix import ImageRow
 
 LABEL = "org.framebench.image"
+STAGES = ("base", "compiler")
+"""Of the Dockerfile, bottom first."""
 SPEC_VERSION_LABEL = "org.framebench.spec-version"
 
 FORM = 1
@@ -88,6 +90,8 @@ def assemble(
     harness = harness_files(source)  # read once: what is labelled is what is in the layer
     bases = base_locks(source, row)
     epoch = next(iter(bases.values())).epoch
+    if not _stages_are_made(root, source, bases):
+        choose_builder(builder).refuse_other_processor(row.name, row.arch)
     stop = threading.Event()
     with ThreadPoolExecutor(1) as beside:  # while dpkg installs the base, the wheels come and are unpacked
         unpacking = beside.submit(_wheel_parts, root, source, row, epoch, progress, stop)
@@ -158,7 +162,7 @@ def _base_parts(
 ) -> list[Part]:
     """The layer of the base's Debian packages and, where there is one, that of the compiler."""
     parts: list[Part] = []
-    for target, (name, lock) in zip(("base", "compiler"), locks.items(), strict=False):
+    for target, (name, lock) in zip(STAGES, locks.items(), strict=False):
         below = parts[-1].layer if parts else None
 
         def make(
@@ -183,16 +187,31 @@ def _base_parts(
                 runner.build(_dockerfile(source), context, target, lock.epoch, flat)
                 return canonical.write_layer(flat, below.path if below else None, layer, lock.epoch)
 
-        key = [
-            target,
-            lock.epoch,
-            sha256_of(_dockerfile(source)),
-            below.digest if below else "",
-            *lock.packages,
-        ]
+        key = _stage_key(source, target, lock, below)
         what = "compiler" if below else "Debian and Python"
         parts.append(Part(_made(root, key, make), f"{what}: {len(lock.packages)} packages of base {name}"))
     return parts
+
+
+def _stages_are_made(root: Path, source: Path, locks: dict[str, BaseLock]) -> bool:
+    """Whether the layers of the base are in the store, so that nothing of another processor has to be run."""
+    below = None
+    for target, lock in zip(STAGES, locks.values(), strict=False):
+        below = _remembered(root, _stage_key(source, target, lock, below))
+        if below is None:
+            return False
+    return True
+
+
+def _stage_key(source: Path, target: str, lock: BaseLock, below: Layer | None) -> list[Any]:
+    """What the layer of a stage follows from."""
+    return [
+        target,
+        lock.epoch,
+        sha256_of(_dockerfile(source)),
+        below.digest if below else "",
+        *lock.packages,
+    ]
 
 
 def _wheel_parts(

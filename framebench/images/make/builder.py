@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Literal, Protocol
 
 from framebench.errors import UserError
+from framebench.images.fetch.wheel_tags import MACHINES
 from framebench.images.make import engine
 
 BuilderName = Literal["docker", "buildah"]
@@ -21,6 +23,9 @@ BuilderName = Literal["docker", "buildah"]
 
 class Builder(Protocol):
     name: BuilderName
+
+    def refuse_other_processor(self, image: str, arch: str) -> None:
+        """``UserError`` where the programs of an image for ``arch`` cannot run in a stage."""
 
     def build(self, dockerfile: Path, context: Path, target: str, epoch: int, out: Path) -> None:
         """Build the stage ``target`` and write its file system as the tar ``out``; ``UserError`` if it fails."""
@@ -44,6 +49,10 @@ class Docker:
 
     name: BuilderName = "docker"
 
+    def refuse_other_processor(self, image: str, arch: str) -> None:
+        """See ``Builder``."""
+        engine.refuse_other_processor(image, arch)
+
     def build(self, dockerfile: Path, context: Path, target: str, epoch: int, out: Path) -> None:
         """See ``Builder``. What the build added to the engine's build cache is dropped: our store has the layer."""
         before = set(_cached())
@@ -66,6 +75,11 @@ class Buildah:
     def __init__(self) -> None:
         if shutil.which("buildah") is None:
             raise UserError("Buildah is not installed; install it, e.g. `apt-get install buildah`.")
+
+    def refuse_other_processor(self, image: str, arch: str) -> None:
+        """See ``Builder``."""
+        if platform.machine() != MACHINES[arch]:
+            raise engine.other_processor(image, arch, platform.machine(), "this machine")
 
     def build(self, dockerfile: Path, context: Path, target: str, epoch: int, out: Path) -> None:
         """See ``Builder``."""

@@ -55,10 +55,15 @@ def refuse_other_processor(image: str, arch: str) -> None:
     run there."""
     here = docker("version", "--format", "{{.Server.Arch}}").stdout.strip()
     if here != arch:
-        raise UserError(
-            f"Image {image} is for {arch} processors, and the engine's machine has {here}: build it on a machine with"
-            f' {arch}, or add and lock a row with arch = "{here}" in containers/images.toml.'
-        )
+        raise other_processor(image, arch, here, "the engine's machine")
+
+
+def other_processor(image: str, arch: str, here: str, whose: str) -> UserError:
+    """The refusal to make an image for ``arch`` where the processor is ``here``."""
+    return UserError(
+        f"Image {image} is for {arch} processors, and {whose} has {here}: build it on a machine with {arch}, or add"
+        f' and lock a row with arch = "{here}" in containers/images.toml.'
+    )
 
 
 def explain(what: str, said: str) -> str:

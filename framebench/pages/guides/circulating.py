@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from framebench.dataset.claims import Claim, Extremes, Pair, Side
+from framebench.dataset.declared import is_framework
 from framebench.language import _
 from framebench.pages.words import stacks
 from harness.frameworks import StackInfo
-from harness.frameworks.exported import is_exported
 from harness.record import Contender
 
 
@@ -59,7 +59,7 @@ KERAS_QUOTE = "leverage speedups ranging from 20% to 350% compared to other fram
 
 def circulating() -> list[Circulating]:
     """Every sentence, in the order of the page."""
-    compared = [one for one in stacks() if not is_exported(one)]
+    compared = [one for one in stacks() if is_framework(one)]
     both_modes = [one for one in compared if one.modes.keys() >= {"eager", "compiled"}]
     plain = [one for one in compared if not one.backend]
     keras = [one for one in compared if one.framework == "keras"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from framebench.dataset.declared import is_framework
 from framebench.dataset.import_times import ImportTime, import_times
 from framebench.images.audit.two_builds import load_rebuilds
 from framebench.images.matrix import ImageRow, load_matrix
@@ -14,7 +15,6 @@ from framebench.pages.guides.programs import frameworks_with, programs, said
 from framebench.pages.image_sizes import SIZES, size_cells
 from framebench.pages.views import Cell, Table
 from framebench.pages.words import families, stack_name, stacks
-from harness.frameworks.exported import is_exported
 
 NUM = "fb-num"
 
@@ -57,7 +57,7 @@ def _installing(evidence: Evidence) -> Table:
     table = []
     for stack in stacks():
         row = rows.get(stack.name)
-        if row is None or is_exported(stack):
+        if row is None or not is_framework(stack):
             continue
         rebuild = rebuilds.get(row.name)
         measured: list[ImportTime | None] = [one for one in imports if one.image == row.name]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from framebench.dataset import Result
+from framebench.dataset.declared import is_framework
 from framebench.language import N_
 from framebench.pages.words import info
 from harness.frameworks.exported import is_exported
@@ -30,7 +31,7 @@ def _is_export(result: Result) -> bool:
 
 def _is_on_a_backend(result: Result) -> bool:
     known = info(result.contender.stack)
-    return known is not None and bool(known.backend) and not is_exported(known)
+    return known is not None and bool(known.backend) and is_framework(known)
 
 
 QUESTIONS = [
@@ -112,7 +113,11 @@ QUESTIONS = [
     Question(
         "several-devices",
         N_("How do they scale to several GPUs or TPUs?"),
-        N_("Not measured. Each case here has one device, and there is no TPU among them."),
+        N_(
+            "What a step of training gains that several devices share stands on the pages of the "
+            "[workloads](../workloads/index.md), where that has been measured. There is no TPU among the devices."
+        ),
+        lambda result: result.case.device_count > 1,
     ),
     Question(
         "keras-backend",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import keras
 from harness.frameworks.export_driver import OPEN, open_shapes
 
 
-def exported(driver: Any, form: str, ending: str) -> bytes:
-    """The file that ``format=form`` writes of the driver's model; Keras wants its name to end so."""
+def exported(driver: Any, form: str, ending: str, read: Callable[[Path], bytes] = Path.read_bytes) -> bytes:
+    """What ``read`` makes of the file that ``format=form`` writes of the driver's model; Keras wants its name to end
+    so."""
     names = driver.job.work.inputs
     given = {name: keras.ops.convert_to_tensor(driver.job.batches[name][0]) for name in names}
     specs = {
@@ -27,4 +29,4 @@ def exported(driver: Any, form: str, ending: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="keras-export-") as folder:
         path = Path(folder) / f"model{ending}"
         driver.model.export(str(path), format=form, verbose=False, input_signature=signature)
-        return path.read_bytes()
+        return read(path)

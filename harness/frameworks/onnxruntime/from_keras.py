@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import onnx
 
 from harness.frameworks.export_driver import Facts
 from harness.frameworks.keras.exporting import exported
@@ -13,4 +16,10 @@ CHANNELS_FIRST = False  # Keras' default, and the source's
 
 def export(driver: Any) -> tuple[bytes, Facts]:
     """``driver`` is Keras'."""
-    return exported(driver, "onnx", ".onnx"), {}
+    return exported(driver, "onnx", ".onnx", whole), {}
+
+
+def whole(path: Path) -> bytes:
+    """With the weights that an exporter laid beside the file, as those of large models are."""
+    written: bytes = onnx.load(path).SerializeToString()
+    return written
