@@ -14,6 +14,7 @@ from framebench import dataset
 from framebench.pages import badge, result
 from framebench.pages.depends import Dependencies
 from framebench.pages.evidence import Evidence, gather
+from framebench.pages.fingerprint import fingerprint
 from framebench.records import store
 from framebench.records.index import Index
 from framebench.records.manifests import place
@@ -188,3 +189,14 @@ def test_what_nobody_touched_keeps_its_key(tmp_path: Path) -> None:
 
 def _elsewhere() -> object:
     return msgspec.structs.replace(CASE, preset="smoke")
+
+
+def test_what_the_gates_were_proven_to_catch_is_in_every_key(tmp_path: Path) -> None:
+    found = set()
+    for name in ("nothing", "proven", "proven anew"):
+        folder = tmp_path / name / "harness" / "workloads" / "mlp"
+        folder.mkdir(parents=True)
+        if name != "nothing":
+            (folder / "proofs.json").write_text(f'{{"{name}": {{}}}}')
+        found.add(fingerprint(tmp_path / name))
+    assert len(found) == 3
