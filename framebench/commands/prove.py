@@ -72,23 +72,37 @@ def run(root: Path, names: Sequence[str], stacks: Sequence[str], console: Consol
     free: SimpleQueue[int] = SimpleQueue()
     for core in cores():
         free.put(core)
+    running: set[ProvingProcess] = set()
+    stopped = threading.Event()
 
     def prove_all(one: Process) -> None:
         contender, precision = one
         core = free.get()
         python = executor.interpreter(rows[contender.stack].name)
         process = ProvingProcess(root, python, contender, precision, core)
+        running.add(process)
         try:
             for cell in waiting[one]:
                 started = time.monotonic()
-                ledger.enter(cell, *prove(process, cell), time.monotonic() - started)
+                proof, words = prove(process, cell)
+                if stopped.is_set():  # what was cut short says nothing
+                    return
+                ledger.enter(cell, proof, words, time.monotonic() - started)
         finally:
             process.stop()
+            running.discard(process)
             free.put(core)
 
     with ThreadPoolExecutor(len(cores())) as pool:
-        for done in [pool.submit(prove_all, one) for one in waiting]:
-            done.result()
+        try:
+            for done in [pool.submit(prove_all, one) for one in waiting]:
+                done.result()
+        except BaseException:  # Ctrl-C: the same command carries on
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                process.stop()
+            raise
     say(f"{len(cells) - ledger.refused} of {len(cells)} cells proven")
     return 1 if ledger.refused else 0
 
