@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from framebench.commands.prove import Cell, case_of, prove
 from framebench.executors.proving_process import ProvingProcess, cores
+from framebench.records.proofs import read_proofs
 from harness.record import Contender
+from tests.integration.numpy_clone import copy_tree
 from tests.requirement import require
 
 pytestmark = pytest.mark.frameworks
@@ -54,3 +59,40 @@ def test_a_process_that_died_is_no_proof_and_starts_again(
     assert "exit code" in words or "stderr.log" in words
     proof, _ = prove(process, cell("train"))
     assert proof is not None
+
+
+def test_ctrl_c_ends_it_at_once_and_keeps_what_is_proven(tmp_path: Path) -> None:
+    require("frameworks", importlib.util.find_spec("torch") is not None, "not installed here: torch")
+    copy_tree(tmp_path)
+    for stored in tmp_path.glob("harness/workloads/*/proofs.json"):
+        stored.unlink()
+    code = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from rich.console import Console
+from framebench.commands import prove
+
+here = SimpleNamespace(prepare_row=lambda row, say: None, interpreter=lambda name: Path(sys.executable))
+prove.VenvExecutor = lambda root: here  # the frameworks are in this interpreter already
+prove.run(Path.cwd(), ["mlp"], ["torch"], Console(force_terminal=False, soft_wrap=True))
+"""
+    command = [sys.executable, "-u", "-c", code]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        said = [next(line for line in running.stdout if "passed, " in line)]
+        children = psutil.Process(running.pid).children()
+        assert children
+        running.send_signal(signal.SIGINT)
+        said += running.stdout.readlines()
+        assert running.wait(timeout=60) != 0
+    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
+    entered = [line for line in said if re.match(r" *\d+/\d+ mlp torch", line)]
+    proofs = read_proofs(tmp_path, "mlp")
+    assert len(entered) == len(proofs) and all(": passed, " in line for line in entered)
