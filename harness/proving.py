@@ -1,7 +1,7 @@
 """One contender, configured once, asked about one case after the other: importing a framework takes longer than a gate.
 
-``python -m harness.proving CONTENDER PRECISION CACHE_DIR [CORE]``, the contender as JSON, pinned to CORE if one is
-named. A line of JSON on stdin is a question, a line on stdout its answer:
+``python -m harness.proving CONTENDER PRECISION CACHE_DIR``, the contender as JSON. A line of JSON on stdin is a
+question, a line on stdout its answer:
 
 - ``{"gate": case}``: every part of the gate, ``{"parts": {part: comparisons}, "failed": [comparison, ...]}``
 - ``{"faults": case}``, with ``"only": [name, ...]`` those: each fault that applies planted in a right implementation,
@@ -39,7 +39,8 @@ class Proving:
         os.environ.update(frameworks.environment(contender.stack, self.cores, cache_dir))
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         self.stack = frameworks.load(contender.stack)
-        name = next(name for name in workloads.names() if precision in workloads.get(name).precisions)
+        sound = [name for name in workloads.names() if name not in workloads.broken()]
+        name = next(name for name in sound if precision in workloads.get(name).precisions)
         spec = workloads.get(name)
         first = Case(
             workload=name,
@@ -105,11 +106,9 @@ class Proving:
 
 def serve(proving: type[Proving]) -> None:
     """Answer stdin's questions until it ends."""
-    contender, precision, cache_dir, *core = sys.argv[1:]
+    contender, precision, cache_dir = sys.argv[1:]
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print goes to stderr
-    if core:
-        os.sched_setaffinity(0, {int(core[0])})
     asked = proving(msgspec.json.decode(contender, type=Contender), precision, cache_dir)
     with cleared():
         for line in sys.stdin:

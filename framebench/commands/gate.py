@@ -20,6 +20,7 @@ from framebench.executors.choose import choose
 from framebench.records.zipped import unzipped
 from harness import frameworks, workloads
 from harness.record import Case, Contender, Protocol, Record
+from harness.workloads.specification import Workload
 
 TIMEOUT_S = 900.0
 
@@ -91,12 +92,7 @@ def cases_of(request: GateRequest) -> list[Case]:
         raise UserError(
             f"there is no workload {request.workload!r}; known are {', '.join(workloads.names())}"
         )
-    try:
-        workload = workloads.get(request.workload)
-    except Exception as error:
-        raise UserError(
-            f"harness/workloads/{request.workload}/spec.py cannot be imported: {type(error).__name__}: {error}"
-        ) from error
+    workload = specification(request.workload)
     if request.preset is not None and request.preset not in workload.presets:
         raise UserError(
             f"{request.workload} has no preset {request.preset!r}; it has {', '.join(workload.presets)}"
@@ -125,6 +121,16 @@ def cases_of(request: GateRequest) -> list[Case]:
         for task in workload.tasks
         if request.task in (None, task)
     ]
+
+
+def specification(workload: str) -> Workload:
+    """Of a workload whose folder is there; ``UserError`` where it cannot be imported."""
+    try:
+        return workloads.get(workload)
+    except Exception as error:
+        raise UserError(
+            f"harness/workloads/{workload}/spec.py cannot be imported: {type(error).__name__}: {error}"
+        ) from error
 
 
 def stored_batch(workload: str, preset: str, task: str) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,14 +20,15 @@ import msgspec
 from msgspec.structs import replace
 from rich.console import Console
 
-from framebench.commands.gate import stored_batch
+from framebench.commands import unwritten
+from framebench.commands.gate import specification, stored_batch
 from framebench.commands.saying import Sayer
 from framebench.errors import UserError
+from framebench.executors.alone import alone
 from framebench.executors.proving_process import ProvingProcess, cores
 from framebench.executors.venv import VenvExecutor
 from framebench.images import ImageRow, load_matrix, lock_sha256
-from framebench.images.folders import write_whole
-from framebench.records.proofs import Proof, cell_name, encode_proofs, proof_key, proofs_path, read_proofs
+from framebench.records.proofs import Proof, cell_name, proof_key, read_proofs, write_proofs
 from harness import frameworks, workloads
 from harness.frameworks import StackInfo
 from harness.frameworks.exported import is_exported
@@ -52,7 +53,10 @@ class Cell(NamedTuple):
 
 
 def run(root: Path, names: Sequence[str], stacks: Sequence[str], console: Console) -> int:
-    """Exit code 0 if every cell asked for is proven, 1 if a gate refused one, a fault survived or a process died."""
+    """Exit code 0 if every cell asked for is proven, 1 if a gate refused one, a fault survived or a process died.
+
+    Two of a clone wait for each other: they would do the same, and write into the same files.
+    """
     say = Sayer(console)
     rows = {
         stack: row
@@ -60,9 +64,25 @@ def run(root: Path, names: Sequence[str], stacks: Sequence[str], console: Consol
         if stack != frameworks.SELF_TEST and not is_exported(frameworks.info(stack))
     }
     chosen = _known("stack", stacks, rows)
-    cells = list(
-        _cells(root, _known("workload", names, workloads.names()), {name: rows[name] for name in chosen})
-    )
+    asked = _known("workload", names, workloads.names())
+    for name in asked:
+        specification(name)
+        for stack in chosen:
+            unwritten.refuse(name, stack)
+    cells = list(_cells(root, asked, {name: rows[name] for name in chosen}))
+    if not cells:
+        raise UserError(
+            f"nothing to prove: no file of {' or '.join(asked)} is for {' or '.join(chosen)}; name another stack"
+        )
+    place = root / "build" / "cache" / "proving.lock"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with alone(root, say, place, "this clone is proving"):
+        for name in asked:
+            _forget(root, name, rows)
+        return _prove_what_is_left(root, cells, rows, say)
+
+
+def _prove_what_is_left(root: Path, cells: Sequence[Cell], rows: Mapping[str, ImageRow], say: Sayer) -> int:
     waiting = _waiting(root, cells)
     say(f"{len(cells)} cells, {len(cells) - sum(map(len, waiting.values()))} of them proven already")
     executor = VenvExecutor(root)
@@ -115,9 +135,16 @@ def _known(what: str, wanted: Sequence[str], known: Sequence[str] | Mapping[str,
 
 
 def _cells(root: Path, names: Sequence[str], rows: Mapping[str, ImageRow]) -> Iterator[Cell]:
+    """Every contender in its cases, with the key of today."""
+    locks = {stack: lock_sha256(root, row) for stack, row in rows.items()}
+    for case, contender, faults in _asked(names, rows):
+        yield Cell(case, contender, faults, proof_key(root, case, contender, locks[contender.stack]))
+
+
+def _asked(names: Sequence[str], stacks: Iterable[str]) -> Iterator[tuple[Case, Contender, bool]]:
     """Every contender in the small presets; each stack's plainest at the published size too, and with the faults."""
-    for stack, row in rows.items():
-        info, lock = frameworks.info(stack), lock_sha256(root, row)
+    for stack in stacks:
+        info = frameworks.info(stack)
         for contender in [
             Contender(stack=stack, mode=m, variant=v) for m, vs in info.modes.items() for v in vs
         ]:
@@ -128,7 +155,7 @@ def _cells(root: Path, names: Sequence[str], rows: Mapping[str, ImageRow]) -> It
                     faults = (
                         contender == plainest(info) and case.precision == "fp32" and case.preset != PUBLISHED
                     )
-                    yield Cell(case, contender, faults, proof_key(root, case, contender, lock))
+                    yield case, contender, faults
 
 
 def _cases(name: str, published: bool) -> Iterator[Case]:
@@ -163,6 +190,14 @@ def plainest(info: StackInfo) -> Contender:
     return Contender(stack=info.name, mode=info.plainest[0], variant=info.plainest[1])
 
 
+def _forget(root: Path, workload: str, stacks: Iterable[str]) -> None:
+    """Cells that nobody asks for any more go: a contender, preset or batch that is no longer there."""
+    asked = {cell_name(case, contender) for case, contender, _ in _asked([workload], stacks)}
+    stored = read_proofs(root, workload)
+    if stored.keys() - asked:
+        write_proofs(root, workload, {name: proof for name, proof in stored.items() if name in asked})
+
+
 def _waiting(root: Path, cells: Sequence[Cell]) -> dict[Process, list[Cell]]:
     """What is not proven for this very key, by the process that can be asked."""
     stored = {name: read_proofs(root, name) for name in {cell.case.workload for cell in cells}}
@@ -189,7 +224,7 @@ def prove(process: ProvingProcess, cell: Cell) -> tuple[Proof | None, str]:
     if not cell.faults:
         return proof, f"passed, {proof.compared} compared"
     faults = process.ask({"faults": case}, TIMEOUT_S)
-    if words := faults.get("died"):
+    if words := faults.get("died") or faults.get("unsupported"):
         return None, words
     if survived := faults["survived"]:
         return None, f"SURVIVED: {survived[0]}" + _more(survived)
@@ -228,5 +263,5 @@ class Ledger:
                 name: one for name, one in read_proofs(self._root, workload).items() if name != cell.name
             }
             proofs = others if proof is None else others | {cell.name: proof}
-            write_whole(proofs_path(self._root, workload), encode_proofs(proofs))
+            write_proofs(self._root, workload, proofs)
             self._say(f"{self._entered:>4}/{self._wanted} {workload} {cell.name}: {words} ({seconds:.0f} s)")

@@ -17,8 +17,11 @@ PLACE = Path("/tmp/framebench-measuring.lock")
 
 
 @contextlib.contextmanager
-def alone(root: Path, say: Progress, place: Path | None = None) -> Iterator[None]:
-    """Hold the machine for measuring; waits for who has it, and says who that is.
+def alone(
+    root: Path, say: Progress, place: Path | None = None, what: str = "this machine is measuring"
+) -> Iterator[None]:
+    """Hold the machine for measuring, or at another ``place`` for ``what`` is done there; waits for who has it, and says
+    who that is.
 
     The kernel lets go of it when the process ends, however that happens.
     """
@@ -28,7 +31,7 @@ def alone(root: Path, say: Progress, place: Path | None = None) -> Iterator[None
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say(
-                f"this machine is measuring already: {_written(descriptor)};"
+                f"{what} already: {_written(descriptor)};"
                 " waiting until that has ended (Ctrl-C stops)"
             )
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -15,6 +15,7 @@ import msgspec
 
 from framebench.errors import UserError
 from framebench.records.work_tokens import gate_hash, tokens_sha256, work_hash
+from framebench.records.writing import write_file
 from harness.record import Case, Contender
 
 KEY_LENGTH = 16
@@ -74,6 +75,15 @@ def read_proofs(root: Path, workload: str) -> dict[str, Proof]:
         raise UserError(
             f"{path}: {error}; delete the file, `framebench prove {workload}` writes it anew."
         ) from None
+
+
+def write_proofs(root: Path, workload: str, proofs: Mapping[str, Proof]) -> None:
+    """Store these cells and no others, whole; where there are none there is no file."""
+    path = proofs_path(root, workload)
+    if proofs:
+        write_file(path, encode_proofs(proofs))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def encode_proofs(proofs: Mapping[str, Proof]) -> bytes:

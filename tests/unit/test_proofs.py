@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -14,9 +17,18 @@ from framebench import cli
 from framebench.commands import prove
 from framebench.commands.saying import Sayer
 from framebench.errors import UserError
+from framebench.executors.alone import alone
 from framebench.pages import proofs as page
 from framebench.records import work_tokens
-from framebench.records.proofs import Proof, cell_name, encode_proofs, proof_key, proofs_path, read_proofs
+from framebench.records.proofs import (
+    Proof,
+    cell_name,
+    encode_proofs,
+    proof_key,
+    proofs_path,
+    read_proofs,
+    write_proofs,
+)
 from harness import workloads
 from harness.record import Case, Contender
 
@@ -179,3 +191,54 @@ def test_a_results_page_says_what_was_planted_in_its_stack_at_its_task_and_preci
     said = page.of_stack(tree, CASE, COMPILED)
     assert "Of 4 faults" in said and "caught 3; 1 are hidden" in said
     assert page.of_stack(tree, CASE, other) == ""
+
+
+def test_of_cells_that_nobody_asks_for_any_more_nothing_stays(tree: Path) -> None:
+    case = prove.case_of("mlp", "smoke", "train", "fp32")
+    gone = msgspec.structs.replace(TORCH, stack="caffe")
+    proofs = {cell_name(case, TORCH): proof(), cell_name(case, gone): proof(contender=gone)}
+    proofs["torch-eager smoke-train-b999-fp32"] = proof()
+    write_proofs(tree, "mlp", proofs)
+    prove._forget(tree, "mlp", ["torch", "jax"])
+    assert list(read_proofs(tree, "mlp")) == [cell_name(case, TORCH)]
+    prove._forget(tree, "mlp", ["jax"])
+    assert not proofs_path(tree, "mlp").exists()
+
+
+def test_where_there_is_nothing_to_prove_it_says_so() -> None:
+    with pytest.raises(UserError, match="nothing to prove: no file of mlp is for kerashub-torch"):
+        prove.run(ROOT, ["mlp"], ["kerashub-torch"], Console(quiet=True))
+
+
+def test_what_is_not_written_yet_or_cannot_be_imported_is_one_sentence(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "harness/workloads/mlp/torch.py").write_text(
+        'def model(preset):\n    raise NotImplementedError("write the model")\n'
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(workloads, "FOLDER", tree / "harness" / "workloads")
+        with pytest.raises(UserError, match="write the model"):
+            prove.run(ROOT, ["mlp"], ["torch"], Console(quiet=True))
+
+    def broken(name: str) -> None:
+        raise ImportError("no such module")
+
+    monkeypatch.setattr(workloads, "get", broken)
+    with pytest.raises(UserError, match=r"mlp/spec.py cannot be imported: ImportError: no such module"):
+        prove.run(ROOT, ["mlp"], ["torch"], Console(quiet=True))
+
+
+def test_two_at_once_wait_for_each_other(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tree / "containers").symlink_to(ROOT / "containers")
+    monkeypatch.setattr(prove, "_waiting", lambda root, cells: {})
+    place = tree / "build" / "cache" / "proving.lock"
+    place.parent.mkdir(parents=True)
+    said = io.StringIO()
+    with ThreadPoolExecutor(1) as pool:
+        with alone(tree, print, place):
+            second = pool.submit(prove.run, tree, ["mlp"], ["torch"], Console(file=said, width=1000))
+            while "this clone is proving already" not in said.getvalue() and not second.done():
+                time.sleep(0.01)
+            assert not second.done() and "cells" not in said.getvalue()
+        assert second.result() == 0
