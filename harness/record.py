@@ -535,7 +535,7 @@ class Gpu(_Strict, frozen=True, kw_only=True, omit_defaults=True):
 
     name: str | None
     uuid_sha256: Sha256
-    pci_device_id: str | None = None
+    pci_device_id: Annotated[str, Meta(pattern="^0x[0-9a-f]{8}$")] | None = None
     memory_bytes: Count | None = None
     power_limit_w: NonNegative | None = None
     default_power_limit_w: NonNegative | None = None

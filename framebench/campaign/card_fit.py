@@ -19,12 +19,7 @@ BYTES = {"fp32": 4, "tf32": 4, "bf16": 2}
 
 
 def misfit(case: Case, chosen: Sequence[Facts]) -> Unavailable | None:
-    """Why the case cannot run on one of these GPUs; null where nothing that is known speaks against it."""
-    if case.device_count > 1:
-        return Unavailable(
-            f"one process steps one GPU, and it asks for {case.device_count}",
-            "ask for one; --gpu all measures on each card, one after the other",
-        )
+    """Why the case cannot run on these GPUs; null where nothing that is known speaks against it."""
     for one in chosen:
         first = FIRST_WITH.get(case.precision)
         if first is not None and one.capability is not None and one.capability < first:
@@ -44,16 +39,18 @@ def misfit(case: Case, chosen: Sequence[Facts]) -> Unavailable | None:
 
 
 def least_bytes(case: Case) -> int:
-    """Weights, with gradients and the optimizer's state where it trains, and one batch; activations come on top.
+    """On each device: weights, with gradients and the optimizer's state where it trains, and its part of one batch;
+    activations come on top.
 
     0 where the workload does not say it, which other sentences are about.
     """
+    part = case.batch // case.device_count
     try:
         workload = workloads.get(case.workload)
         preset = workload.presets[case.preset]
         work = workload.work(case.task, preset)
         tensors = workload.tensors(preset).values()
-        inputs = [workload.inputs[name].resolved(preset, case.batch) for name in (*work.inputs, *work.start)]
+        inputs = [workload.inputs[name].resolved(preset, part) for name in (*work.inputs, *work.start)]
     except Exception:  # a broken folder, or a size that it lacks
         return 0
     weights = sum(math.prod(tensor.shape) for tensor in tensors if tensor.role == "weight")

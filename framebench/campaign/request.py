@@ -103,12 +103,7 @@ def resolve(request: Request, say: Say) -> Resolved:
     suite = suite or choose_suite(request.root, executor, machine, say)
     _check_images(request, suite)
     if "gpu" in suite.devices():
-        for silent in gpu.lost():
-            say(f"left out: {silent}; {gpu.mend_of(silent)}")
-        for chosen in cards.facts(1):
-            say(f"GPU: {chosen.name}, {chosen.uuid}")
-            for remark in cards.remarks(chosen):
-                say(f"note: {remark}")
+        _say_gpus(suite, say)
     elif request.gpu is not None:
         raise UserError(f"--gpu {request.gpu}: no case of suite {suite.name} wants a GPU; leave it out")
     if request.rounds is not None:
@@ -155,7 +150,18 @@ def for_each_card(request: Request) -> Iterator[Request]:
     budget = parse_budget(request.budget)
     for uuid in uuids:
         with cards.only(uuid):
-            yield request if budget is None else request._replace(budget=f"{budget / len(uuids):g}s")
+            yield request if budget is None else request._replace(budget=f"{budget / len(uuids) / 3600:.9f}h")
+
+
+def _say_gpus(suite: Suite, say: Say) -> None:
+    """Which GPUs do not answer, and what is to be known of those that the suite's largest case has."""
+    for silent in gpu.lost():
+        say(f"left out: {silent}; {gpu.mend_of(silent)}")
+    most = max(max(row.counts) for row in suite.cases if "gpu" in row.devices)
+    for chosen in cards.facts(most) or cards.facts(1):
+        say(f"GPU: {chosen.name}, {chosen.uuid}")
+        for remark in cards.remarks(chosen):
+            say(f"note: {remark}")
 
 
 def _devices(suite: Suite | None) -> list[Device]:

@@ -20,6 +20,9 @@ from harness.record import Protocol
 
 SMALL_BYTES = 64 << 20
 """A workload's own data of a batch up to this size are made to see whether they can be."""
+MOST_BLOCKS = 128
+"""That a protocol may ask for: each is in the record, which has a limit (``records.writing``) and may get twice as many,
+where steps became faster after the warm-up."""
 
 
 def check(suite: Suite, where: str) -> None:
@@ -83,6 +86,12 @@ def _protocol(protocol: Protocol) -> Iterator[tuple[str, str]]:
                 f"protocol.{most}",
                 f"expected {least} ({values[least]:g}) or more, found {values[most]:g}",
             )
+    if max(protocol.measure_blocks, protocol.measure_s * 1000 / protocol.block_ms) > MOST_BLOCKS:
+        yield (
+            "protocol.measure_s",
+            f"a record holds at most {MOST_BLOCKS} blocks, and {protocol.measure_s:g} s of blocks of"
+            f" {protocol.block_ms:g} ms, at least {protocol.measure_blocks}, are more; ask for longer blocks (block_ms)",
+        )
 
 
 def _row(row: CaseRow, suite: Suite) -> Iterator[tuple[str, str]]:

@@ -27,14 +27,14 @@ def named(wish: str) -> list[str]:
         raise UserError(f"--gpu {wish}: {refused.reason}; {refused.mend}") from None
     if wish == "all":
         chosen = uuids
-    elif wish.isdigit():
+    elif wish.isdecimal() and len(wish) < 10:
         chosen = _of_number(int(wish))
     else:
-        chosen = [uuid for uuid in uuids if uuid.startswith(wish)]
+        chosen = [uuid for uuid in uuids if wish and uuid.startswith(wish)]
     if not chosen or (wish != "all" and len(chosen) > 1):
         silent = f"; {' and '.join(lost)}" if lost else ""
         raise UserError(
-            f"--gpu {wish}: {len(chosen) or 'none'} of this machine's GPUs is called so; its GPUs are"
+            f"--gpu {wish or repr(wish)}: {len(chosen) or 'none'} of this machine's GPUs is called so; its GPUs are"
             f" {', '.join(uuids) or 'none'}{silent} (say a UUID or its beginning, a number as `nvidia-smi -L` counts,"
             " or all)"
         )

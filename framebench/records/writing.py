@@ -15,8 +15,8 @@ from framebench.errors import UserError
 from framebench.records.zipped import ZIPPED_BYTES, unzipped
 from harness.record import Record
 
-MAX_RECORD_BYTES = 16 * 1024
-"""Of a GPU's: ten seconds are a hundred blocks, and a card tells forty figures."""
+MAX_RECORD_BYTES = 24 * 1024
+"""Of a GPU's: a card tells forty figures, and twice the blocks that a suite may ask for (``suite_bounds``) have room."""
 READABLE_BYTES = 8 * 1024
 """Up to which a record is indented, and what a crash's stderr has to stay below; those of a CPU have room in it."""
 

@@ -42,7 +42,8 @@ kinds = {kinds}
 contenders = ["numpy-eager"]
 '''
     quick = QUICK.format(name=name).replace("measure_s = 0.1", f"measure_s = {measure_s}")
-    longer = {"measure_max_s = 2.0": "measure_max_s = 8.0", "warmup_max_s = 0.3": "warmup_max_s = 20.0"}
+    longer = {"block_ms = 10.0\nblock_max_ms = 20.0": "block_ms = 50.0\nblock_max_ms = 200.0"}
+    longer |= {"measure_max_s = 2.0": "measure_max_s = 8.0", "warmup_max_s = 0.3": "warmup_max_s = 20.0"}
     for before, after in longer.items():
         assert before in quick
         quick = quick.replace(before, after)

@@ -138,6 +138,9 @@ def test_a_card_is_named_by_uuid_by_its_beginning_by_number_or_all_of_them(drive
     assert str(named("2", **two)).startswith(
         "--gpu 2: none of this machine's GPUs is called so; its GPUs are GPU-a0"
     )
+    for wish in (str(2**32), "9" * 5000, "-1", "²", "GPU-nobody"):  # the driver counts in 32 bits
+        assert "none of this machine's GPUs is called so" in str(named(wish, **two))
+    assert str(named("")).startswith("--gpu '': none of this machine's GPUs is called so")
     assert "--gpu GPU-: 2 of this machine's GPUs is called so" in str(named("GPU-", **two))
     assert "GPU number 1 does not answer: GPU is lost" in str(named("1", FAKE_DEAD="1", **two))
     assert named("all", FAKE_DEAD="1", **two) == [GPU]

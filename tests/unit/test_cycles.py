@@ -62,6 +62,11 @@ def test_of_several_gpus_the_slowest_counts_and_one_that_is_unknown_makes_all_un
     assert clock_mhz(record) is None
 
 
+@pytest.mark.parametrize("clock", [0.0, -1980.0, 1e-300, 1e300])
+def test_what_is_no_clock_of_anything_is_unknown(clock: float) -> None:
+    assert [row.cycle_ratio for row in compared(1980.0, clock).rows] == [None, None]
+
+
 def test_a_hundredth_is_the_limit() -> None:
     assert not disagree(0.8, 0.8 * 1.009) and disagree(0.8, 0.8 * 1.011) and disagree(0.8, 0.8 / 1.011)
     assert not disagree(0.8, None)

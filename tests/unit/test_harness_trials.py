@@ -280,6 +280,13 @@ def test_out_of_memory(run: Any) -> None:
         ("Graph execution error:\nOOM when allocating tensor with shape[1]", "oom"),
         ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "oom"),
         ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1099511627776 bytes.", "oom"),
+        (
+            "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running MatMul node. Name:'' Status "
+            "Message: bfc_arena.cc:360 Failed to allocate memory for requested buffer of size 40000000000",
+            "oom",
+        ),
+        ("[Errno 12] Cannot allocate memory", "oom"),
+        ("std::bad_alloc", "oom"),
         ("RESOURCE_EXHAUSTED: Shared memory size limit exceeded", "crashed"),
         ("CUDA error: unspecified launch failure", "crashed"),
     ],

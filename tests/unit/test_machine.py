@@ -12,7 +12,7 @@ import msgspec
 import psutil
 import pytest
 
-from framebench.campaign.request import Request, for_each_card, resolve
+from framebench.campaign.request import Request, for_each_card, parse_budget, resolve
 from framebench.checking import History, machines
 from framebench.checking.known import Known
 from framebench.errors import UserError
@@ -166,6 +166,15 @@ def test_a_record_of_a_card_names_the_host_that_its_hardware_makes() -> None:
     assert [refused(name, watched=False) for name in (*names, base)] == [False, False, True]
 
 
+def test_many_cards_that_nobody_watched_are_not_tried_in_every_way() -> None:
+    cards = [Gpu(name="NVIDIA H200", uuid_sha256=sha(f"gpu {number}")) for number in range(60)]
+    record = make_record(case=msgspec.structs.replace(CASE, device="gpu", device_count=30))
+    record = msgspec.structs.replace(record, hardware=msgspec.structs.replace(record.hardware, gpus=cards))
+    known = Known(History(ROOT), {record.trial_id: record}, {record.trial_id: ROOT}, ROOT)
+    (doubt,) = [one for one in machines.doubts(record, known) if one.field == "provenance.host_id"]
+    assert len(str(doubt)) < 1000
+
+
 def test_cores_may_be_fewer_and_never_more(tmp_path: Path) -> None:
     request = Request(ROOT, "smoke", "none", "venv", (), (), tmp_path)
     said: list[str] = []
@@ -188,6 +197,17 @@ def test_a_card_for_cases_that_want_none_or_where_there_is_none_is_a_sentence(tm
         with pytest.raises(UserError, match="--gpu 0: the case wants a GPU, and this machine shows none"):
             next(for_each_card(request))
     assert [*for_each_card(request._replace(gpu=None))] == [request._replace(gpu=None)]
+
+
+@pytest.mark.parametrize("budget", ["300h", "999999h", "20m", "0.01s"])
+def test_each_card_has_its_part_of_any_budget(
+    budget: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framebench.executors.cards.named", lambda wish: ["GPU-1", "GPU-2"])
+    request = Request(ROOT, "gpu", budget, "venv", (), (), tmp_path, gpu="all")
+    whole = parse_budget(budget)
+    parts = [parse_budget(one.budget) for one in for_each_card(request)]
+    assert whole is not None and parts == [pytest.approx(whole / 2, rel=1e-3)] * 2
 
 
 def test_an_image_for_a_device_that_no_case_wants_is_refused(tmp_path: Path) -> None:

@@ -22,6 +22,13 @@ FAKE, CARD, UNKNOWN = (
 )
 
 
+@pytest.mark.parametrize("pci", ["", "no number", "0x", "2335", "0x233510DE"])
+def test_what_is_no_id_of_a_card_is_no_record(pci: str) -> None:
+    """So that nobody who reads it later meets it."""
+    with pytest.raises(msgspec.ValidationError, match="pci_device_id"):
+        msgspec.convert({"name": "Some GPU", "uuid_sha256": sha("gpu"), "pci_device_id": pci}, Gpu)
+
+
 def on(gpu: Gpu, records: list[Record]) -> list[Record]:
     return [
         msgspec.structs.replace(one, hardware=msgspec.structs.replace(one.hardware, gpus=[gpu]))

@@ -134,6 +134,16 @@ def test_a_row_may_follow_learning_for_longer_or_not_at_all(tmp_path: Path) -> N
             r"key protocol.measure_max_s: expected measure_s \(90\) or more, found 60",
         ),
         (
+            'name = "mine"\n\n',
+            'name = "mine"\nmeasure_blocks = 129\n\n',
+            r"key protocol.measure_s: a record holds at most 128 blocks, .* at least 129, are more; .*block_ms",
+        ),
+        (
+            'name = "mine"\n\n',
+            'name = "mine"\nblock_ms = 20.0\n\n',
+            r"key protocol.measure_s: a record holds at most 128 blocks, and 3 s of blocks of 20 ms",
+        ),
+        (
             '"torch-eager", "keras',
             '"torch-eager", "torch-eager-fast", "keras',
             r"key contenders: .*no variant 'fast'",

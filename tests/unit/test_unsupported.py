@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 from framebench.campaign import suites
 from framebench.campaign.card_fit import least_bytes, misfit
+from framebench.campaign.request import _say_gpus
 from framebench.campaign.unsupported import broken_folders, supported, unsupported
-from framebench.executors import StackOn, Unavailable
+from framebench.executors import StackOn, Unavailable, cards
 from framebench.executors.cards import Facts
 from framebench.executors.machine import Card
 from harness import frameworks, workloads
@@ -92,12 +94,32 @@ def test_a_case_that_surely_does_not_fit_is_said_with_what_it_holds() -> None:
         f"it holds at least {least_bytes(case) / 2**30:,.1f} GiB (weights, what training keeps of each, one batch), "
         "and Tesla T4 has 1.0 GiB"
     )
-    two = misfit(msgspec.structs.replace(case, device_count=2), [CARD, CARD])
-    assert two is not None and two.reason == "one process steps one GPU, and it asks for 2"
+    shared, half = (msgspec.structs.replace(case, **one) for one in ({"device_count": 2}, {"batch": 4}))
+    assert misfit(shared, [CARD, CARD]) is None and misfit(shared, [CARD, small]) is not None
+    assert least_bytes(shared) == least_bytes(half) < least_bytes(case)  # each has all weights, and half of the batch
     assert misfit(case, [CARD]) is None and misfit(case, [CARD._replace(memory_bytes=None)]) is None
     assert (
         least_bytes(msgspec.structs.replace(case, workload="nothing")) == 0
     )  # another sentence is about that
+
+
+def test_every_workload_says_what_its_cases_hold_at_least() -> None:
+    for name in workloads.names():
+        workload = workloads.get(name)
+        for preset, task in itertools.product(workload.presets, workload.tasks):
+            assert least_bytes(Case(workload=name, preset=preset, task=task, batch=8, device="gpu", cores=2)) > 0
+
+
+def test_the_cards_of_the_largest_case_are_named_or_the_first_where_there_are_fewer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [msgspec.structs.replace(row, count=[1, 2]) for row in suites.load(ROOT, "gpu-smoke").cases]
+    suite = msgspec.structs.replace(suites.load(ROOT, "gpu-smoke"), cases=rows)
+    for there in (2, 1):
+        monkeypatch.setattr(cards, "facts", lambda count, there=there: [CARD] * count if count <= there else [])
+        said: list[str] = []
+        _say_gpus(suite, said.append)
+        assert [line for line in said if line.startswith("GPU: ")] == ["GPU: Tesla T4, GPU-1"] * there
 
 
 def test_a_workload_without_a_file_is_one_cause_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

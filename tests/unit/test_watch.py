@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from framebench.campaign import suites
 from framebench.commands import watch
 from framebench.errors import UserError
 from framebench.images.locks import check_lock
@@ -19,6 +21,7 @@ from framebench.images.perf_changelog import load_perf_changelog
 from framebench.images.releases import load_releases
 from tests.wheel_index import WheelIndex
 
+ROOT = Path(__file__).resolve().parents[2]
 RELEASES = """\
 # Said at the top.
 
@@ -155,6 +158,22 @@ def test_what_cannot_be_resolved_is_no_row_and_says_why(root: Path, index: Wheel
     assert load_perf_changelog(root) == []
     assert not (root / "containers" / "locks").exists()
     assert load_releases(root)[0].version == "2.0.0"  # known all the same: pages say what is older
+
+
+def test_the_nightly_run_has_a_suite_and_contenders_for_every_row_that_may_be_followed() -> None:
+    """Of each stack all of its first suite's, and nobody else's; a glob without a match would end the command."""
+    script = (ROOT / ".ci" / "watch").read_text()
+    (names,) = re.findall(r"for suite in ([\w -]+);", script)
+    globs = re.findall(r'--contender "([^"]+)"', script)
+    entrants = [suites.load(ROOT, name).entrants() for name in names.split()]
+    for row in load_matrix(ROOT).rows:
+        if not row.default or row.retired or row.device != "cpu":
+            continue
+        stack = re.sub(r"-[0-9].*", "", row.name)
+        of_suite = next(found for found in entrants if stack in {one.stack for one in found})
+        own = [one.slug for one in of_suite if one.stack == stack]
+        for glob in globs:
+            assert suites.select([one.slug for one in of_suite], [glob.replace("$stack", stack)], "one") == own
 
 
 def test_where_nothing_is_newer_no_file_changes(root: Path, index: WheelIndex) -> None:
