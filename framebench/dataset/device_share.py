@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from framebench.language import N_
+from framebench.language import N_, Sentence
 from harness import roofline
 from harness.record import Gpu, Record
 
@@ -39,7 +39,8 @@ class MeasuredCeiling:
 
 @dataclass(frozen=True, slots=True)
 class Utilization:
-    """A timed result against its device. Each share is null with its reason beside it.
+    """A timed result against its device. Each share is null with its reason beside it: a ``Sentence``, or the harness's
+    own words.
 
     ``flops_per_s`` are the model's FLOPs per step over the time of one step. ``peak`` and ``ceiling`` are
     FLOP/s in ``precision``, of all devices of the case together.
@@ -105,7 +106,7 @@ def utilization(record: Record, step_ns: float, measured: dict[Place, MeasuredCe
     precision, unknown = (
         roofline.precision_ran(record.settings.precision, record.case.device)
         if record.settings
-        else (None, N_("the settings were not recorded"))
+        else (None, Sentence(N_("the settings were not recorded")))
     )
     peak, no_peak = _peak(record, precision, unknown)
     ceiling, no_ceiling = _ceiling(record, precision, unknown, measured)
@@ -126,23 +127,30 @@ def _peak(
 ) -> tuple[float | None, str | None]:
     """The data sheets' peak of all GPUs of the trial."""
     if record.case.device == "cpu":
-        return None, N_("no data sheet states a peak for a CPU")
+        return None, Sentence(N_("no data sheet states a peak for a CPU"))
     if precision is None:
         return None, unknown
     gpus = gpus_of(record)
     if not gpus:
-        return None, N_("which GPU ran is not recorded")
+        return None, Sentence(N_("which GPU ran is not recorded"))
     total = 0.0
     for gpu in gpus:
         if gpu.mig:
-            return None, f"{gpu.name} is cut into instances, and no data sheet states their peak"
+            return None, Sentence(
+                N_("{gpu} is cut into instances, and no data sheet states their peak"), gpu=gpu.name
+            )
         row = roofline.find(gpu)
         if row is None:
-            told = f"{gpu.name} (PCI id {roofline.pci_id(gpu) or 'unknown'})"
-            return None, f"{told} is not in the table of GPUs"
+            return None, Sentence(
+                N_("{gpu} (PCI id {id}) is not in the table of GPUs"),
+                gpu=gpu.name,
+                id=roofline.pci_id(gpu) or Sentence(N_("unknown")),
+            )
         peak = row.peak(precision)
         if peak is None:
-            return None, f"the table of GPUs has no {precision} peak for {row.name}"
+            return None, Sentence(
+                N_("the table of GPUs has no {precision} peak for {gpu}"), precision=precision, gpu=row.name
+            )
         total += peak
     return total, None
 
@@ -156,8 +164,10 @@ def _ceiling(
     place = place_of(record)
     here = measured.get(place) if place else None
     if here is None:
-        return None, N_("no ceiling has been measured on this device")
+        return None, Sentence(N_("no ceiling has been measured on this device"))
     ceiling = here.matmul.get(precision)
     if ceiling is None:
-        return None, f"no {precision} ceiling has been measured on this device"
+        return None, Sentence(
+            N_("no {precision} ceiling has been measured on this device"), precision=precision
+        )
     return ceiling, None

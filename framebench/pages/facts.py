@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framebench.dataset import Utilization
-from framebench.language import _
+from framebench.language import Sentence, _
 from framebench.pages import figures
 from framebench.pages.views import Fact
 from framebench.pages.words import executor_name
@@ -142,25 +142,31 @@ def utilization(used: Utilization) -> list[Fact]:
     """Model FLOP/s, and what share they are of the data sheet's peak and of the measured ceiling."""
     return [
         Fact(_("Model FLOP/s"), figures.flops_rate(used.flops_per_s)),
-        Fact(
-            _("MFU, of the data sheet's peak"),
-            share(used.mfu, used.peak, used.precision, used.mfu_reason),
-            href="../../gpus/" if used.mfu is not None else None,
-        ),
-        Fact(
+        _share(
+            _("MFU, of the data sheet's peak"), used.mfu, used.peak, used.precision, used.mfu_reason
+        )._replace(href="../../gpus/" if used.mfu is not None else None),
+        _share(
             _("Of this device's measured ceiling"),
-            share(used.ceiling_share, used.ceiling, used.precision, used.ceiling_reason),
+            used.ceiling_share,
+            used.ceiling,
+            used.precision,
+            used.ceiling_reason,
         ),
     ]
 
 
-def share(part: float | None, whole: float | None, precision: str | None, reason: str | None) -> str:
+def _share(
+    name: str, part: float | None, whole: float | None, precision: str | None, reason: str | None
+) -> Fact:
     """``41 % of 67 TFLOP/s, fp32``; – with the reason where there is none."""
+    if isinstance(reason, Sentence):
+        return Fact(name, f"{figures.NONE} ({reason.in_words})")
     if part is None:
-        return f"{figures.NONE} ({_(reason or 'unknown')})"
-    return _("{share} of {whole}, {precision}").format(
+        return Fact(name, figures.NONE, quoted=f"({reason})")
+    text = _("{share} of {whole}, {precision}").format(
         share=figures.percent(part), whole=figures.flops_rate(whole), precision=precision
     )
+    return Fact(name, text)
 
 
 def work(flops: int | None, causal: int | None) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from framebench import dataset, language
@@ -18,8 +19,18 @@ from framebench.pages.render import page
 from framebench.pages.site import render
 from framebench.pages.words import stacks
 from framebench.records import store
-from harness.record import Case
-from tests.record_factory import CASE, MLP_CASE, make_trials
+from harness.record import Case, Gpu, Metric, Record
+from tests.record_factory import (
+    CASE,
+    CONTENDERS,
+    MLP_CASE,
+    gpu_telemetry,
+    inline_sidecar,
+    make_trials,
+    sha,
+    telemetry,
+    telemetry_series,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 CHINESE_TEXTS = locale(ROOT, CHINESE)
@@ -38,7 +49,62 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
         cases=[CASE, infer, MLP_CASE], kinds=("parity", "memory", "cold-start", "timing")
     ):
         store.write(record, folder)
+    for record in [*_on_gpus(), *_of_another_version()]:
+        store.write(record, folder)
     return gather(ROOT, dataset.load([folder]))
+
+
+def _on_gpus() -> list[Record]:
+    """On one GPU and on two, which run at another clock when compiled, with telemetry over time."""
+    alone = msgspec.structs.replace(CASE, device="gpu")
+    shared = msgspec.structs.replace(alone, device_count=2)
+    series = inline_sidecar(telemetry_series(gpus=2))
+    records = make_trials(
+        CONTENDERS[:2], [alone, shared], rounds=3, seed=8, kinds=("timing",), sidecar=series
+    )
+    return [_with_gpus(record) for record in records]
+
+
+def _with_gpus(record: Record) -> Record:
+    clock = Metric(unit="MHz", samples=90, mean=1980.0 if record.contender.mode == "eager" else 1700.0)
+    seen = [gpu_telemetry(number) for number in range(record.case.device_count)]
+    seen = [msgspec.structs.replace(one, metrics=one.metrics | {"sm_clock": clock}) for one in seen]
+    cards = [
+        Gpu(
+            name="NVIDIA H200",
+            uuid_sha256=one.uuid_sha256,
+            power_limit_w=600.0,
+            default_power_limit_w=700.0,
+            capability="9.0",
+            persistence=False,
+            ecc=number == 0,
+        )
+        for number, one in enumerate(seen)
+    ]
+    assert record.hardware is not None
+    return msgspec.structs.replace(
+        record,
+        telemetry=msgspec.structs.replace(telemetry(), gpus=seen, gpu_reason=None),
+        hardware=msgspec.structs.replace(record.hardware, gpus=cards),
+    )
+
+
+def _of_another_version() -> list[Record]:
+    """What a history says nothing of: the eager one did other work, of the compiled one too little is known."""
+    records = []
+    for record in make_trials(CONTENDERS[:2], rounds=3, seed=9):
+        work = {"work_hash": sha("other work")} if record.contender.mode == "eager" else {}
+        image = msgspec.structs.replace(record.image, name="torch-2.12.0-cpu-py311", lock_sha256=sha("old"))
+        records.append(
+            msgspec.structs.replace(
+                record,
+                started_utc=record.started_utc.replace("2026", "2025"),
+                image=image,
+                software=msgspec.structs.replace(record.software, framework="2.12.0"),
+                provenance=msgspec.structs.replace(record.provenance, **work),
+            )
+        )
+    return records
 
 
 def test_a_text_is_said_in_the_language_that_is_spoken_and_in_english_without_a_translation() -> None:
