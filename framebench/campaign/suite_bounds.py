@@ -21,8 +21,8 @@ from harness.record import Protocol
 SMALL_BYTES = 64 << 20
 """A workload's own data of a batch up to this size are made to see whether they can be."""
 MOST_BLOCKS = 128
-"""That a protocol may ask for: each is in the record, which has a limit (``records.writing``) and may get twice as many,
-where steps became faster after the warm-up."""
+"""That a protocol may ask for: each is in the record, which has a limit (``records.writing``), and where steps become
+faster after the warm-up there are twice as many."""
 
 
 def check(suite: Suite, where: str) -> None:
@@ -90,7 +90,7 @@ def _protocol(protocol: Protocol) -> Iterator[tuple[str, str]]:
         yield (
             "protocol.measure_s",
             f"a record holds at most {MOST_BLOCKS} blocks, and {protocol.measure_s:g} s of blocks of"
-            f" {protocol.block_ms:g} ms, at least {protocol.measure_blocks}, are more; ask for longer blocks (block_ms)",
+            f" {protocol.block_ms:g} ms, at least {protocol.measure_blocks}, are more; ask for longer ones (block_ms)",
         )
 
 

@@ -20,7 +20,6 @@ from framebench.executors.choose import choose
 from framebench.records.zipped import unzipped
 from harness import frameworks, workloads
 from harness.record import Case, Contender, Protocol, Record
-from harness.workloads.specification import Workload
 
 TIMEOUT_S = 900.0
 
@@ -92,7 +91,8 @@ def cases_of(request: GateRequest) -> list[Case]:
         raise UserError(
             f"there is no workload {request.workload!r}; known are {', '.join(workloads.names())}"
         )
-    workload = specification(request.workload)
+    refuse_broken(request.workload)
+    workload = workloads.get(request.workload)
     if request.preset is not None and request.preset not in workload.presets:
         raise UserError(
             f"{request.workload} has no preset {request.preset!r}; it has {', '.join(workload.presets)}"
@@ -123,10 +123,10 @@ def cases_of(request: GateRequest) -> list[Case]:
     ]
 
 
-def specification(workload: str) -> Workload:
-    """Of a workload whose folder is there; ``UserError`` where it cannot be imported."""
+def refuse_broken(workload: str) -> None:
+    """``UserError`` where the folder is there and its specification cannot be imported."""
     try:
-        return workloads.get(workload)
+        workloads.get(workload)
     except Exception as error:
         raise UserError(
             f"harness/workloads/{workload}/spec.py cannot be imported: {type(error).__name__}: {error}"

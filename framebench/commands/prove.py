@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from framebench.commands import unwritten
-from framebench.commands.gate import specification, stored_batch
+from framebench.commands.gate import refuse_broken, stored_batch
 from framebench.commands.saying import Sayer
 from framebench.errors import UserError
 from framebench.executors.alone import alone
@@ -66,7 +66,7 @@ def run(root: Path, names: Sequence[str], stacks: Sequence[str], console: Consol
     chosen = _known("stack", stacks, rows)
     asked = _known("workload", names, workloads.names())
     for name in asked:
-        specification(name)
+        refuse_broken(name)
         for stack in chosen:
             unwritten.refuse(name, stack)
     cells = list(_cells(root, asked, {name: rows[name] for name in chosen}))

@@ -18,8 +18,8 @@ DISAGREE = 0.01
 
 
 def clock_mhz(record: Record) -> float | None:
-    """Mean SM clock over the timed window, weighted by time, of the GPU that was lowest; null where one is unknown, or no
-    clock of anything."""
+    """Mean SM clock over the timed window, weighted by time, of the GPU that was lowest; null where one is unknown or
+    no clock of anything."""
     watched = record.telemetry.gpus if record.telemetry else []
     clocks = [gpu.metrics["sm_clock"].mean if "sm_clock" in gpu.metrics else None for gpu in watched]
     known = [clock for clock in clocks if clock and 1.0 <= clock <= 1e6]

@@ -20,8 +20,7 @@ PLACE = Path("/tmp/framebench-measuring.lock")
 def alone(
     root: Path, say: Progress, place: Path | None = None, what: str = "this machine is measuring"
 ) -> Iterator[None]:
-    """Hold the machine for measuring, or at another ``place`` for ``what`` is done there; waits for who has it, and says
-    who that is.
+    """Hold the machine for measuring, or at another ``place`` for ``what`` is done there; waits for who has it.
 
     The kernel lets go of it when the process ends, however that happens.
     """
@@ -30,10 +29,7 @@ def alone(
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(
-                f"{what} already: {_written(descriptor)};"
-                " waiting until that has ended (Ctrl-C stops)"
-            )
+            say(f"{what} already: {_written(descriptor)}; waiting until that has ended (Ctrl-C stops)")
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         with contextlib.suppress(OSError):  # somebody else's file that we may not write to: it still locks
             os.ftruncate(descriptor, 0)

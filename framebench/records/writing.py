@@ -16,7 +16,7 @@ from framebench.records.zipped import ZIPPED_BYTES, unzipped
 from harness.record import Record
 
 MAX_RECORD_BYTES = 24 * 1024
-"""Of a GPU's: a card tells forty figures, and twice the blocks that a suite may ask for (``suite_bounds``) have room."""
+"""Of a GPU's: a card tells forty figures, and there is room for twice the blocks that a suite may ask for."""
 READABLE_BYTES = 8 * 1024
 """Up to which a record is indented, and what a crash's stderr has to stay below; those of a CPU have room in it."""
 

@@ -18,13 +18,10 @@ import docker
 import psutil
 import pytest
 
-from framebench.errors import UserError
 from framebench.executors import Failure
-from framebench.executors.connection import connect
 from framebench.executors.docker import DockerExecutor
 from harness.record import Record
 from tests.integration import tiny_image
-from tests.requirement import require
 
 pytestmark = pytest.mark.docker
 
@@ -154,16 +151,7 @@ FILES_OF_THE_ENGINE = {"/etc/resolv.conf", "/etc/hostname", "/etc/hosts"}
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[docker.DockerClient]:
-    try:
-        client = connect()
-    except UserError as error:
-        require("docker", False, str(error))
-        raise
-    tiny_image.make(client, IMAGE)
-    digest = client.images.get(IMAGE).id
-    yield client
-    client.images.remove(IMAGE, force=True)
-    client.volumes.get(f"framebench-cache-{digest.removeprefix('sha256:')[:12]}").remove()
+    yield from tiny_image.in_an_engine(IMAGE)
 
 
 @pytest.fixture(scope="module")

@@ -26,14 +26,12 @@ from framebench.errors import UserError
 from framebench.executors import Failure, engine_away
 from framebench.executors.choose import choose
 from framebench.executors.confinement import PROCESSES
-from framebench.executors.connection import connect
 from framebench.executors.docker import DockerExecutor
 from framebench.executors.ownership import LABEL, OWNER_LABEL, ROOT_LABEL, root_label
 from harness.record import Contender, Outcome, Record, TrialSpec
 from tests.fake_nvml import build
 from tests.integration import tiny_image
 from tests.record_factory import make_record
-from tests.requirement import require
 
 pytestmark = pytest.mark.docker
 
@@ -44,16 +42,7 @@ Run = Callable[..., Record | Failure]
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[docker.DockerClient]:
-    try:
-        client = connect()
-    except UserError as error:
-        require("docker", False, str(error))
-        raise
-    tiny_image.make(client, IMAGE)
-    digest = client.images.get(IMAGE).id
-    yield client
-    client.images.remove(IMAGE, force=True)
-    client.volumes.get(f"framebench-cache-{digest.removeprefix('sha256:')[:12]}").remove()
+    yield from tiny_image.in_an_engine(IMAGE)
 
 
 @pytest.fixture

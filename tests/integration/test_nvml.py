@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from framebench.records.versions import decode_record
 from framebench.campaign.suite_bounds import MOST_BLOCKS
+from framebench.records.versions import decode_record
 from framebench.records.writing import MAX_RECORD_BYTES
 from harness import flags
 from harness.record import GpuTelemetry, Record, Telemetry, encode
@@ -552,7 +552,10 @@ def test_a_whole_trial_with_everything_a_gpu_tells(load: Load) -> None:
         record, sidecar=None, flags=[]
     )  # how busy this machine was is not the card's
     # as many as a suite may ask for, and twice that where steps became faster
-    assert len(encode(own)) + (2 * MOST_BLOCKS - 30) * len("[10000,1000000000,1000000000,null],") <= MAX_RECORD_BYTES
+    assert (
+        len(encode(own)) + (2 * MOST_BLOCKS - 30) * len("[10000,1000000000,1000000000,null],")
+        <= MAX_RECORD_BYTES
+    )
 
 
 def test_a_trial_whose_gpu_is_lost_is_invalid_and_keeps_its_samples(

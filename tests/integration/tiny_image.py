@@ -9,14 +9,18 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import msgspec
 
+from framebench.errors import UserError
+from framebench.executors.connection import connect
 from framebench.executors.docker import CUDA_LABEL
 from harness.record import Contender, TrialSpec, encode
 from tests.record_factory import make_record
+from tests.requirement import require
 
 HARNESS = """
 import json, os, signal, sys, time
@@ -70,6 +74,20 @@ def make(engine: docker.DockerClient, name: str) -> None:
             f"LABEL {CUDA_LABEL}=13.0.96",
         ],
     )
+
+
+def in_an_engine(name: str) -> Iterator[docker.DockerClient]:
+    """For a fixture: this machine's engine with the image ``name`` in it, which goes at the end with its cache."""
+    try:
+        client = connect()
+    except UserError as error:
+        require("docker", False, str(error))
+        raise
+    make(client, name)
+    digest = client.images.get(name).id
+    yield client
+    client.images.remove(name, force=True)
+    client.volumes.get(f"framebench-cache-{digest.removeprefix('sha256:')[:12]}").remove()
 
 
 def make_spec(engine: docker.DockerClient, name: str, script: str = "", **changes: object) -> TrialSpec:

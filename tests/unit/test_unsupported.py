@@ -96,7 +96,9 @@ def test_a_case_that_surely_does_not_fit_is_said_with_what_it_holds() -> None:
     )
     shared, half = (msgspec.structs.replace(case, **one) for one in ({"device_count": 2}, {"batch": 4}))
     assert misfit(shared, [CARD, CARD]) is None and misfit(shared, [CARD, small]) is not None
-    assert least_bytes(shared) == least_bytes(half) < least_bytes(case)  # each has all weights, and half of the batch
+    assert (
+        least_bytes(shared) == least_bytes(half) < least_bytes(case)
+    )  # each has all weights, and half of the batch
     assert misfit(case, [CARD]) is None and misfit(case, [CARD._replace(memory_bytes=None)]) is None
     assert (
         least_bytes(msgspec.structs.replace(case, workload="nothing")) == 0
@@ -107,7 +109,9 @@ def test_every_workload_says_what_its_cases_hold_at_least() -> None:
     for name in workloads.names():
         workload = workloads.get(name)
         for preset, task in itertools.product(workload.presets, workload.tasks):
-            assert least_bytes(Case(workload=name, preset=preset, task=task, batch=8, device="gpu", cores=2)) > 0
+            assert (
+                least_bytes(Case(workload=name, preset=preset, task=task, batch=8, device="gpu", cores=2)) > 0
+            )
 
 
 def test_the_cards_of_the_largest_case_are_named_or_the_first_where_there_are_fewer(
@@ -116,7 +120,9 @@ def test_the_cards_of_the_largest_case_are_named_or_the_first_where_there_are_fe
     rows = [msgspec.structs.replace(row, count=[1, 2]) for row in suites.load(ROOT, "gpu-smoke").cases]
     suite = msgspec.structs.replace(suites.load(ROOT, "gpu-smoke"), cases=rows)
     for there in (2, 1):
-        monkeypatch.setattr(cards, "facts", lambda count, there=there: [CARD] * count if count <= there else [])
+        monkeypatch.setattr(
+            cards, "facts", lambda count, there=there: [CARD] * count if count <= there else []
+        )
         said: list[str] = []
         _say_gpus(suite, said.append)
         assert [line for line in said if line.startswith("GPU: ")] == ["GPU: Tesla T4, GPU-1"] * there

@@ -173,7 +173,9 @@ def test_the_nightly_run_has_a_suite_and_contenders_for_every_row_that_may_be_fo
         of_suite = next(found for found in entrants if stack in {one.stack for one in found})
         own = [one.slug for one in of_suite if one.stack == stack]
         for glob in globs:
-            assert suites.select([one.slug for one in of_suite], [glob.replace("$stack", stack)], "one") == own
+            assert (
+                suites.select([one.slug for one in of_suite], [glob.replace("$stack", stack)], "one") == own
+            )
 
 
 def test_where_nothing_is_newer_no_file_changes(root: Path, index: WheelIndex) -> None:
