@@ -14,10 +14,10 @@ from framebench.images.fetch.resolve import compile_lock
 
 
 def run(root: Path, names: Sequence[str], console: Console) -> None:
-    """The locks of these images, or with ``base`` those of all bases."""
+    """The locks of these images, or with ``base`` first those of these bases, or of all."""
     say = Sayer(console)
-    if tuple(names) == ("base",):
-        for name in base_names(root):
+    if names and names[0] == "base":
+        for name in names[1:] or base_names(root):
             say(str(remake_base_lock(root, name)))
         return
     for row in load_matrix(root).select(names):

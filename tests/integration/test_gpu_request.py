@@ -174,12 +174,12 @@ def test_a_driver_that_does_not_answer_is_a_sentence(driver: Path) -> None:
 
 def test_a_driver_too_old_is_said_with_the_image_that_fits(driver: Path) -> None:
     told = str(chosen(driver, 1, FAKE_DRIVER="550.54.14")[0])
-    assert too_old(ROOT, told, "torch-2.13.0-cu130-py311", "torch", "13.0.96") == (
+    assert too_old(ROOT, told, "torch-2.13.0-cu130-py313", "torch", "13.0.96") == (
         "driver 550.54.14 is too old for CUDA 13.0 in torch-cu130, which needs 580.65.06; torch-cu128 fits"
     )
-    assert too_old(ROOT, told, "torch-2.7.1-cu126-py311", "torch", "12.6.77") is None
+    assert too_old(ROOT, told, "torch-2.7.1-cu126-py313", "torch", "12.6.77") is None
     told = str(chosen(driver, 1, FAKE_DRIVER="470.256.02")[0])
-    assert too_old(ROOT, told, "torch-2.7.1-cu126-py311", "torch", "12.6.77") == (
+    assert too_old(ROOT, told, "torch-2.7.1-cu126-py313", "torch", "12.6.77") == (
         "driver 470.256.02 is too old for CUDA 12.6 in torch-cu126, which needs 525.60.13;"
         " no image of torch is for it, so update the driver"
     )

@@ -25,6 +25,7 @@ from framebench.strict_toml import read_toml
 
 _DEB = re.compile(r"([a-z0-9.+-]+)=(\S+) (debian|debian-security) (pool/\S+\.deb) (\d+) ([0-9a-f]{64})")
 
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 DEB_SET = "debs"
 """Name of the packages' repository in a registry, beside the images'."""
 
@@ -135,36 +136,27 @@ def base_names(root: Path) -> list[str]:
 
 
 def remake_base_lock(root: Path, name: str) -> Path:
-    """Resolve a base's packages with apt against this machine's (signed) package lists.
+    """Resolve a base's packages with apt, from its own Debian's lists, which apt fetches and checks by signature.
 
-    ``UserError`` where this machine's Debian is another suite than the lock's.
+    What this machine has installed or is configured with plays no part, but for the mirrors and Debian's keyring.
     """
     lock = load_base_lock(root, name)
-    release = dict(re.findall(r'^(\w+)="?([^"\n]*)', Path("/etc/os-release").read_text(), re.MULTILINE))
-    if release.get("VERSION_CODENAME") != lock.suite:
-        raise UserError(
-            f"containers/base/{name}.lock: suite is {lock.suite}; resolve it on Debian {lock.suite}."
-        )
     below = {deb.name for deb in load_base_lock(root, lock.parent).debs()} if lock.parent else set()
-    every = _run("apt-cache", "dumpavail").split("\n\n")
-    essential = {p.split("\n")[0].removeprefix("Package: ") for p in every if "\nEssential: yes" in p}
-    with tempfile.TemporaryDirectory() as empty:  # as if nothing were installed or downloaded yet
-        Path(empty, "status").touch()
-        Path(empty, "partial").mkdir()
-        command = ["apt-get", "--print-uris", "--yes", "--no-install-recommends", "install"]
-        command += ["-o", f"Dir::State::status={empty}/status", "-o", f"Dir::Cache::archives={empty}"]
-        command += [*lock.asked, *sorted(essential | below)]
-        uris = _run(*command)
-    lines = []
-    for url, file, size in re.findall(r"^'(\S+)' (\S+) (\d+) ", uris, re.MULTILINE):
-        _, archive, pool = re.split(r"/(debian(?:-security)?)/(?=pool/)", unquote(url))
-        package, version, _ = unquote(file).split("_")
-        if package not in below:
-            digest = re.search(
-                r"^SHA256: (\S+)", _run("apt-cache", "show", f"{package}={version}"), re.MULTILINE
-            )
-            assert digest, f"apt has no SHA-256 for {package}"
-            lines.append(f'  "{package}={version} {archive} {pool} {size} {digest[1]}",\n')
+    with tempfile.TemporaryDirectory() as folder:
+        apt = _apt_of(Path(folder), lock.suite)
+        _run("apt-get", *apt, "update")
+        every = _run("apt-cache", *apt, "dumpavail").split("\n\n")
+        essential = {p.split("\n")[0].removeprefix("Package: ") for p in every if "\nEssential: yes" in p}
+        wanted = [*lock.asked, *sorted(essential | below)]
+        uris = _run("apt-get", *apt, "--print-uris", "--yes", "--no-install-recommends", "install", *wanted)
+        found = []
+        for url, file, size in re.findall(r"^'(\S+)' (\S+) (\d+) ", uris, re.MULTILINE):
+            _, archive, pool = re.split(r"/(debian(?:-security)?)/(?=pool/)", unquote(url))
+            package, version, _ = unquote(file).split("_")
+            if package not in below:
+                found.append((f"{package}={version}", archive, pool, size))
+        digests = _digests(_run("apt-cache", *apt, "show", *[package for package, *_ in found]))
+        lines = [f'  "{" ".join((*one, digests[one[0]]))}",\n' for one in found]
     path = root / "containers" / "base" / f"{name}.lock"
     today = time.strftime("%Y%m%dT000000Z", time.gmtime())
     head = f'suite = "{lock.suite}"\nepoch = {lock.epoch}\nsnapshot = "{today}"\n'
@@ -172,6 +164,39 @@ def remake_base_lock(root: Path, name: str) -> Path:
     head += f"asked = [{', '.join(msgspec.json.encode(package).decode() for package in lock.asked)}]\n"
     path.write_text(f"{head}packages = [\n{''.join(sorted(lines))}]\n")
     return path
+
+
+def _digests(shown: str) -> dict[str, str]:
+    """``{"name=version": sha256}`` of what ``apt-cache show`` says."""
+    digests = {}
+    for stanza in shown.split("\n\n"):
+        fields = dict(re.findall(r"^(Package|Version|SHA256): (\S+)", stanza, re.MULTILINE))
+        if len(fields) == 3:
+            digests[f"{fields['Package']}={fields['Version']}"] = fields["SHA256"]
+    return digests
+
+
+def _apt_of(folder: Path, suite: str) -> list[str]:
+    """Options under which apt knows this suite of Debian and nothing else, and has nothing installed or downloaded."""
+    mirrors = _mirrors()
+    lines = []
+    for archive, pockets in (("debian", [suite, f"{suite}-updates"]), ("debian-security", [f"{suite}-security"])):
+        own = [mirror for mirror in mirrors if mirror.endswith(f"/{archive}")]
+        mirror = own[0] if own else f"https://deb.debian.org/{archive}"
+        lines += [f"deb [signed-by={KEYRING}] {mirror} {pocket} main\n" for pocket in pockets]
+    (folder / "sources.list").write_text("".join(lines))
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True)
+    (folder / "status").touch()
+    places = {
+        "Dir::Etc::sourcelist": "sources.list",
+        "Dir::Etc::sourceparts": "none",
+        "Dir::Etc::preferencesparts": "none",
+        "Dir::State::lists": "lists",
+        "Dir::State::status": "status",
+        "Dir::Cache": "cache",
+    }
+    return [word for key, name in places.items() for word in ("-o", f"{key}={folder / name}")]
 
 
 def _run(*command: str) -> str:
