@@ -139,13 +139,11 @@ def view_gone(name: str, evidence: Evidence) -> dict[str, Any]:
 
 
 def _base(row: ImageRow) -> str:
-    names = {
-        "py311": _("Debian with Python, from pinned packages"),
-        "py311-cxx": _(
-            "Debian with Python and the C++ compiler that torch.compile needs, from pinned packages"
-        ),
-    }
-    return f"{row.base}: {names[row.base]}" if row.base in names else row.base
+    if row.base.endswith("-cxx"):
+        holds = _("Debian with Python and the C++ compiler that torch.compile needs, from pinned packages")
+    else:
+        holds = _("Debian with Python, from pinned packages")
+    return f"{row.base}: {holds}"
 
 
 def _results(name: str, evidence: Evidence) -> list[Result]:

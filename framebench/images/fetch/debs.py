@@ -180,7 +180,10 @@ def _apt_of(folder: Path, suite: str) -> list[str]:
     """Options under which apt knows this suite of Debian and nothing else, and has nothing installed or downloaded."""
     mirrors = _mirrors()
     lines = []
-    for archive, pockets in (("debian", [suite, f"{suite}-updates"]), ("debian-security", [f"{suite}-security"])):
+    for archive, pockets in (
+        ("debian", [suite, f"{suite}-updates"]),
+        ("debian-security", [f"{suite}-security"]),
+    ):
         own = [mirror for mirror in mirrors if mirror.endswith(f"/{archive}")]
         mirror = own[0] if own else f"https://deb.debian.org/{archive}"
         lines += [f"deb [signed-by={KEYRING}] {mirror} {pocket} main\n" for pocket in pockets]
