@@ -57,7 +57,7 @@ def tried(row: ImageRow) -> list[str]:
 def _libraries(row: ImageRow, tag: str) -> list[str]:
     told = json.loads(_python(tag, "-c", LIBRARIES).splitlines()[-1])
     locked = dict(wheel.pin.split("==") for wheel in check_lock(ROOT, row))
-    found = {canonicalize_name(name): version for name, version in told["found"].items()}
+    found = {str(canonicalize_name(name)): version for name, version in told["found"].items()}
     wrong = [
         f"{name} is {found.get(name)} in it and {locked.get(name)} in the lock"
         for name in sorted(found.keys() | locked.keys())
