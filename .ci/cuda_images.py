@@ -7,9 +7,11 @@ is the lock, CUDA's runtime, cuDNN and NCCL load and are the row's, and the smal
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +49,31 @@ def tried(row: ImageRow) -> list[str]:
     made = subprocess.run(
         [".venv/bin/framebench", "build", row.name], cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE
     )
-    tag = made.stdout.split()[-1]
+    _, digest, tag = made.stdout.splitlines()[-1].split()
     try:
         return [*_libraries(row, tag), *_gate(row, tag)]
     finally:
-        subprocess.run(["docker", "image", "rm", "--force", tag], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["docker", "image", "rm", "--force", digest], check=True, stdout=subprocess.DEVNULL)
+
+
+class Space:
+    """What was in the store before; the wheels and layers of all these images together would fill a disk."""
+
+    def __init__(self) -> None:
+        self.before = set(self._all())
+
+    def _all(self) -> Iterator[Path]:
+        for place in ("wheels", "links", "images/layers"):
+            yield from (ROOT / "build" / "store" / place).glob("*")
+
+    def free(self, rows: Sequence[ImageRow]) -> None:
+        """Remove what came since and none of ``rows`` needs."""
+        needed = {wheel.sha256 for row in rows for wheel in check_lock(ROOT, row)}
+        for path in set(self._all()) - self.before:
+            if path.is_file():
+                path.unlink()
+            elif path.name not in needed:
+                shutil.rmtree(path)
 
 
 def _libraries(row: ImageRow, tag: str) -> list[str]:
@@ -122,9 +144,13 @@ def main() -> int:
     )
     table: list[tuple[Any, ...]] = []
     failed = False
-    for row in rows:
+    space = Space()
+    for number, row in enumerate(rows, 1):
         started = time.monotonic()
-        wrong = tried(row)
+        try:
+            wrong = tried(row)
+        finally:
+            space.free(rows[number:])
         failed = failed or bool(wrong)
         rebuild = load_rebuilds(ROOT)[row.name]
         seconds = time.monotonic() - started
