@@ -55,7 +55,7 @@ def test_only_a_whole_commit_of_this_history_is_known(name: str) -> None:
 
 
 def test_without_git_nothing_is_known_and_nothing_fails(tmp_path: Path) -> None:
-    history, question = History(tmp_path), Question("torch", "mlp", "cpu", "train", 32)
+    history, question = History(tmp_path), Question("torch", "mlp", "cpu", "train", 32, 1)
     assert not history.known("0" * 40) and history.rewritten(tmp_path) == set()
     history.ask("0" * 40, [question])
     assert history.answer("0" * 40, question) == Answer(*[None] * 6)
