@@ -23,9 +23,10 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def campaign() -> str:
-    """The shortest committed campaign."""
+    """The shortest committed campaign of several records."""
     of_campaign = campaigns(store.load([ROOT / "results"]))
-    return min(of_campaign, key=lambda one: len(of_campaign[one]))
+    several = [one for one, files in of_campaign.items() if sum(path.suffix == ".json" for path in files) > 1]
+    return min(several, key=lambda one: len(of_campaign[one]))
 
 
 @pytest.fixture
