@@ -88,6 +88,7 @@ def test_the_base_is_the_one_of_another_day(image: LocalImage) -> None:
     assert details["RootFS"]["Layers"][0] == load_rebuilds(ROOT)[image.name].layers[0].digest
 
 
+@pytest.mark.slow  # three minutes; the other engine and the rebuilt image of a record are compared every time
 def test_two_clean_builds_of_an_image_that_the_commit_chooses_are_identical(image: LocalImage) -> None:
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True, capture_output=True, check=True)
     rows = [row for row in images.load_matrix(ROOT).rows if row.default and row.accelerator == "cpu"]

@@ -18,6 +18,7 @@ SMALL = Form(
 )
 
 
+@pytest.mark.slow  # .ci/run has the whole quick one as a stage
 def test_a_small_self_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "QUICK", SMALL)
     said = io.StringIO()
