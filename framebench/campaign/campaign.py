@@ -18,7 +18,7 @@ from framebench.campaign.ledger import Ledger
 from framebench.campaign.plan import Plan, Planned
 from framebench.campaign.runner import Runner
 from framebench.campaign.suites import Suite
-from framebench.executors import Executor, StackOn
+from framebench.executors import Executor, StackOn, cooling
 from framebench.executors.cards import host_of
 from framebench.records import store
 from framebench.records.accidents import in_passing
@@ -72,6 +72,7 @@ class Campaign:
         self.results = results
         self.campaign_id = campaign_id
         self.stop_after_trial = False
+        self._warmed: cooling.Warmed | None = None
         self._host_of = functools.cache(
             functools.partial(host_of, source.host_id)
         )  # of a device and how many of it
@@ -159,9 +160,16 @@ class Campaign:
             progress.skipped(trial, refusal)
             return None
         progress.trial(trial)
+        cards = trial.case.device_count if trial.case.device == "gpu" else 0
+        if cards and self._warmed is not None:
+            cooling.rest(self._warmed, cards, progress.log, lambda: self.stop_after_trial)
+            if self.stop_after_trial:
+                return None
+        found_c = cooling.hottest_c(cards) if cards else None
         records = [self.runner.run(trial, progress.log)]
         if in_passing(records[0]) and not self.stop_after_trial:
             records.append(self.runner.run(trial, progress.log))
+        self._warmed = cooling.warmed(records[-1], found_c)
         return records
 
     def _drop_settled(

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from framebench import images as factory
 from framebench.commands.saying import Sayer
+from framebench.images.fetch.wheel_tags import is_for_here
 from framebench.images.make.builder import BuilderName
 
 
@@ -26,6 +27,9 @@ def run(
     if not names and (unlocked := [row.name for row in rows if not factory.is_locked(root, row)]):
         say(f"left out, no lock yet: {', '.join(unlocked)}")
         rows = [row for row in rows if row.name not in unlocked]
+    if all_cpu and (other := [row.name for row in rows if not is_for_here(row)]):
+        say(f"left out, for another processor than this machine's: {', '.join(other)}")
+        rows = [row for row in rows if row.name not in other]
     if check:
         return 0 if factory.check(root, rows, say, builder) else 1
     for row in rows:

@@ -139,7 +139,7 @@ def view_gone(name: str, evidence: Evidence) -> dict[str, Any]:
 
 
 def _base(row: ImageRow) -> str:
-    if row.base.endswith("-cxx"):
+    if "-cxx" in row.base:
         holds = _("Debian with Python and the C++ compiler that torch.compile needs, from pinned packages")
     else:
         holds = _("Debian with Python, from pinned packages")

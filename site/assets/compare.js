@@ -1,6 +1,7 @@
 // The compare page: one table of what is chosen. The form is the state; its differences from the page as it was written
-// stand in the address. No statistic is computed here: intervals come from data/compare.json, verdicts ready-made from
-// data/baselines.json; figures are divided by each other, and such ratios averaged. Every word comes from the page.
+// stand in the address. Of what is published no statistic is computed here: intervals come from data/compare.json, verdicts
+// ready-made from data/baselines.json; figures are divided by each other, and such ratios averaged. Numbers of one's own get
+// the interval that published ones have. Every word comes from the page.
 (function () {
   "use strict";
   const form = document.querySelector("form.fb-compare-controls");
@@ -214,7 +215,8 @@
       const results = every.filter(within).sort((one, other) => ahead(figure(one, column), figure(other, column)));
       const yours = mine.filter((one) => one.case === data.groups.case[group]).map((one) => {
         const value = one.figures[column] ?? null;
-        return { ...one, value, ratio: from.value && value != null ? value / from.value : null };
+        const [low, high] = one.around[column] || [];
+        return { ...one, value, low, high, ratio: from.value && value != null ? value / from.value : null };
       });
       if (results.length || yours.length) view.push({ group, best, from, against, results, yours });
     });
@@ -429,6 +431,9 @@
     const half = sorted.length >> 1;
     return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
   };
+  // Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom; above, the normal one and two terms.
+  const T95 = "12.706 4.303 3.182 2.776 2.571 2.447 2.365 2.306 2.262 2.228 2.201 2.179 2.160 2.145 2.131 2.120 2.110 2.101 2.093 2.086 2.080 2.074 2.069 2.064 2.060 2.056 2.052 2.048 2.045 2.042".split(" ").map(Number);
+  const t95 = (df) => T95[df - 1] || 1.95996 + 2.37227 / df + 2.8225 / df ** 2;
   const positive = (value) => typeof value === "number" && Number.isFinite(value) && value > 0;
 
   async function unpacked(file) {
@@ -498,12 +503,19 @@
     }
     return [...by.values()].map((some) => {
       const figures = {};
-      for (const { column } of metrics) {
-        const values = some.map((one) => one.figures[column]).filter(positive);
-        if (values.length) figures[column] = Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+      const around = {}; // the t interval on logarithms, which is that of published throughputs
+      for (const { column, kind } of metrics) {
+        const logs = some.map((one) => one.figures[column]).filter(positive).map(Math.log);
+        if (!logs.length) continue;
+        const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;
+        figures[column] = Math.exp(mean);
+        if (kind !== "rate" || logs.length < 2) continue;
+        const spread = logs.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (logs.length - 1);
+        const half = t95(logs.length - 1) * Math.sqrt(spread / logs.length);
+        around[column] = [Math.exp(mean - half), Math.exp(mean + half)];
       }
       const known = data.contenders.slug.indexOf(some[0].slug);
-      return { ...some[0], own: true, ranked: true, figures, name: known < 0 ? some[0].slug : data.contenders.name[known], marks: words.yours + "\t" + some[0].host };
+      return { ...some[0], own: true, ranked: true, figures, around, name: known < 0 ? some[0].slug : data.contenders.name[known], marks: words.yours + "\t" + some[0].host };
     });
   }
 

@@ -7,7 +7,6 @@ import dataclasses
 import gzip
 import io
 import json
-import math
 import re
 import tarfile
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from framebench.pages.evidence import Evidence, Group, gather
 from framebench.pages.render import page as render_page
 from framebench.records import store
 from framebench.records.step_time import step_ns
+from framebench.statistics.interval import throughput_interval
 from harness.record import Case, Contender
 from tests.chromium import open_page, served
 from tests.record_factory import (
@@ -257,9 +257,10 @@ def test_own_records_stand_beside_the_published_ones_and_go_nowhere(
     own = page.locator("tr.fb-own[data-contender=torch-eager]")
     assert own.count() == 1 and "yours" in own.inner_text()
     assert "<i>x-eager" in page.locator("tr.fb-own").last.inner_text()
-    steps = [math.log(step) for record in mine if (step := step_ns(record))]
-    expected = 16e9 / math.exp(sum(steps) / len(steps))
-    assert float(own.locator(".fb-value").inner_text()) == pytest.approx(expected, rel=0.01)
+    expected = throughput_interval([step for record in mine if (step := step_ns(record))], 16)
+    assert float(own.locator(".fb-value").inner_text()) == pytest.approx(expected.value, rel=0.01)
+    ends = [float(end) for end in re.split(r"\s*–\s*", own.locator(".fb-value-ci").inner_text())]
+    assert ends == pytest.approx([expected.low, expected.high], rel=0.01)
     told = page.locator(".fb-own-said").inner_text()
     assert (
         "4 trials of yours read" in told

@@ -17,7 +17,7 @@ from framebench.campaign.estimate import Estimator
 from framebench.campaign.plan import Plan, Planned
 from framebench.commands.phrases import outcome_line
 from framebench.dataset import grouping
-from framebench.executors import Failure, Progress, StackOn, Unavailable
+from framebench.executors import Failure, Progress, StackOn, Unavailable, cooling
 from framebench.executors.machine import Machine
 from framebench.records import store
 from framebench.records.accidents import KERNEL_KILLED
@@ -338,6 +338,37 @@ def test_a_number_is_what_an_ok_measurement_leaves(tmp_path: Path) -> None:
     one = campaign(InstantExecutor(), tmp_path / "one")
     go(one)
     assert measured(one) and measured(campaign(InstantExecutor(), tmp_path / "one"))
+
+
+def test_before_a_trial_on_cards_that_the_last_one_warmed_they_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not before one on the CPU, nor where a request to stop comes meanwhile."""
+    executor = InstantExecutor()
+    rested: list[tuple[int, int]] = []
+    made = campaign(executor, tmp_path)
+    monkeypatch.setattr(cooling, "hottest_c", lambda count: 40.0)
+    monkeypatch.setattr(cooling, "warmed", lambda record, found_c: (found_c, len(executor.ran)))
+
+    def rest(
+        after: tuple[float | None, int], count: int, log: Progress, stopped: Callable[[], bool]
+    ) -> float:
+        rested.append((count, after[1]))
+        made.stop_after_trial = len(rested) == 2
+        return 0.0
+
+    monkeypatch.setattr(cooling, "rest", rest)
+    on_cpu, alone, both = (
+        msgspec.structs.replace(made.suite.expand(2)[0], device=device, device_count=count)
+        for device, count in (("cpu", 1), ("gpu", 1), ("gpu", 2))
+    )
+    contender = made.suite.entrants()[0]
+    trials = [Planned("memory", case, contender, 0) for case in (alone, on_cpu, both, alone)]
+    stack = contender.stack
+    made.images[StackOn(stack, "gpu")] = made.images[StackOn(stack)]
+    left = [made._start(trial, Silent()) for trial in trials]
+    assert [None if records is None else len(records) for records in left] == [1, 1, 1, None]
+    assert rested == [(2, 2), (1, 3)]
 
 
 def test_a_finished_campaign_has_nothing_left(tmp_path: Path) -> None:

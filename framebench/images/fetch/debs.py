@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -47,6 +47,7 @@ class BaseLock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """``containers/base/<name>.lock``: what Debian packages a base is made of."""
 
     suite: str
+    arch: Literal["amd64", "arm64"] = "amd64"
     epoch: int
     """Every time stamp inside an image made on this base, in seconds since 1970."""
     snapshot: str
@@ -143,7 +144,7 @@ def remake_base_lock(root: Path, name: str) -> Path:
     lock = load_base_lock(root, name)
     below = {deb.name for deb in load_base_lock(root, lock.parent).debs()} if lock.parent else set()
     with tempfile.TemporaryDirectory() as folder:
-        apt = _apt_of(Path(folder), lock.suite)
+        apt = _apt_of(Path(folder), lock.suite, lock.arch)
         _run("apt-get", *apt, "update")
         every = _run("apt-cache", *apt, "dumpavail").split("\n\n")
         essential = {p.split("\n")[0].removeprefix("Package: ") for p in every if "\nEssential: yes" in p}
@@ -159,7 +160,8 @@ def remake_base_lock(root: Path, name: str) -> Path:
         lines = [f'  "{" ".join((*one, digests[one[0]]))}",\n' for one in found]
     path = root / "containers" / "base" / f"{name}.lock"
     today = time.strftime("%Y%m%dT000000Z", time.gmtime())
-    head = f'suite = "{lock.suite}"\nepoch = {lock.epoch}\nsnapshot = "{today}"\n'
+    head = f'suite = "{lock.suite}"\n' + (f'arch = "{lock.arch}"\n' if lock.arch != "amd64" else "")
+    head += f'epoch = {lock.epoch}\nsnapshot = "{today}"\n'
     head += f'parent = "{lock.parent}"\n' if lock.parent else ""
     head += f"asked = [{', '.join(msgspec.json.encode(package).decode() for package in lock.asked)}]\n"
     path.write_text(f"{head}packages = [\n{''.join(sorted(lines))}]\n")
@@ -176,7 +178,7 @@ def _digests(shown: str) -> dict[str, str]:
     return digests
 
 
-def _apt_of(folder: Path, suite: str) -> list[str]:
+def _apt_of(folder: Path, suite: str, arch: str) -> list[str]:
     """Options under which apt knows this suite of Debian and nothing else, and has nothing installed or downloaded."""
     mirrors = _mirrors()
     lines = []
@@ -199,7 +201,9 @@ def _apt_of(folder: Path, suite: str) -> list[str]:
         "Dir::State::status": "status",
         "Dir::Cache": "cache",
     }
-    return [word for key, name in places.items() for word in ("-o", f"{key}={folder / name}")]
+    options = {key: str(folder / name) for key, name in places.items()}
+    options |= {"APT::Architecture": arch, "APT::Architectures::": arch}
+    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
 
 def _run(*command: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
@@ -18,6 +19,11 @@ _GLIBC = 34
 def machine(row: ImageRow) -> str:
     """The row's architecture as wheels call it."""
     return MACHINES[row.arch]
+
+
+def is_for_here(row: ImageRow) -> bool:
+    """Whether the row's programs are this machine's."""
+    return machine(row) == platform.machine()
 
 
 def supported_tags(row: ImageRow) -> list[Tag]:

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from framebench.errors import UserError
 from framebench.images.fetch.debs import load_base_lock
+from framebench.images.fetch.wheel_tags import is_for_here
 from framebench.images.locks import check_lock, lock_path
 from framebench.images.matrix import ImageRow
 from framebench.strict_toml import read_toml
@@ -87,6 +88,9 @@ def publishable(root: Path, rows: list[ImageRow], progress: Callable[[str], None
     for row in rows:
         if not lock_path(root, row).exists():
             progress(f"Image '{row.name}' has no lock, so it cannot be built.")
+            continue
+        if not is_for_here(row):
+            progress(f"Image '{row.name}' is for {row.arch} processors: build and push it on such a machine.")
             continue
         try:
             refuse_unchecked(root, row)
