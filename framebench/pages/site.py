@@ -261,6 +261,7 @@ def _by_hand(root: Path) -> dict[str, Path]:
 
 
 _SPACED = re.compile(r"(<(?:pre|script|style|textarea)\b.*?</(?:pre|script|style|textarea)>)", re.DOTALL)
+_COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
 _INDENT = re.compile(r"\n\s+")
 
 
@@ -294,11 +295,20 @@ def _mkdocs(
 
 
 def _lean(made: dict[str, Path]) -> dict[str, Content]:
-    """Pages without the theme's indents: a tenth of most."""
-    return {
-        name: functools.partial(_without_indents, path) if path.suffix == ".html" else path
-        for name, path in made.items()
-    }
+    """Pages without the theme's indents, a tenth of most, and our scripts without the lines that explain them."""
+    lean: dict[str, Content] = {}
+    for name, path in made.items():
+        if path.suffix == ".html":
+            lean[name] = functools.partial(_without_indents, path)
+        elif path.suffix == ".js" and path.parent.name == "assets":
+            lean[name] = functools.partial(_without_comments, path)
+        else:
+            lean[name] = path
+    return lean
+
+
+def _without_comments(script: Path) -> str:
+    return _COMMENT.sub("", script.read_text())
 
 
 def _without_indents(page: Path) -> str:

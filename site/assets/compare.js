@@ -1,7 +1,6 @@
 // The compare page: one table of what is chosen. The form is the state; its differences from the page as it was written
 // stand in the address. Of what is published no statistic is computed here: intervals come from data/compare.json, verdicts
-// ready-made from data/baselines.json; figures are divided by each other, and such ratios averaged. Numbers of one's own get
-// the interval that published ones have. Every word comes from the page.
+// ready-made from data/baselines.json; figures are divided by each other, and such ratios averaged. Every word comes from the page.
 (function () {
   "use strict";
   const form = document.querySelector("form.fb-compare-controls");
@@ -431,9 +430,8 @@
     const half = sorted.length >> 1;
     return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
   };
-  // Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom; above, the normal one and two terms.
-  const T95 = "12.706 4.303 3.182 2.776 2.571 2.447 2.365 2.306 2.262 2.228 2.201 2.179 2.160 2.145 2.131 2.120 2.110 2.101 2.093 2.086 2.080 2.074 2.069 2.064 2.060 2.056 2.052 2.048 2.045 2.042".split(" ").map(Number);
-  const t95 = (df) => T95[df - 1] || 1.95996 + 2.37227 / df + 2.8225 / df ** 2;
+  // Two-sided 95 % quantiles of Student's t, to 0.1 %
+  const t95 = (df) => [0, 12.706, 4.303][df] || 1.95996 + (2.37227 + (2.8225 + (2.5558 + 1.589 / df) / df) / df) / df;
   const positive = (value) => typeof value === "number" && Number.isFinite(value) && value > 0;
 
   async function unpacked(file) {
@@ -503,7 +501,7 @@
     }
     return [...by.values()].map((some) => {
       const figures = {};
-      const around = {}; // the t interval on logarithms, which is that of published throughputs
+      const around = {}; // as published: the t interval on logarithms
       for (const { column, kind } of metrics) {
         const logs = some.map((one) => one.figures[column]).filter(positive).map(Math.log);
         if (!logs.length) continue;
