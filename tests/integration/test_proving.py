@@ -18,6 +18,7 @@ from framebench.commands.prove import Cell, case_of, prove
 from framebench.executors.proving_process import ProvingProcess, cores
 from framebench.records.proofs import read_proofs
 from harness.record import Contender
+from tests.ctrl_c import heed_ctrl_c
 from tests.integration.numpy_clone import copy_tree
 from tests.requirement import require
 
@@ -84,6 +85,7 @@ prove.run(Path.cwd(), ["mlp"], ["torch"], Console(force_terminal=False, soft_wra
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     ) as running:
         assert running.stdout is not None
         said = [next(line for line in running.stdout if "passed, " in line)]
