@@ -116,19 +116,8 @@ def _gate(row: ImageRow, tag: str) -> list[str]:
 
 
 def _python(tag: str, *words: str, asked: str = "") -> str:
-    command = [
-        "docker",
-        "run",
-        "--rm",
-        "--interactive",
-        "--network",
-        "none",
-        "--tmpfs",
-        "/tmp",
-        "--workdir",
-        "/tmp",
-    ]
-    command += ["--entrypoint", "/opt/venv/bin/python", tag, *words]
+    command = ["docker", "run", "--rm", "--interactive", "--network", "none"]
+    command += ["--tmpfs", "/tmp", "--workdir", "/tmp", "--entrypoint", "/opt/venv/bin/python", tag, *words]
     done = subprocess.run(command, input=asked, text=True, capture_output=True)
     if done.returncode:
         raise UserError(f"{tag}: `python {words[0]} …` ended with {done.returncode}: {done.stderr[-2000:]}")

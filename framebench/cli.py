@@ -49,9 +49,9 @@ def build(images: tuple[str, ...], all_cpu: bool, check: bool, builder: Any) -> 
 
 
 @cli.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...|base")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...|base [BASE]...")
 def lock(images: tuple[str, ...]) -> None:
-    """Resolve the locks of images anew (needs uv), or with `base` the Debian packages of the bases."""
+    """Resolve the locks of images anew (needs uv), or after `base` the Debian packages of these bases, or of all."""
     from framebench.commands import lock as command
 
     command.run(ROOT, images, console)

@@ -92,6 +92,18 @@ def _protocol(protocol: Protocol) -> Iterator[tuple[str, str]]:
             f"a record holds at most {MOST_BLOCKS} blocks, and {protocol.measure_s:g} s of blocks of"
             f" {protocol.block_ms:g} ms, at least {protocol.measure_blocks}, are more; ask for longer ones (block_ms)",
         )
+    if 2 * protocol.observer_blocks > MOST_BLOCKS:
+        yield (
+            "protocol.observer_blocks",
+            f"a record holds at most {MOST_BLOCKS // 2} with the sampler and as many without, found"
+            f" {protocol.observer_blocks}",
+        )
+    if protocol.learning_epochs > MOST_BLOCKS:
+        yield "protocol.learning_epochs", _too_many_epochs(protocol.learning_epochs)
+
+
+def _too_many_epochs(found: int) -> str:
+    return f"a record holds at most {MOST_BLOCKS} epochs' scores, found {found}"
 
 
 def _row(row: CaseRow, suite: Suite) -> Iterator[tuple[str, str]]:
@@ -107,6 +119,8 @@ def _row(row: CaseRow, suite: Suite) -> Iterator[tuple[str, str]]:
             yield "count", f"several devices share training alone, found {count} for the task {other[0]!r}"
         for batch in [batch for batch in row.batches if batch % count]:
             yield "batch", f"{count} devices share a batch in equal parts, found {batch}"
+    if row.learning_epochs is not None and row.learning_epochs > MOST_BLOCKS:
+        yield "learning_epochs", _too_many_epochs(row.learning_epochs)
     if "cpu" in row.devices and "tf32" in row.precisions:
         yield "precision", "tf32 exists on GPUs only; a case for the CPU is in fp32 or bf16"
     if row.workload in workloads.broken():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from framebench.errors import UserError
 from framebench.images.fetch.debs import KEYRING, load_base_lock, remake_base_lock
 from tests.requirement import require
@@ -35,3 +37,24 @@ def test_a_base_and_what_is_on_it_are_locked_on_any_machine_with_apt(tmp_path: P
     stored = {deb.name: deb for deb in load_base_lock(ROOT, "py313").debs()}
     same = [deb for deb in small.debs() if stored[deb.name].version == deb.version]
     assert same and all(stored[deb.name].sha256 == deb.sha256 for deb in same)
+
+
+def test_a_suite_that_nobody_has_and_a_machine_without_apt_are_sentences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what was locked stays."""
+    require(
+        "apt", shutil.which("apt-get") is not None and Path(KEYRING).exists(), "no apt with Debian's keyring"
+    )
+    lock = tmp_path / "containers" / "base" / "none.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(
+        'suite = "nosuch"\nepoch = 1780272000\nsnapshot = "20200101T000000Z"\nasked = ["python3"]\n'
+    )
+    before = lock.read_bytes()
+    with pytest.raises(UserError, match=r"^`apt-get … update` failed: .*nosuch"):
+        remake_base_lock(tmp_path, "none")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="apt-get is not here"):
+        remake_base_lock(tmp_path, "none")
+    assert lock.read_bytes() == before

@@ -144,6 +144,21 @@ def test_a_row_may_follow_learning_for_longer_or_not_at_all(tmp_path: Path) -> N
             r"key protocol.measure_s: a record holds at most 128 blocks, and 3 s of blocks of 20 ms",
         ),
         (
+            'name = "mine"\n\n',
+            'name = "mine"\nobserver_blocks = 65\n\n',
+            r"key protocol.observer_blocks: a record holds at most 64 with the sampler .* found 65",
+        ),
+        (
+            'name = "mine"\n\n',
+            'name = "mine"\nlearning_epochs = 129\n\n',
+            r"key protocol.learning_epochs: a record holds at most 128 epochs' scores, found 129",
+        ),
+        (
+            "batch = 32",
+            "batch = 32\nlearning_epochs = 129",
+            r"key case\[0\]\.learning_epochs: a record holds at most 128 epochs' scores, found 129",
+        ),
+        (
             '"torch-eager", "keras',
             '"torch-eager", "torch-eager-fast", "keras',
             r"key contenders: .*no variant 'fast'",

@@ -203,11 +203,17 @@ def _apt_of(folder: Path, suite: str, arch: str) -> list[str]:
     }
     options = {key: str(folder / name) for key, name in places.items()}
     options |= {"APT::Architecture": arch, "APT::Architectures::": arch}
+    options["APT::Update::Error-Mode"] = "any"  # else a list that could not be fetched is a warning
     return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run(command, text=True, capture_output=True)
+    try:
+        done = subprocess.run(command, text=True, capture_output=True)
+    except FileNotFoundError:
+        raise UserError(
+            f"{command[0]} is not here, and a base's lock needs it; lock it where apt is."
+        ) from None
     if done.returncode:
-        raise UserError(f"`{' '.join(command[:4])} …` failed: {done.stderr.strip()}")
+        raise UserError(f"`{command[0]} … {command[-1]}` failed: {' '.join(done.stderr.split())[-600:]}")
     return done.stdout
