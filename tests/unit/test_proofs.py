@@ -205,6 +205,22 @@ def test_of_cells_that_nobody_asks_for_any_more_nothing_stays(tree: Path) -> Non
     assert not proofs_path(tree, "mlp").exists()
 
 
+def test_nothing_is_forgotten_while_a_frameworks_folder_is_broken(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stacks have no rows then, and would seem to be gone."""
+    (tree / "containers").symlink_to(ROOT / "containers")
+    monkeypatch.setattr(prove, "_waiting", lambda root, cells: {})
+    name = cell_name(prove.case_of("mlp", "smoke", "train", "fp32"), TORCH).replace("torch", "caffe", 1)
+    write_proofs(tree, "mlp", {name: proof()})
+    with monkeypatch.context() as patched:
+        patched.setattr(prove.frameworks, "broken", lambda: {"caffe": "SyntaxError"})
+        assert prove.run(tree, ["mlp"], ["torch"], Console(quiet=True)) == 0
+    assert list(read_proofs(tree, "mlp")) == [name]
+    assert prove.run(tree, ["mlp"], ["torch"], Console(quiet=True)) == 0
+    assert not read_proofs(tree, "mlp")
+
+
 def test_where_there_is_nothing_to_prove_it_says_so() -> None:
     with pytest.raises(UserError, match="nothing to prove: no file of mlp is for kerashub-torch"):
         prove.run(ROOT, ["mlp"], ["kerashub-torch"], Console(quiet=True))
