@@ -35,12 +35,16 @@ def child_of(telemetry: Telemetry) -> subprocess.Popen[bytes]:
 def test_window_holds_counters_and_samples() -> None:
     with Telemetry(hz=50.0) as telemetry:
         child = child_of(telemetry)
+        opened = time.monotonic_ns()
         with telemetry.window():
+            entered = time.monotonic_ns()
             spin(0.5)
+            left = time.monotonic_ns()
+        closed = time.monotonic_ns()
         record = telemetry.record()
     assert child.returncode is not None  # reaped
     assert record.reason is None
-    assert record.window_ns >= 500_000_000
+    assert left - entered <= record.window_ns <= closed - opened
     assert record.metrics["cpu_time"].delta == pytest.approx(0.5e9, abs=0.15e9)
     assert record.metrics["on_cpu"].delta == pytest.approx(0.5e9, abs=0.15e9)
     assert record.metrics["run_queue_wait"].delta is not None
@@ -70,7 +74,7 @@ def test_missed_ticks_are_counted_not_made_up_for() -> None:
             time.sleep(0.2)
         record = telemetry.record()
         assert record.missed_ticks >= 40
-        assert record.ticks + record.missed_ticks <= 110 + 0.01 * record.window_ns / 1e6
+        assert record.ticks + record.missed_ticks <= 100 * record.window_ns / 1e9 + 1
 
 
 def test_metric_without_enough_samples_has_no_mean() -> None:
@@ -119,7 +123,7 @@ def test_windows_are_apart_and_the_record_is_about_the_blocks() -> None:
             spin(0.3)
         record = telemetry.record()
     assert set(telemetry.windows) == {"rest before", "blocks"}
-    assert record.window_ns == blocks.end_ns - blocks.start_ns >= 300_000_000
+    assert record.window_ns == blocks.end_ns - blocks.start_ns > 0
     assert telemetry.windows["rest before"].end_ns <= blocks.start_ns
     assert record.sampler_cpu_ns is not None and 0 < record.sampler_cpu_ns < record.window_ns
 
