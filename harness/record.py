@@ -165,11 +165,12 @@ class ImageRef(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     own_builds: tuple[OwnBuild, ...] = ()
 
 
-class Provenance(_Strict, frozen=True, kw_only=True):
+class Provenance(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     """What the host knows about the harness it starts.
 
     ``work_hash``: over the code that decides what the trial does, and its preset's config. ``protocol_hash``:
-    over the protocol's parameters. Both empty where an image runs by itself.
+    over the protocol's parameters. Both empty where an image runs by itself. ``engine``: what ran the container, by
+    name and version; the host adds it to the record, no trial is told.
     """
 
     executor: Literal["docker", "venv", "system", "slurm"]
@@ -179,6 +180,7 @@ class Provenance(_Strict, frozen=True, kw_only=True):
     harness_tree_sha256: str
     work_hash: str
     protocol_hash: str = ""
+    engine: Annotated[str, Meta(max_length=200)] | None = None
 
 
 class TrialSpec(_Strict, frozen=True, kw_only=True):

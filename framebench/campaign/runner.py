@@ -42,7 +42,9 @@ class Runner:
         started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
         answer = self.executor.run(spec, log)
         record = host_record(spec, answer, started_utc) if isinstance(answer, Failure) else answer
-        record = replace(record, cluster_job=this_job(os.environ))  # whatever the trial itself says of one
+        # whatever the trial itself says of them
+        by = replace(record.provenance, engine=self.executor.engine)
+        record = replace(record, provenance=by, cluster_job=this_job(os.environ))
         record = _by_one_clock(record)
         store.write(record, self.folder)
         self._ended(trial, record)

@@ -45,6 +45,10 @@ class Executor(Protocol):
     name: str  # "docker", "venv" or "system": goes into the record
 
     @property
+    def engine(self) -> str | None:
+        """What runs the containers, by name and version; null where there are none."""
+
+    @property
     def rows(self) -> Rows | None:
         """Which image each stack is measured in; null where there are none."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import docker
 import requests
@@ -13,7 +14,7 @@ from docker.context import ContextAPI
 from docker.context.config import get_current_context_name
 from docker.errors import APIError, DockerException
 
-from framebench.errors import UserError
+from framebench.errors import UserError, one_line
 from framebench.executors import gpu
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
@@ -108,6 +109,17 @@ def _destination(there: str) -> str:
     """``user@host:22`` as the command line of ssh takes it."""
     host, _, port = there.partition("/")[0].rpartition(":")
     return f"-p {port} {host}" if host and port.isdigit() else there.partition("/")[0]
+
+
+def called(version: dict[str, Any], information: dict[str, Any]) -> str:
+    """An engine's name, version and system by its answers to ``version`` and ``info``, as in ``Docker 27.2.0 on
+    Docker Desktop``. Others that speak Docker's language say who they are among their components."""
+    parts = [str(part.get("Name")) for part in version.get("Components") or []]
+    name = next((part.removesuffix(" Engine") for part in parts if part.endswith(" Engine")), "Docker")
+    system = information.get("OperatingSystem") or version.get("Os")
+    machine = str(information.get("Name"))
+    within = " in Colima" if re.fullmatch(r"colima(-.*)?", machine) else ""
+    return one_line(f"{name} {version.get('Version')} on {system}{within}")[:200]
 
 
 @contextmanager

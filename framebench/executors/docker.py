@@ -22,7 +22,7 @@ from framebench import images
 from framebench.errors import UserError
 from framebench.executors import Failure, Progress, StackOn, Unavailable, gpu, machine
 from framebench.executors.confinement import cache_folders, confined, memory_limit
-from framebench.executors.connection import connect, engine_errors
+from framebench.executors.connection import called, connect, engine_errors
 from framebench.executors.conversation import Conversation
 from framebench.executors.drivers import too_old
 from framebench.executors.ending import Output
@@ -30,9 +30,10 @@ from framebench.executors.engine_away import Return
 from framebench.executors.engine_processor import ask_model
 from framebench.executors.machine import Machine
 from framebench.executors.ownership import LABEL, ours, remove, remove_left_behind
-from framebench.executors.rows import Rows, foreign
+from framebench.executors.rows import Rows
 from framebench.executors.stopping import StopRequest
 from framebench.images import Device
+from framebench.images.fetch.wheel_tags import MACHINES
 from framebench.records.accidents import CONTAINER_LOST, killed
 from framebench.records.versions import encode_spec
 from harness import cores
@@ -82,7 +83,9 @@ class DockerExecutor:
         self._sweeping, self._filling = threading.Lock(), threading.Lock()
         self._adopted: dict[str, Adopted] = {}  # by config digest
         self._information = self._client.info()
-        self._architecture = self._client.version()["Arch"]
+        version = self._client.version()
+        self.engine = called(version, self._information)
+        self._architecture = version["Arch"]
         self.memory_bytes = memory_limit(int(self._information["MemTotal"]))
         self._machine: Machine | None = None
         self._local: dict[Device, dict[str, images.Here]] = {}
@@ -109,6 +112,7 @@ class DockerExecutor:
             return machine.this_machine()
         if self._machine is None or self._machine.cpu_model is None:
             looked_in = next(iter(self._adopted.values()), None)
+            architecture = str(self._information.get("Architecture") or self._architecture)
             self._machine = Machine(
                 cpu_model=ask_model(self._client, looked_in.engine_id, self.memory_bytes)
                 if looked_in
@@ -116,7 +120,7 @@ class DockerExecutor:
                 cores=int(self._information["NCPU"]),
                 cores_allowed=int(self._information["NCPU"]),
                 memory_bytes=int(self._information["MemTotal"]),
-                architecture=str(self._information.get("Architecture") or self._architecture),
+                architecture=MACHINES.get(architecture, architecture),  # Podman says what images say
             )
         return self._machine
 
@@ -143,7 +147,7 @@ class DockerExecutor:
         if isinstance(row, Unavailable):
             return row
         # what was pulled may run under emulation, and says so; an image is made on its own kind of processor
-        other = foreign(row, self._architecture)
+        other = self.rows.foreign(row, self._architecture)
         return other if other and row.name not in self._has(wanted.device) else row
 
     def ready(self, wanted: Iterable[StackOn]) -> dict[StackOn, ImageRef]:
@@ -278,6 +282,9 @@ class DockerExecutor:
         if not self._engine.wait():
             return Outcome(status="interrupted", reason="stopped by the user")
         self._sweep()
+        self.engine = called(
+            self._client.version(), self._client.info()
+        )  # it may have been brought up to date
         return _lost("the Docker engine went away")
 
     def _make_again(self, spec: TrialSpec) -> Outcome:

@@ -15,17 +15,6 @@ PROCESSORS = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
 """As kernels call them, and as engines and rows do."""
 
 
-def foreign(row: ImageRow, architecture: str) -> Unavailable | None:
-    """Why a machine of this architecture cannot make the row's environment; null if it can."""
-    here = PROCESSORS.get(architecture, architecture)
-    if row.arch == here:
-        return None
-    return Unavailable(
-        f"image {row.name} is for {row.arch} processors, and the machine that measures has {here}",
-        f'measure on a machine with {row.arch}, or add and lock a row with arch = "{here}" in containers/images.toml',
-    )
-
-
 class Rows:
     """The rows of a checkout's matrix that campaigns use; ``images_asked`` take the place of the default ones.
 
@@ -76,6 +65,24 @@ class Rows:
         """Why there is no image for it; null where there is one."""
         found = self.find(wanted)
         return found if isinstance(found, Unavailable) else None
+
+    def foreign(self, row: ImageRow, architecture: str) -> Unavailable | None:
+        """Why a machine of this architecture cannot make the row's environment; null if it can."""
+        here = PROCESSORS.get(architecture, architecture)
+        if row.arch == here:
+            return None
+        rows = self._matrix.rows
+        like = [one for one in rows if (one.stack, one.device, one.arch) == (row.stack, row.device, here)]
+        theirs = [one.name for one in like if not one.retired and images.is_locked(self._root, one)]
+        mend = (
+            f"name one for {here}, as with `--image {theirs[-1]}`"
+            if theirs
+            else f'add and lock a row with arch = "{here}" in containers/images.toml'
+        )
+        return Unavailable(
+            f"image {row.name} is for {row.arch} processors, and the machine that measures has {here}",
+            f"measure on a machine with {row.arch}, or {mend}",
+        )
 
     def _no_row(self, wanted: StackOn) -> Unavailable:
         if self._own_wheels:

@@ -22,6 +22,7 @@ class SystemExecutor:
     """Runs the harness of the clone ``root``; compile caches lie in ``build/cache/system`` there."""
 
     name = "system"
+    engine = None
     rows = None
 
     def __init__(self, root: Path) -> None:

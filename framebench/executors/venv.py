@@ -16,7 +16,7 @@ from framebench.executors.machine import Machine, this_machine
 from framebench.executors.only_linux import require_linux
 from framebench.executors.plain_path import plain
 from framebench.executors.process import TrialProcess, compiler_version
-from framebench.executors.rows import Rows, foreign
+from framebench.executors.rows import Rows
 from framebench.images import ImageRow, OwnWheel, fetch_wheels, lock_path, lock_sha256, own_builds
 from harness.manifest import LOCK_VARIABLE
 from harness.record import ImageRef, Record, TrialSpec
@@ -31,6 +31,7 @@ class VenvExecutor:
     """Environments lie in ``build/venvs/<image>``, compile caches in ``build/cache/<image>``."""
 
     name = "venv"
+    engine = None
 
     def __init__(
         self, root: Path, images_asked: Sequence[str] = (), own_wheels: Sequence[OwnWheel] = ()
@@ -50,7 +51,9 @@ class VenvExecutor:
     def _row(self, wanted: StackOn) -> ImageRow | Unavailable:
         """The row whose environment can be made here, or why there is none."""
         row = self.rows.find(wanted)
-        return row if isinstance(row, Unavailable) else foreign(row, self.machine().architecture) or row
+        if isinstance(row, Unavailable):
+            return row
+        return self.rows.foreign(row, self.machine().architecture) or row
 
     def ready(self, wanted: Iterable[StackOn]) -> dict[StackOn, ImageRef]:
         made: dict[StackOn, ImageRef] = {}
@@ -79,7 +82,7 @@ class VenvExecutor:
         ``UserError`` before anything is fetched where its wheels are for another machine.
         """
         require_linux("venv")
-        if other := foreign(row, self.machine().architecture):
+        if other := self.rows.foreign(row, self.machine().architecture):
             raise UserError(f"{other.reason}; {other.mend}.")
         lock_hash = lock_sha256(self._root, row)
         folder = self._folder(row.name)

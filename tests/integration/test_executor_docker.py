@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from harness.record import Contender, Outcome, Record, TrialSpec
 from tests.fake_nvml import build
 from tests.integration import tiny_image
 from tests.record_factory import make_record
+from tests.requirement import require
 
 pytestmark = pytest.mark.docker
 
@@ -63,6 +65,31 @@ def run(executor: DockerExecutor, engine: docker.DockerClient) -> Run:
 
 def make_spec(engine: docker.DockerClient, script: str = "", **changes: object) -> TrialSpec:
     return tiny_image.make_spec(engine, IMAGE, script, **changes)
+
+
+def test_the_engine_is_named(executor: DockerExecutor, engine: docker.DockerClient) -> None:
+    assert executor.engine == f"Docker {engine.version()['Version']} on {engine.info()['OperatingSystem']}"
+
+
+def test_podman_is_named_where_it_takes_docker_s_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("podman", shutil.which("podman") is not None, "podman is not installed")
+    address = f"unix://{tmp_path}/podman.sock"
+    service = subprocess.Popen(
+        ["podman", "system", "service", "--time=0", address], stderr=subprocess.DEVNULL
+    )
+    try:
+        monkeypatch.setenv("DOCKER_HOST", address)
+        deadline = time.monotonic() + 60
+        while not Path(tmp_path, "podman.sock").exists():
+            assert service.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        version = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=True).stdout
+        assert (DockerExecutor(tmp_path).engine or "").startswith(f"Podman {version.split()[-1]} on ")
+    finally:
+        service.terminate()
+        service.wait()
 
 
 class Relay:

@@ -34,6 +34,7 @@ class InstantExecutor:
     """Answers every spec at once; ``answer`` may change an outcome."""
 
     name = "venv"
+    engine = None
 
     def __init__(self, answer: Callable[[TrialSpec], Outcome | Failure | None] = lambda spec: None) -> None:
         self.answer = answer
@@ -151,6 +152,22 @@ def test_every_trial_leaves_a_record(tmp_path: Path) -> None:
     assert len(todo.trials()) == 2 * 3 + 2 * 2 * 3  # gates, then two rounds of two cases
     assert len(store.load([tmp_path]).records) == len(executor.ran) == len(todo.trials())
     assert {spec.seed for spec in executor.ran if spec.kind == "timing"} == {1, 2}
+
+
+def test_the_engine_is_named_by_whoever_asked_it_and_not_by_the_trial(tmp_path: Path) -> None:
+    class Containers(InstantExecutor):
+        engine = "Docker 27.2.0 on Debian GNU/Linux 13 (trixie)"
+
+        def run(self, spec: TrialSpec, log: Progress) -> Record | Failure:
+            assert spec.provenance.engine is None  # older images know no such field
+            record = super().run(spec, log)
+            assert isinstance(record, Record)
+            by = msgspec.structs.replace(record.provenance, engine="Docker 99")
+            return msgspec.structs.replace(record, provenance=by)
+
+    go(campaign(Containers(), tmp_path))
+    records = [record for _, record in store.load([tmp_path]).records]
+    assert {record.provenance.engine for record in records} == {Containers.engine}
 
 
 def test_gates_come_before_every_timing_trial(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -99,16 +100,21 @@ class Quiet:
 def test_what_makes_environments_itself_asks_for_the_platform_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row, said = load_matrix(ROOT).find("torch-cpu"), list[str]()
+    shutil.copytree(ROOT / "containers", tmp_path / "containers")
+    row, said = load_matrix(ROOT).find("jax-cpu"), list[str]()
     with monkeypatch.context() as arm:
         arm.setattr(platform, "machine", lambda: "aarch64")
         with pytest.raises(
-            UserError, match=r"is for amd64 processors, and the machine that measures has arm64"
-        ):
+            UserError, match=r"has arm64; measure on .* `--image jax-\S+-arm64`\.$"
+        ) as refused:
+            VenvExecutor(tmp_path).prepare_row(row, said.append)
+        assert "is for amd64 processors" in str(refused.value)
+        arm.setattr(platform, "machine", lambda: "riscv64")
+        with pytest.raises(UserError, match=r'has riscv64; measure on .* lock a row with arch = "riscv64"'):
             VenvExecutor(tmp_path).prepare_row(row, said.append)
     monkeypatch.delattr(os, "sched_setaffinity")
     with pytest.raises(UserError, match="works on Linux only"):
         VenvExecutor(tmp_path).prepare_row(row, said.append)
     with pytest.raises(UserError, match="works on Linux only"):
         SelfTestCampaigns(ROOT, tmp_path, Quiet())
-    assert said == [] and not [*tmp_path.iterdir()]
+    assert said == [] and [path.name for path in tmp_path.iterdir()] == ["containers"]

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from framebench.campaign.request import Request, for_each_card, parse_budget, resolve
-from framebench.checking import History, machines
+from framebench.checking import History, machines, surroundings
 from framebench.checking.known import Known
 from framebench.errors import UserError
 from framebench.executors import Failure, StackOn, Unavailable, gpu
@@ -51,7 +51,7 @@ class Engine:
         return self.said
 
     def version(self) -> dict[str, Any]:
-        return {"Arch": "amd64"}
+        return {"Arch": "amd64", "Version": "27.2.0"}
 
     def get(self, name: str) -> Any:
         return SimpleNamespace(attrs={"Id": name, "Architecture": "amd64", "Config": {}})
@@ -97,6 +97,36 @@ def test_an_engine_elsewhere_or_in_a_virtual_machine_tells_its_own_facts(
     )
     docker.machine()
     assert elsewhere.looked_in == ["an image that is there"]  # once
+
+
+@pytest.mark.parametrize(
+    ("said", "called"), [("amd64", "x86_64"), ("aarch64", "aarch64"), ("arm64", "aarch64")]
+)
+def test_an_engine_elsewhere_may_call_its_processor_as_images_do(
+    monkeypatch: pytest.MonkeyPatch, said: str, called: str
+) -> None:
+    assert executor(monkeypatch, Engine(NCPU=64, Architecture=said)).machine().architecture == called
+
+
+# As Docker's own documentation of Desktop and Colima's of its machines show them; Debian's Docker and Podman are asked
+# themselves, in test_executor_docker.py.
+@pytest.mark.parametrize(
+    ("said", "called"),
+    [
+        ({"OperatingSystem": "Docker Desktop", "Name": "docker-desktop"}, "Docker 27.2.0 on Docker Desktop"),
+        (
+            {"OperatingSystem": "Ubuntu 24.04 LTS", "Name": "colima-x86"},
+            "Docker 27.2.0 on Ubuntu 24.04 LTS in Colima",
+        ),
+        ({"OperatingSystem": "a\nb" + "c" * 900}, None),
+    ],
+    ids=["Docker Desktop", "Colima", "too long"],
+)
+def test_an_engine_is_called_by_what_it_says_of_itself(
+    monkeypatch: pytest.MonkeyPatch, said: dict[str, str], called: str | None
+) -> None:
+    found = executor(monkeypatch, Engine(NCPU=64, **said)).engine
+    assert found == called or (called is None and len(found) == 200 and "\n" not in found)
 
 
 def test_a_client_with_more_cores_than_the_engine_gets_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +203,16 @@ def test_many_cards_that_nobody_watched_are_not_tried_in_every_way() -> None:
     known = Known(History(ROOT), {record.trial_id: record}, {record.trial_id: ROOT}, ROOT)
     (doubt,) = [one for one in machines.doubts(record, known) if one.field == "provenance.host_id"]
     assert len(str(doubt)) < 1000
+
+
+@pytest.mark.parametrize(("executor", "refused"), [("docker", False), ("venv", True), ("system", True)])
+def test_only_containers_have_an_engine(executor: str, refused: bool) -> None:
+    record = make_record(executor=executor)
+    by = msgspec.structs.replace(record.provenance, engine="Docker 27.2.0 on Debian GNU/Linux 13 (trixie)")
+    record = msgspec.structs.replace(record, provenance=by)
+    known = Known(History(ROOT), {record.trial_id: record}, {record.trial_id: ROOT}, ROOT)
+    named = [doubt.field for doubt in surroundings.doubts(record, known) if doubt.refused]
+    assert ("provenance.engine" in named) == refused
 
 
 def test_cores_may_be_fewer_and_never_more(tmp_path: Path) -> None:
