@@ -24,6 +24,10 @@ FLAGS = [
 ]
 
 
+PATIENCE_MS = 180_000
+"""What a machine with other work may need for anything; all waits are for a condition, and this ends a hang."""
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         return
@@ -45,6 +49,7 @@ def served(folder: Path) -> Iterator[str]:
 def open_page(browser: Any, **options: Any) -> Any:
     """A page that remembers script errors and requests to anywhere else."""
     page = browser.new_context(reduced_motion="reduce", **options).new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))
     page.on(

@@ -7,8 +7,12 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from framebench.executors.alone import holder
+
+settings.register_profile("framebench", settings(), deadline=None)  # a deadline is a timing assertion
+settings.load_profile("framebench")
 
 
 def pytest_report_header() -> str | None:

@@ -173,11 +173,11 @@ class Frames:
 
 def _final_state(container: Container, killed: bool) -> tuple[int, bool]:
     """Exit code, and whether the kernel killed a process at the memory limit (also beside exit code 0)."""
-    for attempt in range(3):
+    for attempt in range(10):
         container.reload()
         state: dict[str, Any] = container.attrs["State"]
         # the engine hears of the memory event and of the exit by two ways
-        if killed or state["OOMKilled"] or state["ExitCode"] != 137 or attempt == 2:
+        if killed or state["OOMKilled"] or state["ExitCode"] != 137 or attempt == 9:
             break
         time.sleep(0.2)
     return int(state["ExitCode"]), bool(state["OOMKilled"])

@@ -13,7 +13,7 @@ from framebench.language import CHINESE
 from framebench.pages import build_site
 from framebench.records import store
 from harness.record import Case, Contender
-from tests.chromium import CHROMIUM, FLAGS, served
+from tests.chromium import CHROMIUM, FLAGS, PATIENCE_MS, served
 from tests.record_factory import CASE, MLP_CASE, make_failed, make_trials, trial_id
 from tests.requirement import require
 
@@ -81,6 +81,6 @@ def browser() -> Iterator[Any]:
     require("browser", CHROMIUM is not None, "no Chromium is installed")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as engine:
-        started = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        started = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
         yield started
         started.close()

@@ -21,6 +21,7 @@ WALK = Path(__file__).with_name("walk.js").read_text()
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     opened = open_page(browser, accept_downloads=True, permissions=["clipboard-read", "clipboard-write"])
+    opened.on("filechooser", lambda chooser: None)  # heard of from the start, and not a moment after Enter
     yield opened
     assert opened.faults == []
     opened.context.close()
@@ -34,6 +35,21 @@ def tab_to(page: Any, selector: str) -> None:
     pytest.fail(f"Tab never comes to {selector}")
 
 
+def quiet(page: Any) -> None:
+    """Wait until nothing has come to the page or gone for a moment, and each piece of code in view has its button."""
+    page.evaluate(
+        """async () => {
+          let before = -1;
+          for (let same = 0; same < 3; ) {
+            await new Promise((next) => setTimeout(next, 50));
+            const now = document.querySelectorAll("*").length;
+            same = now === before ? same + 1 : 0;
+            before = now;
+          }
+        }"""
+    )
+
+
 def walked(page: Any, width: int, scripts: bool = True) -> list[str]:
     """What is wrong with the way that Tab takes once around the open page."""
     if scripts:
@@ -41,8 +57,9 @@ def walked(page: Any, width: int, scripts: bool = True) -> list[str]:
         page.evaluate("scrollTo(0, 0)")
     tall = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({"width": width, "height": tall})  # Material adds buttons to what has been in view
-    page.wait_for_timeout(100)
+    quiet(page)
     page.set_viewport_size({"width": width, "height": 844})
+    quiet(page)
     page.evaluate(WALK)
     at_once = scripts and width > 960  # the search of a narrow screen opens a moment after it was come to
     if at_once:
@@ -50,7 +67,7 @@ def walked(page: Any, width: int, scripts: bool = True) -> list[str]:
     for pressed in range(1, PRESSES):
         page.keyboard.press("Tab")
         if not at_once:
-            page.wait_for_timeout(20)
+            page.evaluate("walk.still()")
             page.evaluate("walk.step()")
         if pressed % 20 == 0 and page.evaluate("walk.round && !document.activeElement.closest('.md-search')"):
             said: list[str] = page.evaluate("walk.said()")

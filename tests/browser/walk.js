@@ -37,6 +37,17 @@
     looked = look(last);
     if (hidden(last)) faults.push("the keyboard is where nobody sees it: " + name(last));
   }
+  // Until the keyboard and what it is on stay where they are: some things open a moment after they were come to.
+  async function still() {
+    const place = () => {
+      const { x, y, width, height } = document.activeElement.getBoundingClientRect();
+      return [x, y, width, height, document.getElementById("__search")?.checked].join();
+    };
+    for (let here = null, at = ""; here !== document.activeElement || at !== place(); ) {
+      [here, at] = [document.activeElement, place()];
+      await new Promise((next) => setTimeout(next, 20));
+    }
+  }
   const usable = (one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility({ visibilityProperty: true });
   // Of radio buttons Tab comes to one; the arrows to the others.
   const first = (one) => one.type !== "radio" || one === [...document.getElementsByName(one.name)].sort((a, b) => b.checked - a.checked)[0];
@@ -44,5 +55,5 @@
     const all = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")];
     return all.filter((one) => usable(one) && first(one) && !stops.has(one)).map((one) => "Tab never comes to " + name(one));
   }
-  const walk = window.walk = { step, round: false, said: () => [...faults, ...missed()] };
+  const walk = window.walk = { step, still, round: false, said: () => [...faults, ...missed()] };
 }

@@ -50,7 +50,13 @@ class Cluster:
         self._start("slurmctld", "-D", "-c")
         for node in self.nodes:
             self.revive(node)
-        _until(lambda: self.states().count("idle") == len(self.nodes), "idle nodes")
+        _until(self._all_idle, "idle nodes", 180)
+
+    def _all_idle(self) -> bool:
+        try:
+            return self.states().count("idle") == len(self.nodes)
+        except AssertionError:  # the controller does not answer yet
+            return False
 
     def revive(self, node: str) -> None:
         self._start("slurmd", "-D", "-N", node, key=node)
@@ -117,6 +123,7 @@ class Cluster:
             "SelectTypeParameters=CR_Core",
             "SlurmdParameters=config_overrides",
             "SlurmdTimeout=5",
+            "MessageTimeout=60",
             "KillWait=5",
             "ReturnToService=2",
             "SchedulerParameters=sched_interval=1,batch_sched_delay=0",

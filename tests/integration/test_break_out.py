@@ -260,7 +260,7 @@ for _ in range(1024):
         nonlocal most
         most = max(most, psutil.Process().memory_info().rss)
 
-    answer = executor.run(tiny_image.make_spec(engine, IMAGE, script, timeout_s=300.0), watched)
+    answer = executor.run(tiny_image.make_spec(engine, IMAGE, script, timeout_s=1200.0), watched)
     assert isinstance(answer, Failure)
     assert answer.outcome.reason == "standard output is longer than 67108864 bytes"
-    assert before < most < before + (256 << 20)
+    assert most < before + (256 << 20)

@@ -62,7 +62,7 @@ def run(kind: str, case: Case, contender: Contender, cache: Path, harness: Path 
         env=os.environ | {"PYTHONPATH": str(harness)},
         start_new_session=True,
     )
-    answer, _ = process.communicate(encode_spec(trial), timeout=300)
+    answer, _ = process.communicate(encode_spec(trial), timeout=900)
     assert [pid for pid in psutil.pids() if session(pid) == process.pid] == [], "a trial leaves nobody"
     return decode_record(answer)
 

@@ -29,7 +29,7 @@ def run(stack: StackInfo, program: Path) -> subprocess.CompletedProcess[str]:
     require("frameworks", not absent, f"not installed here: {', '.join(absent)}")
     environ = os.environ | ({"KERAS_BACKEND": stack.backend} if stack.backend else {})
     command = [sys.executable, program]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environ)
+    return subprocess.run(command, capture_output=True, text=True, timeout=900, env=environ)
 
 
 @pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.name)

@@ -52,7 +52,7 @@ def executor(engine: docker.DockerClient, tmp_path: Path) -> Iterator[DockerExec
     executor = DockerExecutor(tmp_path)
     executor.adopt(make_spec(engine).image, IMAGE)
     yield executor
-    assert [c for c in engine.containers.list(all=True) if c.image.tags == [IMAGE]] == []
+    assert [c for c in engine.containers.list(all=True, ignore_removed=True) if c.image.tags == [IMAGE]] == []
 
 
 @pytest.fixture
@@ -215,8 +215,9 @@ def test_the_memory_limit_is_an_oom(run: Run, executor: DockerExecutor) -> None:
 def test_the_memory_limit_is_an_oom_also_when_a_child_was_killed(run: Run, executor: DockerExecutor) -> None:
     executor.memory_bytes = 64 << 20
     child = """
-import subprocess
+import subprocess, time
 subprocess.run([sys.executable, "-S", "-c", "b'x' * (200 << 20)"])
+time.sleep(1)  # the engine hears of it by another way than of the exit
 print(record)
 """
     outcome = failed(run(child))
@@ -364,7 +365,7 @@ def relayed(
     executor = DockerExecutor(tmp_path, say=said.append)
     executor.adopt(make_spec(engine).image, IMAGE)
     yield relay, executor, said
-    for container in engine.containers.list(all=True):
+    for container in engine.containers.list(all=True, ignore_removed=True):
         if container.image.tags == [IMAGE]:
             container.remove(force=True)
 
@@ -387,14 +388,19 @@ def test_an_engine_that_comes_back_costs_one_trial_and_keeps_no_container(
 ) -> None:
     relay, executor, said = relayed
 
+    def come_back() -> None:
+        while not said:
+            time.sleep(0.1)
+        Relay(relay.path)
+
     def cut(line: str) -> None:
         relay.close()
-        threading.Timer(2.5, Relay, [relay.path]).start()
+        threading.Thread(target=come_back).start()
 
     outcome = failed(executor.run(make_spec(engine, RUNNING), cut))
     assert (outcome.status, outcome.reason) == ("invalid", "container_lost: the Docker engine went away")
     assert len(said) == 2 and said[1].startswith("the Docker engine answers again after ")
-    assert [c for c in engine.containers.list(all=True) if c.image.tags == [IMAGE]] == []
+    assert [c for c in engine.containers.list(all=True, ignore_removed=True) if c.image.tags == [IMAGE]] == []
     assert isinstance(executor.run(make_spec(engine, "print(record)"), print), Record)
 
 
@@ -475,7 +481,9 @@ def test_leftovers_of_a_killed_run_are_removed_and_those_of_a_living_one_kept(
 
     def left() -> list[str]:
         mine = [
-            c for c in engine.containers.list(all=True) if c.labels.get(LABEL) and c.image.tags == [IMAGE]
+            c
+            for c in engine.containers.list(all=True, ignore_removed=True)
+            if c.labels.get(LABEL) and c.image.tags == [IMAGE]
         ]
         assert all({ROOT_LABEL, OWNER_LABEL} <= set(c.labels) for c in mine)
         return [c.status for c in mine]
@@ -485,7 +493,7 @@ def test_leftovers_of_a_killed_run_are_removed_and_those_of_a_living_one_kept(
     host.kill()
     host.wait()
     executor.remove_leftovers()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while left() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left() == []

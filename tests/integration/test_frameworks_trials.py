@@ -61,7 +61,7 @@ def run(trial: TrialSpec, contender: Contender, cache: Path) -> Record:
         input=encode_spec(trial),
         capture_output=True,
         check=True,
-        timeout=300,
+        timeout=900,
     )
     record = decode_record(answer.stdout)
     assert json.loads(answer.stdout)["record_version"] == record.record_version == RECORD_VERSION
@@ -191,7 +191,7 @@ for variant in ("graph-loop", "xla-direct"):
 print(json.dumps(counts))
 """
     answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=900
     )
     for first, again, other in json.loads(answer.stdout.splitlines()[-1]).values():
         assert 1 <= first == again < other

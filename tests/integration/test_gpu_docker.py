@@ -169,10 +169,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
             start_new_session=True,
         )
     try:
-        for _ in range(150):
-            if answers(made):
-                break
-            assert daemon.poll() is None, (folder / "log").read_text()
+        ends = time.monotonic() + 120
+        while not answers(made):
+            assert daemon.poll() is None and time.monotonic() < ends, (folder / "log").read_text()
             time.sleep(0.2)
         yield made
     finally:

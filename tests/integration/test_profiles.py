@@ -52,7 +52,7 @@ def profiled(contender: Contender, cache: Path) -> dict[str, Any]:
         input=encode_spec(trial),
         capture_output=True,
         check=True,
-        timeout=300,
+        timeout=900,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     record = decode_record(answer.stdout)

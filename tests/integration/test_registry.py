@@ -82,7 +82,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 def pushed(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushed]:
     root = tmp_path_factory.mktemp("checkout")
     for name in ("containers", "harness", "suites"):
-        shutil.copytree(ROOT / name, root / name)
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "containers" / "published.json").unlink(missing_ok=True)
     shutil.copy(ROOT / "pyproject.toml", root)
     (root / "build").mkdir()

@@ -109,7 +109,7 @@ def test_two_campaigns_at_once_measure_each_trial_once(tmp_path: Path) -> None:
             assert process.stdout is not None
             before = iter(process.stdout.readline, "")
             assert any(f"measuring already: process {os.getpid()}" in line for line in before)
-    said = [process.communicate(timeout=240)[0] for process in both]
+    said = [process.communicate(timeout=900)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sum("everything in this plan is done already" in text for text in said) == 1
     records = [record for _, record in store.load([results]).records]

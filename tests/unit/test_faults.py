@@ -58,10 +58,13 @@ def test_what_is_lost_is_said(results: Path, damage: Callable[[Path], object], s
 
 def test_a_process_that_a_trial_left_behind_is_found(bed: faults.Bed) -> None:
     assert bed.still_running() == []
-    idle = [sys.executable, "-c", f"import time; time.sleep(600)  # {faults.LEFT_BEHIND}"]
-    strangers = subprocess.Popen(idle)
-    left = subprocess.Popen(idle, env=os.environ | {"PYTHONPATH": str(bed.folder)})
+    script = f"import time; print('here', flush=True); time.sleep(600)  # {faults.LEFT_BEHIND}"
+    idle = [sys.executable, "-c", script]
+    strangers = subprocess.Popen(idle, stdout=subprocess.PIPE)
+    left = subprocess.Popen(idle, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(bed.folder)})
     try:
+        for process in (strangers, left):  # before that /proc may not know yet what it runs
+            assert process.stdout is not None and process.stdout.readline() == b"here\n"
         assert bed.still_running() == [f"process {left.pid} still runs"]
     finally:
         for process in (strangers, left):

@@ -153,7 +153,7 @@ def test_sigterm_leaves_a_record_and_prints_stay_off_stdout() -> None:
             break
     process.terminate()
     process.stdin = None
-    stdout, rest = process.communicate(timeout=30)
+    stdout, rest = process.communicate(timeout=120)
     said += rest.splitlines(keepends=True)  # what Python had buffered comes at the end
     assert process.returncode == 0
     record = decode_record(stdout)

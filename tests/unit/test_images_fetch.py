@@ -189,7 +189,7 @@ def test_the_row_s_own_index_is_asked_last(
 def test_four_wheels_come_at_a_time(tmp_path: Path, index: WheelIndex) -> None:
     files = [part for name in ("fbtiny", "fba", "fbb", "fbc") for part in index.add(name, padding=100)]
     write_lock(tmp_path, *files)
-    together = threading.Barrier(4, timeout=30)  # nobody's second half is sent before all four asked
+    together = threading.Barrier(4, timeout=120)  # nobody's second half is sent before all four asked
     index.before_body = lambda name: together.wait() and None
     assert len(list(fetch_wheels(tmp_path, ROW, print).iterdir())) == 4
 
@@ -248,7 +248,7 @@ def test_a_fetch_that_is_killed_goes_on_where_it_stopped(
 
     def stall(name: str) -> None:
         on_disk.set()
-        released.wait(30)
+        released.wait(120)
 
     index.before_body = stall
     child = subprocess.Popen(
@@ -256,7 +256,7 @@ def test_a_fetch_that_is_killed_goes_on_where_it_stopped(
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=heed_ctrl_c,
     )  # fmt: skip
     try:
-        assert on_disk.wait(30)
+        assert on_disk.wait(120)
         while not part(tmp_path, content).exists() or part(tmp_path, content).stat().st_size < 100_000:
             assert child.poll() is None
         child.send_signal(how)
@@ -264,7 +264,7 @@ def test_a_fetch_that_is_killed_goes_on_where_it_stopped(
         heard = any(line == "stopping\n" for line in child.stdout)
         assert heard == (how == signal.SIGINT)
         released.set()  # SIGINT: the thread that reads ends with its next chunk
-        assert child.wait(30) != 0
+        assert child.wait(120) != 0
     finally:
         released.set()
         child.kill()
@@ -279,7 +279,7 @@ def test_two_processes_that_share_the_store_fetch_a_wheel_once(tmp_path: Path, i
     name, content = index.add("fbtiny", padding=SIZE)
     write_lock(tmp_path, name, content)
     released = threading.Event()
-    index.before_body = lambda name: released.wait(30) and None
+    index.before_body = lambda name: released.wait(120) and None
     children = [
         subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.DEVNULL)
         for _ in range(2)
@@ -453,5 +453,5 @@ def test_a_terminal_shows_a_bar_with_bytes_and_time_left(tmp_path: Path, index: 
         pass
     finally:
         os.close(ours)
-    assert child.wait(30) == 0
+    assert child.wait(120) == 0
     assert "━".encode() in seen and b"/300.6 kB" in seen and b":" in seen.split(b"/300.6 kB")[1]

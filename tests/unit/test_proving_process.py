@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -63,7 +64,15 @@ def gone(process: psutil.Process) -> bool:
     return True
 
 
-def test_what_takes_too_long_ends_with_all_that_it_started(program: Path) -> None:
+def test_what_takes_too_long_ends_with_all_that_it_started(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OnceItHasStarted(threading.Timer):
+        def run(self) -> None:
+            started(program.parent)
+            super().run()
+
+    monkeypatch.setattr(threading, "Timer", OnceItHasStarted)
     asked = process(program, STARTS_ANOTHER.format(folder=program.parent))
     assert asked.ask({}, 2.0) == {"died": "no answer within 2 s"}
     assert not psutil.pid_exists(int((program.parent / "pid").read_text()))

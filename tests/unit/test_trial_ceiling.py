@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -69,7 +69,13 @@ def test_the_record_holds_the_best_product_and_the_best_copy(run: Callable[..., 
 def test_the_best_repetition_counts_and_the_first_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ceiling, "SECONDS", 0.0)
     pauses = iter([0.0, 0.2, 0.02, 0.2])  # the first call is instant: it must not count
-    assert 0.02 <= ceiling.least_seconds(lambda: time.sleep(next(pauses))) < 0.2
+    clock = [0.0]
+
+    def take_its_time() -> None:
+        clock[0] += next(pauses)
+
+    monkeypatch.setattr(ceiling, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    assert ceiling.least_seconds(take_its_time) == pytest.approx(0.02)
     assert next(pauses, None) is None
 
 
