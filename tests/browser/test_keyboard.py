@@ -15,6 +15,7 @@ from tests.record_factory import make_record
 pytestmark = pytest.mark.browser
 
 PRESSES = 1000  # of Tab, after which its way is taken for endless
+PARTS = "document.querySelectorAll('*').length"
 WALK = Path(__file__).with_name("walk.js").read_text()
 
 
@@ -35,19 +36,15 @@ def tab_to(page: Any, selector: str) -> None:
     pytest.fail(f"Tab never comes to {selector}")
 
 
-def quiet(page: Any) -> None:
-    """Wait until nothing has come to the page or gone for a moment, and each piece of code in view has its button."""
-    page.evaluate(
-        """async () => {
-          let before = -1;
-          for (let same = 0; same < 3; ) {
-            await new Promise((next) => setTimeout(next, 50));
-            const now = document.querySelectorAll("*").length;
-            same = now === before ? same + 1 : 0;
-            before = now;
-          }
-        }"""
-    )
+def settle(page: Any, question: str, times: int = 1, apart_ms: int = 20) -> None:
+    """Wait until the page's answer to the question stays the same, some things come a moment after what they are for;
+    not by its own clock, which stands still without scripts."""
+    before, same = None, 0
+    while same < times:
+        now = page.evaluate(question)
+        same = same + 1 if now == before else 0
+        before = now
+        page.wait_for_timeout(apart_ms)
 
 
 def walked(page: Any, width: int, scripts: bool = True) -> list[str]:
@@ -57,9 +54,9 @@ def walked(page: Any, width: int, scripts: bool = True) -> list[str]:
         page.evaluate("scrollTo(0, 0)")
     tall = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({"width": width, "height": tall})  # Material adds buttons to what has been in view
-    quiet(page)
+    settle(page, PARTS, times=3, apart_ms=50)
     page.set_viewport_size({"width": width, "height": 844})
-    quiet(page)
+    settle(page, PARTS, times=3, apart_ms=50)
     page.evaluate(WALK)
     at_once = scripts and width > 960  # the search of a narrow screen opens a moment after it was come to
     if at_once:
@@ -67,7 +64,7 @@ def walked(page: Any, width: int, scripts: bool = True) -> list[str]:
     for pressed in range(1, PRESSES):
         page.keyboard.press("Tab")
         if not at_once:
-            page.evaluate("walk.still()")
+            settle(page, "walk.place()")
             page.evaluate("walk.step()")
         if pressed % 20 == 0 and page.evaluate("walk.round && !document.activeElement.closest('.md-search')"):
             said: list[str] = page.evaluate("walk.said()")

@@ -37,16 +37,10 @@
     looked = look(last);
     if (hidden(last)) faults.push("the keyboard is where nobody sees it: " + name(last));
   }
-  // Until the keyboard and what it is on stay where they are: some things open a moment after they were come to.
-  async function still() {
-    const place = () => {
-      const { x, y, width, height } = document.activeElement.getBoundingClientRect();
-      return [x, y, width, height, document.getElementById("__search")?.checked].join();
-    };
-    for (let here = null, at = ""; here !== document.activeElement || at !== place(); ) {
-      [here, at] = [document.activeElement, place()];
-      await new Promise((next) => setTimeout(next, 20));
-    }
+  // Where the keyboard is, and whether what opens for it has opened.
+  function place() {
+    const here = document.activeElement, { x, y, width, height } = here.getBoundingClientRect();
+    return [x, y, width, height, document.getElementById("__search")?.checked, name(here)].join();
   }
   const usable = (one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility({ visibilityProperty: true });
   // Of radio buttons Tab comes to one; the arrows to the others.
@@ -55,5 +49,5 @@
     const all = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")];
     return all.filter((one) => usable(one) && first(one) && !stops.has(one)).map((one) => "Tab never comes to " + name(one));
   }
-  const walk = window.walk = { step, still, round: false, said: () => [...faults, ...missed()] };
+  const walk = window.walk = { step, place, round: false, said: () => [...faults, ...missed()] };
 }
