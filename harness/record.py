@@ -165,12 +165,11 @@ class ImageRef(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     own_builds: tuple[OwnBuild, ...] = ()
 
 
-class Provenance(_Strict, frozen=True, kw_only=True, omit_defaults=True):
+class Provenance(_Strict, frozen=True, kw_only=True):
     """What the host knows about the harness it starts.
 
     ``work_hash``: over the code that decides what the trial does, and its preset's config. ``protocol_hash``:
-    over the protocol's parameters. Both empty where an image runs by itself. ``engine``: what ran the container, by
-    name and version; the host adds it to the record, no trial is told.
+    over the protocol's parameters. Both empty where an image runs by itself.
     """
 
     executor: Literal["docker", "venv", "system", "slurm"]
@@ -180,7 +179,6 @@ class Provenance(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     harness_tree_sha256: str
     work_hash: str
     protocol_hash: str = ""
-    engine: Annotated[str, Meta(max_length=200)] | None = None
 
 
 class TrialSpec(_Strict, frozen=True, kw_only=True):
@@ -604,7 +602,10 @@ class ClusterJob(_Strict, frozen=True, kw_only=True):
 
 
 class Record(_Strict, frozen=True, kw_only=True):
-    """What one trial leaves. Written once, never edited."""
+    """What one trial leaves. Written once, never edited.
+
+    ``cluster_job``, and ``engine`` (what ran the container, by name and version), are added by the host that asked.
+    """
 
     record_version: int = RECORD_VERSION
     written_by: Literal["harness", "host"]
@@ -641,6 +642,7 @@ class Record(_Strict, frozen=True, kw_only=True):
     flags: list[str] = []
     sidecar: Sidecar | None = None
     cluster_job: ClusterJob | None = None
+    engine: Annotated[str, Meta(max_length=200)] | None = None
 
 
 def encode(record: Record) -> bytes:

@@ -43,8 +43,7 @@ class Runner:
         answer = self.executor.run(spec, log)
         record = host_record(spec, answer, started_utc) if isinstance(answer, Failure) else answer
         # whatever the trial itself says of them
-        by = replace(record.provenance, engine=self.executor.engine)
-        record = replace(record, provenance=by, cluster_job=this_job(os.environ))
+        record = replace(record, cluster_job=this_job(os.environ), engine=self.executor.engine)
         record = _by_one_clock(record)
         store.write(record, self.folder)
         self._ended(trial, record)

@@ -22,8 +22,8 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         yield refuse("image.config_digest", "a trial in a container knows its image's digest")
     if provenance.executor in ("venv", "system") and image.config_digest is not None:
         yield refuse("image.config_digest", f"there is no image where the executor is {provenance.executor}")
-    if provenance.executor in ("venv", "system") and provenance.engine is not None:
-        yield refuse("provenance.engine", f"there is no engine where the executor is {provenance.executor}")
+    if provenance.executor in ("venv", "system") and record.engine is not None:
+        yield refuse("engine", f"there is no engine where the executor is {provenance.executor}")
     if provenance.executor in ("docker", "venv") and (image.name is None or image.lock_sha256 is None):
         yield refuse("image", f"a trial by {provenance.executor} has the image's name and its lock")
     if provenance.executor == "docker" and provenance.protocol_hash and image.base_sha256 is None:

@@ -136,7 +136,7 @@ def _trial(record: Record) -> dict[str, Any]:
         **_what(record.case, record.contender, record.image),
         "git_commit": record.provenance.git_commit,
         "dirty": record.provenance.dirty,
-        "engine": record.provenance.engine,
+        "engine": record.engine,
         "harness_tree_sha256": record.provenance.harness_tree_sha256,
         "work_hash": record.provenance.work_hash,
         "protocol_hash": record.provenance.protocol_hash or None,

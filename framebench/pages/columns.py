@@ -142,7 +142,7 @@ _TRIALS = [
     *_WHAT,
     _GIT_COMMIT,
     _DIRTY,
-    _text("engine", N_("the container engine, by name and version"), "provenance.engine"),
+    _text("engine", N_("the container engine, by name and version"), "engine"),
     _text("harness_tree_sha256", N_("hash of the whole harness"), "provenance.harness_tree_sha256"),
     _WORK_HASH,
     _PROTOCOL_HASH,

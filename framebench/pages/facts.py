@@ -189,7 +189,7 @@ def provenance(record: Record, version: int) -> list[Fact]:
         Fact(_("Harness tree, SHA-256"), origin.harness_tree_sha256, code=True),
         Fact(_("Workload configuration, SHA-256"), text(record.workload_config_sha256), code=True),
         Fact(_("Host"), origin.host_id, href=f"../../hosts/{origin.host_id}/"),
-        *([Fact(_("Container engine"), origin.engine)] if origin.engine else []),
+        *([Fact(_("Container engine"), record.engine)] if record.engine else []),
         Fact(_("Campaign"), record.campaign_id, code=True),
         *_cluster_job(record),
         Fact(_("Written as record version"), str(version)),

@@ -121,6 +121,7 @@ class Neighbours:
     """An executor on a machine of its own, with ``cores``, which others keep busy in the rounds of ``busy``."""
 
     name = "docker"
+    engine = None
 
     def __init__(self, busy: set[int], cores: int = 64) -> None:
         self.busy = busy
