@@ -80,7 +80,7 @@ def connect() -> docker.DockerClient:
     try:
         client = docker.from_env()
         client.ping()
-    except (DockerException, requests.RequestException) as error:
+    except (DockerException, requests.RequestException, ValueError) as error:  # the last: no address at all
         causes = [*_causes(error)]
         if any(isinstance(cause, PermissionError) for cause in causes):
             raise UserError(

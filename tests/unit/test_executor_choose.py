@@ -144,6 +144,10 @@ def test_a_context_whose_socket_is_away_is_the_one_that_is_named(
         ("ssh://ann@far.example:2222", r"ssh -nNT -L \S+ -p 2222 ann@far.example`"),
         ("ssh://far.example", r"ssh -nNT -L \S+ far.example`"),
         ("tcp://127.0.0.1:9", r"tcp://127.0.0.1:9 \(named by DOCKER_HOST\) cannot be used"),
+        (
+            "tcp://127.0.0.1:99999",
+            r"tcp://127.0.0.1:99999 \(named by DOCKER_HOST\) cannot be used: Port out of range",
+        ),
     ],
 )
 def test_an_engine_elsewhere_is_never_replaced_by_this_machine(
