@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import msgspec
@@ -32,6 +32,7 @@ def check(suite: Suite, where: str) -> None:
 
 
 def _faults(suite: Suite) -> Iterator[tuple[str, str]]:
+    yield from _twice("kinds", suite.kinds)
     yield from _contenders(suite)
     yield from _protocol(suite.protocol)
     seen: dict[str, int] = {}
@@ -61,6 +62,7 @@ def _contenders(suite: Suite) -> Iterator[tuple[str, str]]:
         ("twin", [suite.twin] if suite.twin else []),
         ("headline.contenders", suite.headline.contenders if suite.headline else []),
     ):
+        yield from _twice(key, slugs)
         for slug in slugs:
             try:
                 parse_contender(slug)
@@ -69,6 +71,12 @@ def _contenders(suite: Suite) -> Iterator[tuple[str, str]]:
                     yield key, str(error)
             if slug not in suite.contenders:
                 yield key, f"{slug!r} is not among the suite's contenders; add it there"
+
+
+def _twice(key: str, values: Sequence[object]) -> Iterator[tuple[str, str]]:
+    """What is listed more than once would be measured as often, and counted as one."""
+    if again := [value for place, value in enumerate(values) if value in values[:place]]:
+        yield key, f"{again[0]!r} is listed twice; keep one"
 
 
 def _protocol(protocol: Protocol) -> Iterator[tuple[str, str]]:
@@ -112,6 +120,14 @@ def _row(row: CaseRow, suite: Suite) -> Iterator[tuple[str, str]]:
         near = difflib.get_close_matches(row.workload, offered, n=3, cutoff=0.0)
         yield "workload", f"unknown {row.workload!r}; the nearest: {', '.join(near)}"
         return
+    for key, values in (
+        ("tasks", row.tasks),
+        ("batch", row.batches),
+        ("precision", row.precisions),
+        ("device", row.devices),
+        ("count", row.counts),
+    ):
+        yield from _twice(key, values)
     globs = [glob.removeprefix("!") for glob in row.contenders]
     yield from _globs("contenders", globs, suite.contenders, "contender")
     for count in [one for one in row.counts if one > 1]:

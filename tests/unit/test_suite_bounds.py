@@ -114,6 +114,15 @@ def test_a_row_may_follow_learning_for_longer_or_not_at_all(tmp_path: Path) -> N
             'preset = "huge"',
             r"key case\[0\]\.preset: mlp has no preset 'huge'; it has smoke, cpu",
         ),
+        ("batch = 32", "batch = [32, 16, 32]", r"key case\[0\]\.batch: 32 is listed twice; keep one"),
+        ('tasks = ["train"]', 'tasks = ["train", "train"]', r"key case\[0\]\.tasks: 'train' is listed twice"),
+        ("batch = 32", "batch = 32\ncount = [1, 1]", r"key case\[0\]\.count: 1 is listed twice"),
+        (
+            'contenders = ["torch-eager"',
+            'contenders = ["torch-eager", "torch-eager"',
+            r"key contenders: 'torch-eager' is listed twice",
+        ),
+        ('"timing"]', '"timing", "parity"]', r"key kinds: 'parity' is listed twice"),
         ("rounds = 2", "rounds = 0", r"key rounds: Expected `int` >= 1"),
         ("timeout_s = 60", "timeout_s = -1", r"key timeout_s: Expected `float` > 0"),
         (
