@@ -5,6 +5,7 @@ Nothing of the host is mounted, so the engine may be on another machine; only a 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import time
@@ -282,9 +283,8 @@ class DockerExecutor:
         if not self._engine.wait():
             return Outcome(status="interrupted", reason="stopped by the user")
         self._sweep()
-        self.engine = called(
-            self._client.version(), self._client.info()
-        )  # it may have been brought up to date
+        with contextlib.suppress(APIError, requests.RequestException):  # it may go away again
+            self.engine = called(self._client.version(), self._client.info())  # brought up to date, perhaps
         return _lost("the Docker engine went away")
 
     def _make_again(self, spec: TrialSpec) -> Outcome:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.chromium import charts, leave_search_empty, open_page
+from tests.chromium import PATIENCE_MS, charts, leave_search_empty, open_page
 from tests.record_factory import make_record
 
 pytestmark = pytest.mark.browser
@@ -37,14 +37,17 @@ def tab_to(page: Any, selector: str) -> None:
 
 
 def settle(page: Any, question: str, times: int = 1, apart_ms: int = 20) -> None:
-    """Wait until the page's answer to the question stays the same, some things come a moment after what they are for;
+    """Wait until the page's answer to the question stays the same: some things come a moment after what they are for;
     not by its own clock, which stands still without scripts."""
     before, same = None, 0
-    while same < times:
+    for _ in range(PATIENCE_MS // apart_ms):
         now = page.evaluate(question)
         same = same + 1 if now == before else 0
+        if same == times:
+            return
         before = now
         page.wait_for_timeout(apart_ms)
+    pytest.fail(f"the page never stays as it is: {question}")
 
 
 def walked(page: Any, width: int, scripts: bool = True) -> list[str]:

@@ -255,12 +255,14 @@ for _ in range(1024):
     out.write(b"f" * (1 << 20))
 """
     before = most = psutil.Process().memory_info().rss
+    heard = 0
 
     def watched(line: str) -> None:
-        nonlocal most
+        nonlocal most, heard
+        heard += 1
         most = max(most, psutil.Process().memory_info().rss)
 
     answer = executor.run(tiny_image.make_spec(engine, IMAGE, script, timeout_s=1200.0), watched)
     assert isinstance(answer, Failure)
     assert answer.outcome.reason == "standard output is longer than 67108864 bytes"
-    assert most < before + (256 << 20)
+    assert heard > 64 and most < before + (256 << 20)

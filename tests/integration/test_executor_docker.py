@@ -395,7 +395,7 @@ def test_an_engine_that_comes_back_costs_one_trial_and_keeps_no_container(
 
     def cut(line: str) -> None:
         relay.close()
-        threading.Thread(target=come_back).start()
+        threading.Thread(target=come_back, daemon=True).start()
 
     outcome = failed(executor.run(make_spec(engine, RUNNING), cut))
     assert (outcome.status, outcome.reason) == ("invalid", "container_lost: the Docker engine went away")

@@ -239,13 +239,14 @@ def test_on_a_gpu_products_are_large_enough_to_be_told_from_a_launch() -> None:
 @pytest.fixture
 def other_threads_sleep() -> None:
     """A pool of NumPy's spins for a while after its last product."""
-    while True:
+    for _ in range(1200):
         before = proc.task_times("self") or {}
         time.sleep(0.05)
         after = proc.task_times("self") or {}
         after.pop(str(threading.get_native_id()), None)
         if all(before.get(task, (0, 0))[0] == on_core for task, (on_core, _) in after.items()):
             return
+    pytest.fail("a thread of this process has been busy for a minute")
 
 
 @pytest.mark.usefixtures("other_threads_sleep")

@@ -108,8 +108,8 @@ def test_an_engine_elsewhere_may_call_its_processor_as_images_do(
     assert executor(monkeypatch, Engine(NCPU=64, Architecture=said)).machine().architecture == called
 
 
-# As Docker's own documentation of Desktop and Colima's of its machines show them; Debian's Docker and Podman are asked
-# themselves, in test_executor_docker.py.
+# Answers of ours: neither Docker Desktop nor Colima has been asked. Debian's Docker and Podman are, in
+# test_executor_docker.py.
 @pytest.mark.parametrize(
     ("said", "called"),
     [
