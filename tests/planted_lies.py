@@ -74,9 +74,42 @@ def drop(path: str) -> Callable[[Document], object]:
         *parents, last = path.split(".")
         for part in parents:
             record = record[part]
-        record[last] = [] if isinstance(record[last], list) else None
+        record[last] = [] if isinstance(record.get(last), list) else None
 
     return change
+
+
+def more_steps(factor: int) -> Callable[[Document], object]:
+    """Every step of a block counted ``factor`` times, in the blocks and in the observer's."""
+
+    def change(record: Document) -> None:
+        timing = record["timing"]
+        for blocks in (timing["blocks"], timing["observer"]["on"], timing["observer"]["off"]):
+            blocks[:] = [[one[0] * factor, *one[1:]] for one in blocks]
+
+    return change
+
+
+def flagged(code: str, *, there: bool) -> Callable[[Document], bool]:
+    return lambda record: (
+        of_version_3(record) and has("observer")(record) and (code in record["flags"]) == there
+    )
+
+
+def long_step(record: Document) -> bool:
+    blocks = record["timing"]["blocks"] if has("observer")(record) else []
+    return bool(blocks) and blocks[0][1] / blocks[0][0] > 30e6
+
+
+def without(phase: str) -> Callable[[Document], object]:
+    return lambda record: record.update(phases=[one for one in record["phases"] if one[0] != phase])
+
+
+def new_gate(record: Document) -> bool:
+    return gate(record) and record["record_version"] == 3 and record["case"]["task"] == "train"
+
+
+cold, ceiling = of_kind("cold-start"), of_kind("ceiling")
 
 
 HEX = "0123456789abcdef" * 4
@@ -213,6 +246,155 @@ LIES = {
         lambda record: record["settings"]["precision"].update(compute="bfloat16"), "settings.precision", timed
     ),
     "written by the host": Lie(set_at("written_by", "host"), "written_by", timed),
+    "steps counted four times, blocks' and observer's": Lie(
+        more_steps(4), "timing.blocks", long_step, refused=False
+    ),
+    "blocks after the end of the window": Lie(
+        lambda record: record["timing"]["blocks"].extend([list(record["timing"]["blocks"][-1])] * 40),
+        "timing.blocks",
+        has("observer"),
+    ),
+    "a warm-up of more blocks than its time holds": Lie(
+        set_at("timing.warmup.blocks", 5000), "timing.warmup.blocks", has("observer")
+    ),
+    "a warm-up that was steady at once": Lie(
+        lambda record: record["timing"]["warmup"].update(
+            blocks=3, steady=True, reason="1 agreement(s) of two windows of 20 blocks"
+        ),
+        "timing.warmup",
+        has("observer"),
+    ),
+    "a warm-up that gave up at once": Lie(
+        lambda record: record["timing"]["warmup"].update(blocks=3, wall_ns=10**9, steady=False),
+        "timing.warmup",
+        has("observer"),
+    ),
+    "another reason of a warm-up": Lie(
+        set_at("timing.warmup.reason", "it looked well"),
+        "timing.warmup.reason",
+        lambda record: has("observer")(record) and record["timing"]["warmup"]["steady"],
+    ),
+    "a block fewer for the observer": Lie(
+        set_at("timing.observer.off", lambda old: old[:1]), "timing.observer", has("observer")
+    ),
+    "no latencies": Lie(drop("timing.latency"), "timing.latency", has("latency")),
+    "a shorter curve": Lie(
+        lambda record: record["learning"].update(
+            curve=(curve := record["learning"]["curve"][:3]), final_score=curve[-1][2]
+        ),
+        "learning.curve",
+        has("learning"),
+    ),
+    "blocks that were steady after all": Lie(
+        lambda record: record.update(
+            flags=[flag for flag in record["flags"] if flag != "slowdown"],
+            timing=record["timing"] | {"steady_class": "steady"},
+        ),
+        "timing.steady_class",
+        flagged("slowdown", there=True),
+    ),
+    "a drift that was not": Lie(
+        set_at("flags", lambda old: [*old, "machine_drifted"]),
+        "flags",
+        flagged("machine_drifted", there=False),
+    ),
+    "an invented flag": Lie(set_at("flags", lambda old: [*old, "cheating"]), "flags", of_version_3),
+    "no core online": Lie(
+        lambda record: (record["hardware"].update(cores_online=None), record.update(flags=[])),
+        "flags",
+        flagged("machine_drifted", there=True),
+    ),
+    "a flag of the sampler": Lie(set_at("flags", lambda old: [*old, "no_telemetry"]), "flags", of_version_3),
+    "a barrier longer than a block": Lie(
+        set_at("timing.barrier_ns", 10**12), "timing.barrier_ns", of_version_3
+    ),
+    "a barrier that is not free": Lie(
+        set_at("timing.barrier_ns", lambda old: 10**7), "flags", has("observer")
+    ),
+    "a wider precision canary": Lie(
+        set_at("canaries.0.expected", "fp32: relative error of a product from 0e+00 to 1e-02"),
+        "canaries",
+        of_version_3,
+    ),
+    "a canary's own words": Lie(set_at("canaries.1.observed", "fine"), "canaries", of_version_3),
+    "a product that need not take any time": Lie(
+        lambda record: record["canaries"][1].update(
+            expected="a 1536 product takes >= 0.000 ms and >= 2 times a 768 one",
+            observed="0.001 ms, 9.0 times",
+        ),
+        "canaries",
+        of_version_3,
+    ),
+    "threads that do not want to run": Lie(
+        set_at("canaries.2.observed", "read back openblas 64; 2.00 threads"), "canaries", of_version_3
+    ),
+    "a canary of nobody": Lie(
+        set_at("canaries", lambda old: [*old, old[0] | {"name": "honesty"}]), "canaries", of_version_3
+    ),
+    "no look at the shape afterwards": Lie(drop("shape_after"), "shape_after", of_version_3),
+    "a shape that was skipped": Lie(
+        set_at("shape_before", {"name": "shape", "checks": 0, "failed": 0, "skipped": "no time"}),
+        "flags",
+        of_version_3,
+    ),
+    "a part of the gate left out": Lie(
+        set_at("parity.parts", lambda old: old[:-1]), "parity.parts", new_gate
+    ),
+    "a part of the gate skipped": Lie(
+        set_at("parity.parts.2", {"name": "optimizer", "checks": 0, "failed": 0, "skipped": "not needed"}),
+        "parity.parts",
+        new_gate,
+    ),
+    "a tolerance that checks nothing": Lie(
+        set_at("parity.parts.4.worst", lambda old: old | {"value": 40.0, "tolerance": 50.0}),
+        "parity.parts",
+        new_gate,
+    ),
+    "another worst comparison": Lie(
+        set_at("parity.parts.4.worst", lambda old: old | {"value": 0.0}), "parity.parts.precision", new_gate
+    ),
+    "no sidecar of a gate": Lie(drop("sidecar"), "sidecar", new_gate),
+    "no sidecar of latencies": Lie(drop("sidecar"), "sidecar", has("latency")),
+    "a ceiling without bounds": Lie(
+        lambda record: record["ceiling"]["matmul_flops_per_s"].update(fp32=1e300),
+        "ceiling.matmul_flops_per_s",
+        ceiling,
+    ),
+    "a copy faster than light": Lie(
+        set_at("ceiling.copy_bytes_per_s", 1e18), "ceiling.copy_bytes_per_s", ceiling
+    ),
+    "no memory at all": Lie(
+        lambda record: record["memory"].update(host_rss_peak=1, host_rss_after_import=1), "memory", memory
+    ),
+    "memory that is null for no reason": Lie(
+        lambda record: record["memory"].update(host_rss_peak=None), "memory.host_rss_peak", memory
+    ),
+    "a cold start without its first step": Lie(
+        without("first_step"), "phases", lambda record: cold(record) and record["record_version"] == 3
+    ),
+    "teams of threads of another machine": Lie(
+        lambda record: record["settings"]["threads"].update(omp=64), "settings.threads.omp", of_version_3
+    ),
+    "another device": Lie(set_at("settings.device", "cuda:0"), "settings.device", of_version_3),
+    "nothing was installed": Lie(set_at("software.packages", {}), "software.packages", of_version_3),
+    "no framework": Lie(drop("software.framework"), "software.framework", of_version_3),
+    "an address of no image": Lie(
+        set_at("image", lambda old: old | {"repo_digest": "somewhere"}), "image.repo_digest", of_version_3
+    ),
+    "an engine without a name": Lie(set_at("engine", " "), "engine", of_version_3),
+    "a name written backwards": Lie(set_at("hardware.kernel", "6.1\u202e9.6"), "hardware.kernel", timed),
+    "unsupported with all of its figures": Lie(
+        set_at("outcome", {"status": "unsupported", "reason": "no such kernel"}),
+        "outcome.status",
+        of_version_3,
+    ),
+    "crashed behind the finish": Lie(
+        set_at("outcome", {"status": "crashed", "reason": "exit code 1", "exit_code": 1}),
+        "outcome.status",
+        of_version_3,
+        refused=False,
+    ),
+    "of no commit, and clean": Lie(drop("provenance.git_commit"), "provenance.dirty", of_version_3),
     "an id of nowhere": Lie(set_at("trial_id", "z" * 26), "file", timed),
 }
 

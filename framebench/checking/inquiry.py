@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from framebench.checking import (
+    as_asked,
     copies,
     handed_in,
     machines,
@@ -18,6 +19,7 @@ from framebench.checking import (
     stopwatch,
     sums,
     surroundings,
+    texts,
     verdicts,
     works,
 )
@@ -32,9 +34,11 @@ from harness.record import Record
 QUESTIONS = (
     moments,
     stopwatch,
+    as_asked,
     sums,
     copies,
     surroundings,
+    texts,
     machines,
     works,
     rules,

@@ -9,10 +9,13 @@ from framebench.checking.doubt import Doubt, refuse
 from framebench.checking.known import Known
 from framebench.executors.machine import Card, Machine, on_cards
 from harness import flags, roofline
+from harness.frameworks import SELF_TEST
 from harness.record import Record
+from harness.thread_pools import TEAMS
 
 TRIED = 20_000  # choices of cards, where nobody watched them: 8 of 16 are 12,870
 SAID = 5
+DEVICES = {"cpu": ("cpu",), "gpu": ("gpu", "cuda")}  # as frameworks name them
 
 
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:
@@ -88,6 +91,18 @@ def _settings(record: Record) -> Iterator[Doubt]:
         yield refuse(
             "settings.threads.affinity", f"{settings.threads['affinity']} cores, the case has {case.cores}"
         )
+    cores = case.cores // max(1, settings.threads.get("processes") or 1)
+    for team in TEAMS:
+        threads = settings.threads.get(team)
+        if threads is not None and threads != cores:
+            yield refuse(f"settings.threads.{team}", f"{threads} threads, the case has {cores} cores for it")
+    device = (settings.device or "").casefold()
+    if (
+        record.contender.stack != SELF_TEST
+        and device
+        and not any(name in device for name in DEVICES[case.device])
+    ):
+        yield refuse("settings.device", f"{settings.device!r} in a case for the {case.device.upper()}")
     if case.device == "cpu" and settings.gpus_visible:
         yield refuse("settings.gpus_visible", f"{settings.gpus_visible} in a case for the CPU")
     if settings.compile.get("mode") not in (None, record.contender.mode):

@@ -1,4 +1,4 @@
-"""By which rules: seed and round as a plan makes them, the protocol of the suite, and that it was kept."""
+"""By which rules: seed and round as a plan makes them, and the protocol of the suite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from framebench.records.identity import protocol_hash
 from harness import frameworks
 from harness.record import Protocol, Record
 
-CLOCK_GRAIN = 0.99
 MOST_ROUNDS = 100  # of any suite
 
 
@@ -42,7 +41,6 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         yield refuse("provenance.protocol_hash", "is not the hash of the protocol that the record holds")
     if record.trial_id not in known.again:
         yield from _of_the_suite(record, known)
-    yield from _kept(record)
 
 
 def _of_the_suite(record: Record, known: Known) -> Iterator[Doubt]:
@@ -80,27 +78,3 @@ def _agree(said: Protocol, declared: Protocol, epochs: set[int]) -> bool:
     if said.learning_epochs in epochs:
         declared = msgspec.structs.replace(declared, learning_epochs=said.learning_epochs)
     return said == declared
-
-
-def _kept(record: Record) -> Iterator[Doubt]:
-    """As many blocks, for as long, as the protocol asks."""
-    timing, protocol = record.timing, record.protocol
-    if timing is None or record.kind != "timing" or record.outcome.status != "ok":
-        return
-    # the clock of the window also counts what lies between blocks
-    window = next((phase.wall_ns for phase in record.phases if phase.name == "blocks"), 0) / 1e9
-    many, long = len(timing.blocks), window >= protocol.measure_s * CLOCK_GRAIN
-    if window < protocol.measure_max_s * CLOCK_GRAIN and not (many >= protocol.measure_blocks and long):
-        yield refuse(
-            "timing.blocks",
-            f"{many} in {window:.2f} s, the protocol asks for {protocol.measure_blocks} and {protocol.measure_s:g} s",
-        )
-    if timing.warmup.steady and timing.warmup.wall_ns / 1e9 < protocol.warmup_min_s * CLOCK_GRAIN:
-        yield refuse(
-            "timing.warmup.wall_ns",
-            f"{timing.warmup.wall_ns / 1e9:.2f} s, the least is {protocol.warmup_min_s:g} s",
-        )
-    if (timing.observer is None) != (protocol.observer_blocks == 0):
-        yield refuse("timing.observer", f"the protocol asks for {protocol.observer_blocks} blocks of it")
-    if (record.calibration is None) != (protocol.calibration_ms == 0):
-        yield refuse("calibration", f"the protocol asks for {protocol.calibration_ms:g} ms of it")

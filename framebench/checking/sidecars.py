@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 
+from framebench.checking import verdicts
 from framebench.checking.doubt import Doubt, refuse
 from framebench.checking.known import Known
+from framebench.records.nearness import nearness
 from framebench.records.store import series
 from framebench.records.zipped import UNZIPPED_BYTES
-from harness.record import Record
+from harness.record import ParityDiff, Record
 
 
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:
     """Latencies and the gate's comparisons, one by one; nothing where there is no such list."""
-    if record.sidecar is None or (
-        record.parity is None and (record.timing is None or not record.timing.latency)
-    ):
+    evidence = record.parity is not None and record.parity.parts and record.provenance.protocol_hash
+    if not evidence and (record.timing is None or not record.timing.latency):
+        return
+    if record.sidecar is None:
+        yield refuse("sidecar", "is not there, and what it lists cannot be calculated again")
         return
     held = series(known.paths[record.trial_id])
     if not held:
@@ -31,9 +36,13 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
 
 def _latencies(record: Record, times: Any) -> Iterator[Doubt]:
     latency = record.timing.latency if record.timing else None
-    if latency is None or not isinstance(times, list):
+    if latency is None:
         return
-    if not times or not all(isinstance(time, int) and 0 < time < 1 << 62 for time in times):
+    if (
+        not isinstance(times, list)
+        or not times
+        or not all(isinstance(time, int) and 0 < time < 1 << 62 for time in times)
+    ):
         yield refuse("sidecar.latencies_ns", "is no list of times")
         return
     if len(times) != latency.steps:
@@ -45,23 +54,33 @@ def _latencies(record: Record, times: Any) -> Iterator[Doubt]:
             yield refuse(f"timing.latency.{name}_ns", f"{said}, the times in the sidecar say {one}")
 
 
-def _gate(record: Record, parts: Any) -> Iterator[Doubt]:
+class _Part(msgspec.Struct):
+    """One part of the gate with all of its comparisons."""
+
+    part: str
+    diffs: list[ParityDiff]
+
+
+def _gate(record: Record, listed: Any) -> Iterator[Doubt]:
     parity = record.parity
-    if parity is None or not parity.parts or not isinstance(parts, list):
+    if parity is None or not parity.parts:
         return
     try:
-        listed = [
-            (part["part"], len(part["diffs"]), sum(not one["passed"] for one in part["diffs"]))
-            for part in parts
-        ]
-    except (TypeError, KeyError):
+        parts = msgspec.convert(listed, list[_Part])
+    except msgspec.ValidationError:
         yield refuse("sidecar.gate", "is no list of the gate's comparisons")
         return
-    told = [(part.name, part.checks, part.failed) for part in parity.parts]
-    if listed != told:
-        differ = next((one for one in told if one not in listed), told[-1])
-        name, checks, failed = differ
-        yield refuse(
-            f"parity.parts.{name}",
-            f"{failed} of {checks} comparisons failed, the sidecar's list says otherwise",
-        )
+    if [part.part for part in parts] != [part.name for part in parity.parts]:
+        yield refuse("parity.parts", "the sidecar lists others")
+        return
+    for part, told in zip(parts, parity.parts, strict=True):
+        field, failed = f"parity.parts.{told.name}", sum(not one.passed for one in part.diffs)
+        if (len(part.diffs), failed) != (told.checks, told.failed):
+            yield refuse(
+                field,
+                f"{told.failed} of {told.checks} comparisons failed, in the sidecar {failed} of {len(part.diffs)}",
+            )
+        elif max(map(nearness, part.diffs), default=None) != (nearness(told.worst) if told.worst else None):
+            yield refuse(f"{field}.worst", "the sidecar has one that was nearer to its tolerance")
+        for one in part.diffs:
+            yield from verdicts.compared(f"sidecar.gate.{part.part}", one, record, part.part)

@@ -9,10 +9,14 @@ from statistics import median
 
 from framebench.checking.doubt import Doubt, refuse
 from framebench.checking.known import Known
-from harness import flags
+from harness import flags, protocol, steadiness
 from harness.record import Learning, Record
 
-NOISE = {flags.NOISY, flags.UNRANKED, flags.NOISE_UNKNOWN}
+CODES = {code for name, code in vars(flags).items() if name.isupper() and isinstance(code, str)}
+FIGURES_OF_MEMORY = ("allocator_peak", "device_delta", "host_rss_peak", "host_rss_after_import")
+LEAST_PROCESS = 8 << 20  # bytes
+# What no figure of the record tells: repetitions of a calibration, kinds of cores, the battery.
+UNSEEN = {flags.CALL_OVERHEAD, flags.UNEQUAL_CORES, flags.ON_BATTERY}
 
 
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:
@@ -31,12 +35,23 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
     if record.learning is not None:
         yield from _learning(record.learning, record)
     if record.memory is not None:
+        for field in FIGURES_OF_MEMORY:
+            bytes_ = getattr(record.memory, field)
+            if bytes_ is None and not record.memory.reasons.get(field):
+                yield refuse(f"memory.{field}", "null without a reason")
+            if bytes_ is not None and field.startswith("host") and bytes_ < LEAST_PROCESS:
+                yield refuse(f"memory.{field}", f"{bytes_} bytes, Python alone takes more")
         peak, before = record.memory.host_rss_peak, record.memory.host_rss_after_import
         if peak is not None and before is not None and before > peak:
             yield refuse("memory.host_rss_peak", f"{peak} bytes, after import there were {before}")
         ram = record.hardware.ram_bytes if record.hardware else None
         if peak is not None and ram is not None and peak > ram:
             yield refuse("memory.host_rss_peak", f"{peak} bytes on a machine with {ram}")
+    for gpu in record.telemetry.gpus if record.telemetry else []:
+        joules = {"total_j": gpu.energy.total_j, "counter_j": gpu.energy.counter_j}
+        for field, energy in joules.items():
+            if energy is not None and energy < 0:
+                yield refuse(f"telemetry.gpus.energy.{field}", f"{energy:g} J")
     for name, metric in (record.telemetry.metrics if record.telemetry else {}).items():
         gauge = [metric.minimum, metric.mean, metric.maximum]
         told = [value for value in gauge if value is not None]
@@ -58,17 +73,32 @@ def _overhead(record: Record) -> Iterator[Doubt]:
 
 
 def _flags(record: Record) -> Iterator[Doubt]:
-    """Flags that keep a result from being ranked cannot be left out. The first version had other rules of what is
-    steady."""
-    if record.timing is None or record.hardware is None or record.outcome.status != "ok":
+    """Flags that keep a result from being ranked cannot be left out, nor can others be added. The first version had
+    other rules of what is steady."""
+    timing, hardware, telemetry = record.timing, record.hardware, record.telemetry
+    if unknown := set(record.flags) - CODES:
+        yield refuse("flags", f"{', '.join(sorted(unknown))[:100]} is none that a trial gives")
+    if timing is None or hardware is None or not timing.blocks or record.outcome.status != "ok":
         return
-    deserved = set(flags.noise(record.telemetry, record.hardware.cores_online or 1))
-    if record.hardware.cores_online is None:
-        deserved = set()
-    deserved |= set(flags.emulation(record.hardware)) | set(flags.stand_in(record.hardware))
+    deserved = set(flags.noise(telemetry, hardware.cores_online or hardware.cores_allowed))
+    deserved |= set(flags.emulation(hardware)) | set(flags.stand_in(hardware))
     if record.provenance.protocol_hash:
-        deserved |= set(flags.steadiness(record.timing.warmup, record.timing.steady_class))
-        deserved |= set(flags.drift(record.calibration)) | set(flags.settling(record.timing))
+        walls = [block.wall_ns for block in timing.blocks]
+        steady = steadiness.classify(walls)
+        if timing.steady_class != steady:
+            yield refuse("timing.steady_class", f"{timing.steady_class}, its blocks say {steady}")
+        deserved |= set(flags.steadiness(timing.warmup, steady))
+        deserved |= set(flags.drift(record.calibration)) | set(flags.settling(timing))
+        if timing.barrier_ns > protocol.BARRIER_SHARE * median(walls):
+            deserved.add(flags.BARRIER_OVERHEAD)
+        if telemetry is not None:
+            deserved |= set(flags.gpu(telemetry))
+            deserved |= {flags.NO_TELEMETRY} if telemetry.reason is not None else set()
+            deserved |= {flags.SLOW_SAMPLER} if telemetry.hz < flags.FULL_HZ else set()
+        looks = [look for look in (record.shape_before, record.shape_after) if look is not None]
+        deserved |= {flags.SHAPE_UNCHECKED} if any(look.skipped for look in looks) else set()
+        if invented := set(record.flags) - deserved - UNSEEN:
+            yield refuse("flags", f"its figures do not deserve {', '.join(sorted(invented))}")
     if missing := deserved - set(record.flags):
         yield refuse("flags", f"its figures deserve {', '.join(sorted(missing))}, which is not there")
 

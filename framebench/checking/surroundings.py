@@ -9,9 +9,11 @@ from typing import Any
 
 from framebench.checking.doubt import Doubt, refuse, warn
 from framebench.checking.known import Known
+from harness.frameworks import SELF_TEST
 from harness.record import Record
 
 _PIN = re.compile(r"^([a-z0-9-]+)==(\S+) ", re.MULTILINE)
+ADDRESS = re.compile(r"[^\s@]{1,300}@sha256:[0-9a-f]{64}")
 FETCH = "fetch the whole history, or ask whoever measured it which commit it was"
 
 
@@ -30,6 +32,14 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         yield refuse("image.base_sha256", "a trial in a container knows the base of its image")
     if image.name is not None and not image.name.startswith(f"{record.contender.stack}-"):
         yield refuse("image.name", f"{image.name} is no image of {record.contender.stack}")
+    if image.repo_digest is not None and not ADDRESS.fullmatch(image.repo_digest):
+        yield refuse("image.repo_digest", f"{image.repo_digest[:100]!r} is no address of an image")
+    software = record.software
+    if software is not None and record.outcome.status == "ok" and record.contender.stack != SELF_TEST:
+        if software.framework is None:
+            yield refuse("software.framework", "a trial that ended well knows its framework's version")
+        if not software.packages:
+            yield refuse("software.packages", "a trial that ended well knows what was installed")
     if record.trial_id in known.other_digest:
         said, common = known.other_digest[record.trial_id]
         yield refuse(
@@ -45,6 +55,8 @@ def _commit(record: Record, known: Known) -> Iterator[Doubt]:
         yield warn(
             "provenance.git_commit", "no commit: nothing of its code can be looked up", "measure in a clone"
         )
+        if provenance.dirty is not None:
+            yield refuse("provenance.dirty", "there is no commit that it could differ from")
         return
     if provenance.dirty is not False:
         words = "measured in a checkout that differed from its commit"

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
 from framebench.checking.doubt import Doubt, refuse, warn
 from framebench.checking.known import Known
 from framebench.records.identity import gate_key
-from harness.record import Canary, GatePart, ParityDiff, Record
+from harness import canaries, roofline
+from harness.record import Canary, GatePart, Parity, ParityDiff, Record
 
 ROUNDED = 0.95
 CANARIES = {"precision", "sync", "threads"}
+FASTEST_CLOCK_HZ = 1e10  # of any core: what the least time of a product on a CPU may be made of
+CUT_SHORT = {"crashed", "oom", "timeout", "interrupted"}
+NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)"
+# As harness/gate/tolerances.py has it, whose module needs PyTorch.
+TOO_WIDE = {"fp32": 1e-2, "tf32": 0.1, "bf16": 0.5}
+# Of losses, which are compared absolutely: up to 0.031 in fp32, of 132 gates.
+TOO_WIDE_FOR_A_LOSS = 10.0
+COMPUTING, TRAINING = ("data", "logic", "precision", "shape"), ("optimizer", "state")
+PARTS = {
+    "load": ("shape",),
+    "train": ("data", "logic", *TRAINING, "precision", *TRAINING, "shape"),
+}
+# What a stack may leave out: one that computes nothing in float64, a shape that nobody computed in it.
+MAY_BE_SKIPPED = {"logic", "shape"}
 
 
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:
@@ -20,11 +36,16 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
     yield from _canaries(record)
     for field, part in (("shape_before", record.shape_before), ("shape_after", record.shape_after)):
         if part is not None:
-            yield from _part(field, part)
+            yield from _part(field, part, record)
             if part.failed and record.outcome.status == "ok":
                 yield refuse(field, "comparisons failed, and the trial ended ok")
     if record.parity is not None:
         yield from _gate(record)
+    looks = record.shape_before, record.shape_after
+    if record.kind == "timing" and record.outcome.status == "ok" and record.provenance.protocol_hash:
+        for field, part in zip(("shape_before", "shape_after"), looks, strict=True):
+            if part is None or (part.name != "shape" or (not part.checks and part.skipped is None)):
+                yield refuse(field, "a timed trial looks at its shape before and after")
     if record.kind == "timing" and record.outcome.status == "ok":
         gates = known.gates.get(gate_key(record), [])
         if not gates:
@@ -49,6 +70,24 @@ def _ending(record: Record) -> Iterator[Doubt]:
         yield refuse("outcome", "ended ok, and says why it did not")
     if not ok and not outcome.reason:
         yield refuse("outcome.reason", f"{outcome.status} without a reason")
+    whole = [
+        name
+        for name, figures in (
+            ("timing", record.timing),
+            ("memory", record.memory),
+            ("ceiling", record.ceiling),
+            ("parity", record.parity if record.parity and record.parity.passed else None),
+        )
+        if figures is not None
+    ]
+    if whole and (record.written_by == "host" or outcome.status == "unsupported"):
+        yield refuse("outcome.status", f"{outcome.status}, and there is its {whole[0]}")
+    elif whole and outcome.status in CUT_SHORT:
+        yield warn(
+            "outcome.status",
+            f"{outcome.status}, after all of its {whole[0]} was there",
+            "see what came after the clock",
+        )
     if ok and record.written_by == "host":
         yield refuse("written_by", "the host writes only what the harness could not")
     if record.timing is not None and record.kind != "timing":
@@ -63,48 +102,86 @@ def _canaries(record: Record) -> Iterator[Doubt]:
     for canary in record.canaries:
         if canary.passed is False:
             yield refuse("canaries", f"{canary.name} failed ({canary.observed}), and the trial ended ok")
-        if canary.passed and not _seen(canary):
+        elif not _seen(canary, record):
             yield refuse(
-                "canaries", f"{canary.name} passed, expected {canary.expected}, observed {canary.observed}"
+                "canaries",
+                f"{canary.name} passed, expected {canary.expected[:100]}, observed {canary.observed[:100]}",
             )
-    missing = CANARIES - {canary.name for canary in record.canaries}
+    names = [canary.name for canary in record.canaries]
+    missing = CANARIES - set(names)
     if record.kind in ("timing", "ceiling") and missing:
         yield refuse("canaries", f"{', '.join(sorted(missing))} did not look before the clock")
+    if len(set(names)) < len(names):
+        yield refuse("canaries", "one is there twice")
 
 
-def _seen(canary: Canary) -> bool:
-    """Whether what was observed is what was expected, as far as both are numbers; they are rounded to two digits."""
-    try:
-        return _within(canary)
-    except ValueError:  # no number after all
+def _seen(canary: Canary, record: Record) -> bool:
+    """Whether this canary asks in this case for what it expected, and whether what it observed is that. Its figures
+    are rounded to two digits."""
+    look = {"precision": _precise, "sync": _waited, "threads": _parallel}.get(canary.name)
+    return look is not None and look(canary, record)
+
+
+def _precise(canary: Canary, record: Record) -> bool:
+    declared = record.case.precision
+    asked = re.fullmatch(
+        rf"{declared}: relative error of a product (?:from {NUMBER} to|<=) {NUMBER}", canary.expected
+    )
+    error = re.match(rf"{NUMBER}(?:$|, as )", canary.observed)
+    if asked is None or error is None:
         return False
+    low, high = canaries.SIGNATURES[declared]
+    bounds = float(asked[1] or 0.0), float(asked[2])
+    rounded = math.isclose(bounds[0], low, rel_tol=0.5) and math.isclose(bounds[1], high, rel_tol=0.5)
+    return rounded and low * ROUNDED <= float(error[1]) <= high / ROUNDED
 
 
-def _within(canary: Canary) -> bool:
-    if canary.name == "precision":
-        bounds = re.search(r"(?:from (\S+) to|<=) (\S+)$", canary.expected)
-        error = re.match(r"[0-9.e+-]+", canary.observed)
-        if bounds is None or error is None:
-            return True
-        return float(bounds[1] or 0.0) * ROUNDED <= float(error[0]) <= float(bounds[2]) / ROUNDED
-    if canary.name == "sync":
-        least = re.search(r">= ([0-9.]+) ms and >= ([0-9.]+) times", canary.expected)
-        took = re.match(r"([0-9.]+) ms, ([0-9.]+) times", canary.observed)
-        if least is None or took is None:
-            return True
-        return all(
-            float(one) >= ROUNDED * float(low) for one, low in zip(took.groups(), least.groups(), strict=True)
-        )
-    return True
+def _waited(canary: Canary, record: Record) -> bool:
+    case = record.case
+    _, middle, large = canaries.SIZES[case.device]
+    asked = re.fullmatch(
+        rf"a {large} product takes >= {NUMBER} ms and >= {canaries.SCALING:g} times a {middle} one",
+        canary.expected,
+    )
+    took = re.fullmatch(rf"{NUMBER} ms, {NUMBER} times", canary.observed)
+    if asked is None or took is None:
+        return False
+    cores = max(case.cores, record.hardware.cores_allowed if record.hardware else 0)
+    most = cores * canaries.FLOPS_PER_CYCLE * FASTEST_CLOCK_HZ
+    if case.device == "gpu":
+        most = case.device_count * canaries.HEADROOM * roofline.fastest()
+    least = max(float(asked[1]), 2e3 * large**3 / most)
+    return float(took[1]) >= ROUNDED * least and float(took[2]) >= ROUNDED * canaries.SCALING
+
+
+def _parallel(canary: Canary, record: Record) -> bool:
+    """Null where the kernel counts no waiting."""
+    case = record.case
+    asked = re.fullmatch(
+        rf"(?:every team )?read back (\d+); between {NUMBER} and (\d+) threads that want to run",
+        canary.expected,
+    )
+    if canary.passed is None:
+        return asked is not None
+    told = re.fullmatch(rf"read back ([a-z_0-9, ]+); {NUMBER} threads", canary.observed)
+    if asked is None or told is None:
+        return False
+    cores = int(asked[1])
+    least = 0.0 if cores == 1 or case.device == "gpu" else canaries.PARALLEL
+    right = 1 <= cores <= case.cores and float(asked[2]) == least and int(asked[3]) == cores + 2
+    teams = {int(count) for count in re.findall(r"(\d+)(?:,|$)", told[1])}
+    return right and teams <= {cores} and least * ROUNDED <= float(told[2]) <= (cores + 2) / ROUNDED
 
 
 def _gate(record: Record) -> Iterator[Doubt]:
     parity = record.parity
     assert parity is not None
     for part in parity.parts:
-        yield from _part(f"parity.parts.{part.name}", part)
+        yield from _part(f"parity.parts.{part.name}", part, record)
     for one in parity.diffs:
-        yield from _diff("parity.diffs", one)
+        yield from compared("parity.diffs", one, record)
+    if record.provenance.protocol_hash and parity.passed:
+        yield from _whole([part.name for part in parity.parts], parity, record)
     failed = any(part.failed for part in parity.parts) or any(not one.passed for one in parity.diffs)
     if parity.passed == failed:
         yield refuse("parity.passed", f"{str(parity.passed).lower()}, its comparisons say otherwise")
@@ -114,18 +191,40 @@ def _gate(record: Record) -> Iterator[Doubt]:
         yield refuse("outcome.status", f"{record.outcome.status}, the gate says otherwise")
 
 
-def _part(field: str, part: GatePart) -> Iterator[Doubt]:
+def _whole(names: list[str], parity: Parity, record: Record) -> Iterator[Doubt]:
+    """Each part took place. The plain form's first loss is a part of the logic that some workloads have more."""
+    wanted = list(PARTS.get(record.case.task, COMPUTING))
+    if names not in (wanted, [*wanted, "logic"]):
+        yield refuse("parity.parts", f"{', '.join(names)}; the gate asks for {', '.join(wanted)}")
+    for part in parity.parts:
+        if part.skipped is not None and (part.name not in MAY_BE_SKIPPED or part.checks):
+            yield refuse(f"parity.parts.{part.name}", f"is never skipped ({part.skipped[:80]})")
+        if part.skipped is None and not part.checks:
+            yield refuse(f"parity.parts.{part.name}", "nothing was compared")
+
+
+def _part(field: str, part: GatePart, record: Record) -> Iterator[Doubt]:
     if part.failed > part.checks:
         yield refuse(field, f"{part.failed} of {part.checks} comparisons failed")
+    if (part.worst is None) != (part.checks == 0):
+        yield refuse(field, f"{part.checks} comparisons, of which one is the worst")
     if part.worst is not None:
-        yield from _diff(field, part.worst)
+        yield from compared(field, part.worst, record, part.name)
         if part.worst.passed == bool(part.failed):
             yield refuse(field, f"{part.failed} failed, and the worst comparison says otherwise")
 
 
-def _diff(field: str, diff: ParityDiff) -> Iterator[Doubt]:
+def compared(field: str, diff: ParityDiff, record: Record, part: str = "") -> Iterator[Doubt]:
+    """Whether it passed, and whether its tolerance is one that the gate would check anything by."""
     within = diff.value is not None and diff.value <= diff.tolerance
     if diff.passed != within:
         yield refuse(
             field, f"{diff.what}: {diff.value} at a tolerance of {diff.tolerance}, passed is {diff.passed}"
         )
+    widest = TOO_WIDE[record.case.precision]
+    if diff.metric == "abs":
+        widest *= TOO_WIDE_FOR_A_LOSS
+    elif part in ("", "optimizer"):  # a rule of one step is held to the length of that step
+        widest = max(widest, 1.0)
+    if diff.tolerance > widest:
+        yield refuse(field, f"{diff.what}: a tolerance of {diff.tolerance:g} checks nothing")

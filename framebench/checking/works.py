@@ -8,12 +8,15 @@ from framebench.checking.doubt import Doubt, refuse, warn
 from framebench.checking.history import Question
 from framebench.checking.known import Known
 from framebench.records.step_time import step_ns
-from harness.record import Record
+from harness import canaries, roofline
+from harness.record import Ceiling, Record
 
 # Fewer products than a formula counts: Winograd's 3 × 3 convolutions do with 2.25 to 4 times less. Two fused
 # multiply-add units of 32 lanes at 6.5 GHz are more than any core has.
 FEWER_PRODUCTS = 4.0
 FLOPS_PER_CORE = 128 * 6.5e9
+TILES = {"fp32": 1, "tf32": 1, "bf16": 16}  # times as many, where a core has a unit for matrices
+COPIED_MOST = {"cpu": 1e13, "gpu": 1e14}  # bytes/s: ten times what the fastest memory of 2026 does
 
 
 def question(record: Record) -> Question:
@@ -27,6 +30,8 @@ def question(record: Record) -> Question:
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:
     """Which work it was, and whether the machine can have done it in that time."""
     yield from _as_committed(record, known)
+    if record.ceiling is not None:
+        yield from _ceiling(record, record.ceiling)
     timing, step = record.timing, step_ns(record)
     if timing is None or step is None:
         return
@@ -43,6 +48,25 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         yield refuse(
             "timing.blocks", f"{rate / 1e9:,.0f} GFLOP/s on {record.case.cores} cores: no such machine"
         )
+
+
+def _ceiling(record: Record, ceiling: Ceiling) -> Iterator[Doubt]:
+    """What holds for others must be possible itself."""
+    case = record.case
+    for precision, rate in ceiling.matmul_flops_per_s.items():
+        if case.device == "gpu":
+            most = canaries.HEADROOM * roofline.fastest()
+        else:
+            cores = max(case.cores, record.hardware.cores_allowed if record.hardware else 0)
+            most = cores * FLOPS_PER_CORE * TILES.get(precision, 0)
+        if rate > most:
+            yield refuse(
+                f"ceiling.matmul_flops_per_s.{precision[:20]}",
+                f"{rate:.3g} FLOP/s, no such machine does more than {most:.3g}",
+            )
+    copied = ceiling.copy_bytes_per_s
+    if copied is not None and copied > COPIED_MOST[case.device]:
+        yield refuse("ceiling.copy_bytes_per_s", f"{copied:.3g} bytes/s: no such machine")
 
 
 def _as_committed(record: Record, known: Known) -> Iterator[Doubt]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from framebench.pages.evidence import Evidence, sidecar_file
 from framebench.pages.source import SourceFile
 from framebench.pages.trials import NUM
 from framebench.pages.views import Cell, Table
+from framebench.records.nearness import nearness
 from harness.record import GatePart, ParityDiff, Record
 
 SHOWN = 5  # comparisons of a part that failed, the farthest above their tolerance first: the download has all
@@ -95,7 +95,7 @@ def _together(parts: Sequence[GatePart]) -> GatePart:
         name=parts[0].name,
         checks=sum(part.checks for part in parts),
         failed=sum(part.failed for part in parts),
-        worst=max((part.worst for part in parts if part.worst), key=_nearness, default=None),
+        worst=max((part.worst for part in parts if part.worst), key=nearness, default=None),
         skipped=next((part.skipped for part in parts if part.skipped), None),
         left_out=max(part.left_out for part in parts),
     )
@@ -148,7 +148,7 @@ def _failed(parts: Sequence[tuple[str, list[ParityDiff]]]) -> Table | None:
     rows = [
         [Cell(diff.what, code=True), *_measured(diff), Cell(name, "fb-reason")]
         for name, diffs in parts
-        for diff in sorted(diffs, key=_nearness, reverse=True)[:SHOWN]
+        for diff in sorted(diffs, key=nearness, reverse=True)[:SHOWN]
     ]
     head = [_("Compared"), _("Measure"), _("Difference"), _("Tolerance"), _("Part")]
     return _without_empty_notes(Table(head, rows)) if rows else None
@@ -157,13 +157,6 @@ def _failed(parts: Sequence[tuple[str, list[ParityDiff]]]) -> Table | None:
 def kernels(records: Sequence[Record]) -> dict[str, str]:
     """Which path really ran, where the framework tells, of the newest trial that says."""
     return next((record.kernels for record in reversed(records) if record.kernels), {})
-
-
-def _nearness(diff: ParityDiff) -> float:
-    """How near to its tolerance, or how far above."""
-    if diff.value is None:
-        return math.inf
-    return diff.value / diff.tolerance if diff.tolerance else math.inf if diff.value else 0.0
 
 
 def _without_empty_notes(table: Table) -> Table:
