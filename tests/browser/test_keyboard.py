@@ -87,7 +87,11 @@ def test_tab_comes_to_everything_and_shows_where_it_is(browser: Any, address: st
 
 
 @pytest.mark.parametrize(
-    "options", [{"color_scheme": "dark"}, {"java_script_enabled": False}], ids=["dark", "no scripts"]
+    "options",
+    [
+        pytest.param({"color_scheme": "dark"}, id="dark", marks=pytest.mark.slow),
+        pytest.param({"java_script_enabled": False}, id="no scripts"),
+    ],
 )
 def test_on_a_phone_in_the_dark_and_without_scripts_too(
     browser: Any, address: str, result: str, options: dict[str, Any]

@@ -99,6 +99,7 @@ def test_two_clean_builds_of_an_image_that_the_commit_chooses_are_identical(imag
         assert rebuild.config_digest == image.config_digest
 
 
+@pytest.mark.slow
 def test_buildah_makes_the_layers_that_docker_makes(tmp_path: Path) -> None:
     """The image with most in it: base, compiler and wheels."""
     require("buildah", shutil.which("buildah") is not None, "Buildah is not installed")
@@ -139,7 +140,9 @@ def checkout() -> Iterator[Path]:
         yield Path(folder, "checkout")
 
 
-@pytest.mark.parametrize("at", ["installing 86 Debian packages", "unpacking"])
+@pytest.mark.parametrize(
+    "at", [pytest.param("installing 86 Debian packages", marks=pytest.mark.slow), "unpacking"]
+)
 def test_ctrl_c_leaves_no_half_image_and_no_orphan(image: LocalImage, checkout: Path, at: str) -> None:
     before = in_the_engine()
     process = subprocess.Popen(

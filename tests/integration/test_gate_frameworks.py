@@ -52,6 +52,9 @@ CASES = [
 IN_SMOKE = {(row.workload, task) for row in suites.load(ROOT, "smoke").cases for task in row.tasks}
 IN_BF16 = ("torch-eager", "jax-compiled")
 SAMPLE = "mlp"  # the quickest; all workloads are `slow`
+# Up to a minute and a half a cell: .ci/run asks two stacks here (the detector it runs in every stack's container), and
+# `framebench prove` everybody.
+HEAVY, OF_HEAVY = ("fasterrcnn", "resnet50", "input_pipeline"), ("torch-eager", "jax-compiled")
 # TorchScript, which Keras on PyTorch exports by, holds what it saw: the length of an LSTM's sequence, the path that the
 # traced values took. The file says that the length is open, and runs.
 WRONG = [
@@ -191,10 +194,27 @@ def test_every_contender_does_the_specified_work(process: Process, task: str) ->
     passes(process, SAMPLE, task, "smoke")
 
 
+def long(contender: Contender, workload: str, precision: str) -> bool:
+    return workload in HEAVY and (contender.slug not in OF_HEAVY or precision != "fp32")
+
+
 @pytest.mark.parametrize(
-    "process", parameters(PLAINEST) + parameters(BF16, "bf16"), indirect=True, scope="module"
+    ("process", "workload", "task", "preset"),
+    [
+        pytest.param(
+            Started(contender, precision),
+            *case,
+            id="-".join((*case, contender.slug, precision)),
+            marks=slow(contender) + ([pytest.mark.slow] if long(contender, case[0], precision) else []),
+        )
+        for precision, contenders in (("fp32", PLAINEST), ("bf16", BF16))
+        for contender in contenders
+        for case in CASES
+        if case[1] not in PHASES
+    ],
+    indirect=["process"],
+    scope="module",
 )
-@pytest.mark.parametrize(("workload", "task", "preset"), [one for one in CASES if one[1] not in PHASES])
 def test_every_stack_does_the_work_of_every_workload(
     process: Process, workload: str, task: str, preset: str
 ) -> None:

@@ -107,6 +107,7 @@ def test_each_shard_is_a_test_whose_performance_is_that_of_its_records(home: Pat
     } == session.throughputs
 
 
+@pytest.mark.slow
 def test_a_throughput_below_its_reference_fails(home: Path) -> None:
     case = f"planted/selftest-infer-b1-fp32-cpu1-c{this_machine().cores_allowed}"
     references = {
@@ -119,6 +120,7 @@ def test_a_throughput_below_its_reference_fails(home: Path) -> None:
     assert f"{case}/numpy-eager-plus5" in session.tests[0]["fail_reason"]
 
 
+@pytest.mark.slow
 def test_records_that_framebench_refuses_fail_and_what_it_says_is_said(home: Path) -> None:
     program = home / ".venv" / "bin" / "framebench"
     program.rename(program.with_name("honest"))

@@ -15,7 +15,7 @@ from tests.requirement import require
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.frameworks
+pytestmark = [pytest.mark.frameworks, pytest.mark.slow]
 
 
 def measure(results: Path, *options: str, **environment: str) -> str:

@@ -118,6 +118,7 @@ def test_jobs_that_are_requeued_drained_and_submitted_again_lose_nothing(slurm: 
     assert store.load([home / "results"]).faults == []
 
 
+@pytest.mark.slow
 def test_each_node_is_measured_and_held_against_the_others(slurm: Cluster, home: Path) -> None:
     """The lines of the page Slurm, with NumPy's suite; which node is slow on this day is not asserted."""
     run = f"{sys.executable} -m framebench.cli run --suite cluster --executor system --budget none --case '*-b1-*'"

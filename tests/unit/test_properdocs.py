@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from framebench.pages import build_site, shell
 from framebench.records import store
 from tests.record_factory import CONTENDERS, make_trials
@@ -21,6 +23,7 @@ theme:
 """
 
 
+@pytest.mark.slow
 def test_properdocs_builds_the_same_pages(tmp_path: Path) -> None:
     for record in make_trials(contenders=CONTENDERS[:2], kinds=("parity", "timing"), rounds=1):
         store.write(record, tmp_path / "results")

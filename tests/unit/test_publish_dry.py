@@ -121,6 +121,7 @@ def test_where_git_knows_nothing_it_is_said(tmp_path: Path) -> None:
         uncommitted(tmp_path, [tmp_path])
 
 
+@pytest.mark.slow
 def test_a_laboratorys_site_is_refused_until_it_is_committed(tmp_path: Path) -> None:
     lab = tmp_path / "lab"
     runner = CliRunner()
