@@ -11,7 +11,7 @@ import sys
 import tarfile
 import tempfile
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -45,6 +45,9 @@ class Answer(NamedTuple):
     unit: str | None
 
 
+Tolerances = Mapping[tuple[str, str, str], Sequence[float]]
+
+
 class History:
     """The checkout's history. Only what its HEAD is built on is believed, and nothing else of git is ever run."""
 
@@ -57,6 +60,7 @@ class History:
         self.images = cache(self._images)
         self.base_sha256 = cache(self._base_sha256)
         self.harness_tree = cache(self._harness_tree)
+        self.tolerances = cache(self._tolerances)
         self._answers: dict[tuple[str, Question], Answer] = {}
 
     def _git(self, *arguments: str) -> bytes | None:
@@ -118,6 +122,21 @@ class History:
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             files = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
             return tree_sha256({name: file.read() for name, file in sorted(files.items()) if file})
+
+    def _tolerances(self, commit: str, workload: str) -> Tolerances:
+        """What the gate's reference of a known commit allows, by its part (``entries``, ``shapes``), precision, and
+        what is compared: one of a preset, task and batch each. Empty where that commit had another form of it."""
+        found: dict[tuple[str, str, str], list[float]] = {}
+        try:
+            document = json.loads(self.blob(commit, f"harness/workloads/{workload}/reference.json") or b"{}")
+            for part in ("entries", "shapes"):
+                for stored in document.get(part, {}).values():
+                    for precision, allowed in stored["tolerances"].items():
+                        for what, tolerance in allowed.items():
+                            found.setdefault((part, precision, what), []).append(float(tolerance))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return {}
+        return found
 
     def ask(self, commit: str, questions: Sequence[Question]) -> None:
         """Let a known commit's own code answer, in a process of its own and from its own files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,10 @@ from framebench.records.nearness import nearness
 from framebench.records.store import series
 from framebench.records.zipped import UNZIPPED_BYTES
 from harness.record import ParityDiff, Record
+
+# Parts of the gate whose tolerances were measured, and where the reference keeps them; three digits are in a record.
+REFERENCES = {"precision": "entries", "shape": "shapes"}
+ROUNDED = 5e-3
 
 
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:
@@ -31,7 +36,7 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
             "sidecar", f"holds nothing: no JSON in one whole gzip of at most {UNZIPPED_BYTES >> 20} MiB"
         )
     yield from _latencies(record, held.get("latencies_ns"))
-    yield from _gate(record, held.get("gate"))
+    yield from _gate(record, held.get("gate"), known)
 
 
 def _latencies(record: Record, times: Any) -> Iterator[Doubt]:
@@ -61,7 +66,7 @@ class _Part(msgspec.Struct):
     diffs: list[ParityDiff]
 
 
-def _gate(record: Record, listed: Any) -> Iterator[Doubt]:
+def _gate(record: Record, listed: Any, known: Known) -> Iterator[Doubt]:
     parity = record.parity
     if parity is None or not parity.parts:
         return
@@ -84,3 +89,20 @@ def _gate(record: Record, listed: Any) -> Iterator[Doubt]:
             yield refuse(f"{field}.worst", "the sidecar has one that was nearer to its tolerance")
         for one in part.diffs:
             yield from verdicts.compared(f"sidecar.gate.{part.part}", one, record, part.part)
+        yield from _allowed(record, part, known)
+
+
+def _allowed(record: Record, part: _Part, known: Known) -> Iterator[Doubt]:
+    """Tolerances are those of the reference in the record's commit; of what it has none of, nothing is said."""
+    commit, kept = record.provenance.git_commit, REFERENCES.get(part.part)
+    if commit is None or kept is None or not known.history.known(commit):
+        return
+    allowed = known.history.tolerances(commit, record.case.workload)
+    for one in part.diffs:
+        tolerances = allowed.get((kept, record.case.precision, one.what), ())
+        if tolerances and not any(math.isclose(one.tolerance, told, rel_tol=ROUNDED) for told in tolerances):
+            yield refuse(
+                f"sidecar.gate.{part.part}",
+                f"{one.what}: a tolerance of {one.tolerance:g}, the reference of commit {commit[:8]} has "
+                f"{max(tolerances):g}",
+            )

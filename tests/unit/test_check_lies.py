@@ -78,3 +78,31 @@ def test_a_sidecar_whose_evidence_nobody_can_read_is_refused(tmp_path: Path) -> 
     assert any(
         "sidecar: holds nothing: no JSON in one whole gzip of at most 16 MiB" in one for one in refused
     )
+
+
+def test_a_sidecar_with_wider_tolerances_than_its_commits_reference_is_refused(tmp_path: Path) -> None:
+    """Record and sidecar agree with each other, and the worst comparison passes."""
+    results, committed = tmp_path / "results", ROOT / "results"
+    gate, document = next(
+        (path, document)
+        for path in sorted(committed.rglob("*.json"))
+        if MANIFESTS not in path.parts
+        and (document := json.loads(path.read_bytes())).get("kind") == "parity"
+        and document["case"]["task"] == "train"
+        and document["record_version"] == 3
+        and path.with_suffix(".sidecar.json.gz").exists()
+    )
+    held = json.loads(gzip.decompress(gate.with_suffix(".sidecar.json.gz").read_bytes()))
+    place = next(place for place, part in enumerate(held["gate"]) if part["part"] == "precision")
+    wider = next(one for one in held["gate"][place]["diffs"] if one["what"].startswith("updates"))
+    wider |= {"value": 8e-3, "tolerance": 9e-3}
+    document["parity"]["parts"][place]["worst"] = wider
+    sidecar = gzip.compress(json.dumps(held).encode())
+    document["sidecar"]["sha256"] = hashlib.sha256(sidecar).hexdigest()
+    path = results / gate.relative_to(committed)
+    path.parent.mkdir(parents=True)
+    path.with_suffix(".sidecar.json.gz").write_bytes(sidecar)
+    path.write_text(json.dumps(document, separators=(",", ":")))
+    refused = [one.doubt for one in checking.check([results], results, HISTORY).refused]
+    assert [doubt.field for doubt in refused] == ["sidecar.gate.precision"], refused
+    assert wider["what"] in refused[0].words
