@@ -27,7 +27,7 @@ pytestmark = pytest.mark.docker
 
 IMAGE = f"framebench-test-break-out:{os.getpid()}"
 ATTEMPTS = """
-import ctypes, errno, re, shutil, socket, stat
+import ctypes, errno, re, shutil, socket, stat, time
 libc = ctypes.CDLL(None, use_errno=True)
 
 def call(function, *arguments):
@@ -49,6 +49,19 @@ def replaced_cache():
     "The folder that the host fills before each trial leads somewhere else from now on."
     os.rename("/cache/compile", "/cache/aside")
     os.symlink("/etc", "/cache/compile")
+
+def processes():
+    "More than a trial may have; they end with the attempt."
+    started = []
+    try:
+        for _ in range(1000):
+            if (child := os.fork()) == 0:
+                time.sleep(600)
+            started.append(child)
+    finally:
+        for child in started:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
 
 NEW_USER_NAMESPACE, NEW_MOUNTS, REMOUNT = 0x10000000, 0x00020000, 32
 attempts = {
@@ -78,6 +91,7 @@ attempts = {
     "a file of the host": lambda: open(host["file"]),
     "a file of the host by a symbolic link": lambda: (os.symlink(host["file"], "/tmp/link"), open("/tmp/link")),
     "the cache that the host fills": replaced_cache,
+    "a thousand processes": processes,
 }
 answers = {}
 for name, attempt in attempts.items():
@@ -130,6 +144,7 @@ REFUSED = {
     "a file of the host": {"ENOENT"},
     "a file of the host by a symbolic link": {"ENOENT"},
     "the cache that the host fills": {"EACCES", "done"},  # the next trial finds folders all the same
+    "a thousand processes": {"EAGAIN"},
 }
 NODES = {
     "null",
