@@ -14,7 +14,7 @@ import msgspec
 
 from framebench.checking.history import History
 from framebench.dataset.aa_pairs import host_noise
-from framebench.dataset.paired_rounds import timed_trials
+from framebench.dataset.paired_rounds import Pair, pairs, timed_trials
 from framebench.records.identity import gate_key
 from framebench.records.manifest_document import Manifest
 from framebench.records.manifests import Listed, listed
@@ -38,6 +38,7 @@ class Known:
     again: set[str] = field(default_factory=set)
     manifests: list[Manifest] = field(default_factory=list)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _pairs: dict[tuple[str, str], list[Pair]] = field(default_factory=dict)
     _noises: dict[tuple[str, str], float | None] = field(default_factory=dict)
 
     def is_published(self, record: Record) -> bool:
@@ -120,9 +121,12 @@ class Known:
         """Trials that the times of results are made of."""
         return timed_trials(self.of_results)
 
-    def timed_before(self, trial_id: str) -> list[Record]:
-        """Those that were there when a trial got its id."""
-        return [one for one in self.timed if one.trial_id < trial_id]
+    def pairs_before(self, result_id: str, trial_id: str) -> list[Pair]:
+        """A result with each contender that was timed beside it, of the trials that were there when one got its id."""
+        key = result_id, trial_id
+        if key not in self._pairs:
+            self._pairs[key] = pairs([one for one in self.timed if one.trial_id < trial_id], result_id)
+        return self._pairs[key]
 
     def noise_before(self, host_id: str, trial_id: str) -> float | None:
         """A/A noise (ln) of a host by the trials that were there when a trial got its id; null without an A/A pair."""

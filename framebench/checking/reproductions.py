@@ -10,7 +10,7 @@ from pathlib import Path
 from framebench.checking.doubt import Doubt, refuse, warn
 from framebench.checking.known import Known
 from framebench.dataset.judged_again import judge_again
-from framebench.dataset.paired_rounds import Pair, pairs, timed_again
+from framebench.dataset.paired_rounds import Pair, timed_again
 from framebench.errors import quoted
 from framebench.records.identity import result_key
 from framebench.records.manifests import place
@@ -37,7 +37,7 @@ def doubts(path: Path, document: Reproduction, known: Known) -> Iterator[Doubt]:
     twice = [one for one, count in Counter(document.trial_ids).items() if count > 1]
     if twice:
         yield refuse("trial_ids", f"{twice[0]} is named twice", MEND)
-    recorded = pairs(known.timed_before(min(document.trial_ids)), document.result_id)
+    recorded = known.pairs_before(document.result_id, min(document.trial_ids))
     if not recorded:
         yield refuse(
             "result_id", f"{document.result_id}: no pair of it was timed before these trials", LACKING

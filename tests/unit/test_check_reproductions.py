@@ -22,6 +22,7 @@ from framebench.executors import Progress
 from framebench.executors.machine import Machine
 from framebench.records import store
 from framebench.records.identity import result_id
+from framebench.records.manifests import campaigns, compose
 from harness.record import Contender, Record, TrialSpec
 from tests.record_factory import make_record, make_trials
 
@@ -258,3 +259,16 @@ def test_another_bound_is_said_and_refused_where_it_decides(results: Path) -> No
     assert found.doubt.field == "bound" and found.doubt.refused
     assert "by which it is not reproduced" in found.doubt.words
     assert math.isclose(json.loads(path.read_bytes())["bound"], 5.0)
+
+
+def test_one_that_was_not_handed_in_with_its_campaign_is_refused(results: Path) -> None:
+    ((_, document),) = store.load([results]).reproductions
+    loaded = store.load([results])
+    mine = next(one.campaign_id for _, one in loaded.every_trial if one.trial_id == document.trial_ids[0])
+    files = campaigns(loaded)[mine]
+    assert written(results) in files
+    without = [path for path in files if path != written(results)]
+    store.write_manifest(compose(mine, without, None), None, results)
+    refused(results, "manifest")
+    store.write_manifest(compose(mine, [written(results)], None), None, results)
+    assert doubted(results) == []

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from framebench import checking
 from framebench.checking import Finding, History
+from framebench.commands.selftest import report
+from framebench.pages import selftest as selftest_pages
+from framebench.pages.evidence import Evidence
 from framebench.records import store
 from framebench.records.manifests import campaigns, compose, place
 from tests.planted_lies import set_at
@@ -208,3 +213,45 @@ def test_one_of_another_host_is_not_handed_in_with_a_campaign(written: Path) -> 
     results = written.parents[2]
     store.write(make_record(campaign_id="0123456789ab"), results)
     assert written not in campaigns(store.load([results]))["0123456789ab"]
+
+
+def test_one_that_was_changed_after_its_commit_is_refused(written: Path) -> None:
+    root = written.parents[3]
+    edit(written)
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "measured"]):
+        identity = ["-c", "user.name=n", "-c", "user.email=e"]
+        subprocess.run(["git", "-C", str(root), *identity, *command], check=True)
+
+    def refused() -> list[str]:
+        found = checking.check([written], written.parents[2], History(root)).refused
+        return [one.doubt.field for one in found]
+
+    assert refused() == []
+    edit(written, set_at("copy_bytes_per_s", 3e10))
+    assert refused() == ["file"]
+
+
+@pytest.mark.parametrize("end", ["least", "most"])
+def test_figures_at_the_ends_of_their_ranges_are_shown(end: str, written: Path) -> None:
+    """What decodes never ends a site."""
+    least = end == "least"
+    ratio = (
+        {"value": 5e-324, "low": 0.0, "high": 0.0}
+        if least
+        else dict.fromkeys(("value", "low", "high"), 1e100)
+    )
+    edit(
+        written,
+        set_at("duration_s", 5e-324 if least else 1e7),
+        set_at("observer", {**ratio, "pairs": 1 if least else 2**53}),
+        set_at("real_pair", {**ratio, "pairs": 2}),
+        *(set_at(f"false_winners.{field}", 0.0 if least else 100.0) for field in ("noise_ln", "spread_ln")),
+        *(set_at(f"planted.{row}.equal_within_ln", 0.0 if least else 100.0) for row in range(8)),
+    )
+    results, host = written.parents[2], written.parent.name
+    ((_, document),) = store.load([results]).selftests
+    evidence = SimpleNamespace(dataset=SimpleNamespace(selftests={host: [document]}))
+    assert selftest_pages.view(host, cast(Evidence, evidence))
+    assert selftest_pages.summary(cast(Evidence, evidence), "")
+    assert report(document)
+    checking.check([written], results, HISTORY)
