@@ -5,7 +5,8 @@ unlikely number, strange text, a field swapped with another record's, something 
 deeply, or damage to the bytes. ``framebench check`` is asked about it beside the committed records, and what reads
 results (the dataset with its tables) reads it. The last line sums up; the lines before it say which fields may be
 changed unnoticed, and by which kind of change. That is asked of what a record says, as if it had not been
-handed in; whether the manifests of those that were let a mutant pass is counted by itself.
+handed in; whether the manifests of those that were let a mutant pass is counted by itself. So are mutants of
+manifests, reproductions and self-tests (``fuzzed_documents``), one for eight of records.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from benchmarks import fuzzed_documents
 from framebench import checking, dataset
 from framebench.checking import History
 from framebench.records import store
@@ -35,6 +37,7 @@ from framebench.records.versions import decode_record
 
 ROOT = Path(__file__).resolve().parent.parent
 BATCH = 1000  # commits are asked once per batch
+RECORDS_PER_DOCUMENT = 8
 TEXTS = (
     "",
     " ",
@@ -127,7 +130,7 @@ def mutate(chance: random.Random, original: Document, other: Document) -> Mutant
             "swap",
             "drop",
             "add",
-            "list",
+            "list" if lists else "nest",
             "nest",
             "bytes",
         )
@@ -179,6 +182,7 @@ class Tally:
         self.unnoticed: Counter[tuple[str, str]] = Counter()
         self.moved: Counter[str] = Counter()
         self.past_manifests = 0
+        self.documents: Counter[str] = Counter()
         self.tracebacks: list[str] = []
 
     def line(self) -> str:
@@ -188,7 +192,9 @@ class Tally:
         )
         moved = f"{self.moved['noticed']} of {self.moved.total()} other times of a step noticed"
         past = f"{self.past_manifests} of handed-in files passed their manifests"
-        return f"{self.fates.total()} mutants: {fates}; {moved}; {past}; tracebacks {len(self.tracebacks)}"
+        documents = ", ".join(f"{count} {fate}" for fate, count in sorted(self.documents.items()))
+        other = f"{self.documents.total()} of other documents: {documents}"
+        return f"{self.fates.total()} mutants: {fates}; {moved}; {past}; {other}; tracebacks {len(self.tracebacks)}"
 
 
 def fuzz(
@@ -201,6 +207,13 @@ def fuzz(
     paths = sorted(path for path in results.rglob("*.json") if not others & {*path.parts})
     originals = {path: json.loads(path.read_bytes()) for path in paths}
     handed_in = listed(manifest for _, manifest in store.load([results]).manifests)
+    with tempfile.TemporaryDirectory() as planted:
+        documents = fuzzed_documents.originals(results, Path(planted))
+        for _ in range(0, mutants, BATCH):
+            count = min(BATCH, mutants) // RECORDS_PER_DOCUMENT
+            judge_documents(
+                [mutant_of(chance, documents) for _ in range(count)], Path(planted), history, tally
+            )
     left = mutants
     while left > 0:
         chosen = chance.sample(paths, min(BATCH, left, len(paths)))
@@ -210,6 +223,34 @@ def fuzz(
             judge(batch, results, Path(folder), history, tally, handed_in)
         progress(tally.line())
     return tally
+
+
+def mutant_of(chance: random.Random, documents: Sequence[Path]) -> tuple[Path, Mutant]:
+    """One of the documents, each kind as often, with one change."""
+    kinds = sorted({path.parent.parent.name for path in documents})
+    of_kind = chance.choice(kinds)
+    alike = [path for path in documents if path.parent.parent.name == of_kind]
+    path, other = chance.choice(alike), chance.choice(alike)
+    return path, mutate(chance, json.loads(path.read_bytes()), json.loads(other.read_bytes()))
+
+
+def judge_documents(
+    batch: Sequence[tuple[Path, Mutant]], planted: Path, history: History, tally: Tally
+) -> None:
+    """Ask about all of them, and count; where something is raised, about each half."""
+    contents = [(path, mutant.content) for path, mutant in batch]
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            tally.documents += fuzzed_documents.fates(
+                contents, ROOT / "results", planted, Path(folder), history
+            )
+    except Exception:
+        if len(batch) > 1:
+            for half in (batch[::2], batch[1::2]):
+                judge_documents(half, planted, history, tally)
+            return
+        tally.tracebacks.append(f"{batch[0][0]}: {batch[0][1]}\n{traceback.format_exc()}")
+        tally.documents["traceback"] += 1
 
 
 def judge(

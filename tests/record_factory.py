@@ -550,6 +550,6 @@ def make_reproduction(result_id: str, **changes: Any) -> Reproduction:
         "bound": 0.05,
         "verdict": "reproduced",
         "rounds_needed": None,
-        "trial_ids": [],
+        "trial_ids": ["2" * 26],
     }
     return Reproduction(**(fields | changes))

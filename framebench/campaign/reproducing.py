@@ -1,4 +1,4 @@
-"""A recorded pair measured again, and what follows: gates, rounds, and the verdict where the machine allows one."""
+"""A recorded pair measured again: its gates, then its rounds."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from framebench.campaign.plan import Planned
-from framebench.campaign.recorded_pair import Pair
 from framebench.campaign.runner import Runner
-from framebench.dataset.quiet import disturbed, set_aside, too_busy
+from framebench.dataset.paired_rounds import Pair, timed_again
 from framebench.errors import UserError
 from framebench.executors import Executor
 from framebench.records import store
-from framebench.statistics.ratio_of_ratios import Reproduced, reproduced
 from harness.record import Contender, ImageRef, Record, TrialSpec
 
 Ended = Callable[[Planned, Record], None]
@@ -27,16 +24,6 @@ class Again(NamedTuple):
 
     pair: Pair
     trial_ids: list[str]
-
-
-class Judged(NamedTuple):
-    """The verdict on the rounds that count. ``busy`` of them were disturbed; ``left_out`` others do not count."""
-
-    verdict: Reproduced
-    rounds: int
-    busy: int
-    left_out: int
-    new_ratio_ln: float
 
 
 def measure_again(
@@ -55,35 +42,7 @@ def measure_again(
                 f"{gate.outcome.reason or 'see its record'}; nothing was timed"
             )
     records = runner.rounds(case, contenders, rounds, wanted_id)
-    of_each = (
-        {
-            record.round: record
-            for record in records
-            if record.contender == who and record.outcome.status == "ok"
-        }
-        for who in contenders
-    )
-    return Again(Pair(*of_each), [record.trial_id for record in records])
-
-
-def judge_again(recorded: np.ndarray, new: Pair, noise: float | None) -> Judged:
-    """Whether the recorded ratio holds; never a verdict, nor a promise of one, where others kept the cores busy.
-
-    ``recorded``: ln ratios (rounds,). ``new`` has at least one round.
-    """
-
-    def busy(number: int) -> bool:
-        return any(disturbed(record) for record in (new.contender[number], new.baseline[number]))
-
-    measured = new.shared()
-    counted = set_aside(measured, busy)
-    pair = new.only(counted)
-    ratios = pair.log_ratios()
-    verdict = reproduced(recorded, ratios, noise)
-    count = sum(map(busy, counted))
-    if too_busy(count, len(counted)):
-        verdict = verdict._replace(verdict="undecided", rounds_needed=None)
-    return Judged(verdict, len(counted), count, len(measured) - len(counted), float(ratios.mean()))
+    return Again(timed_again(records, *contenders), [record.trial_id for record in records])
 
 
 def _as_recorded(recorded: Sequence[Record], host_id: str) -> Callable[[Planned], TrialSpec]:

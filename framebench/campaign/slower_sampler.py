@@ -20,7 +20,7 @@ def slowed(suite: Suite, results: Path, host_id: str) -> tuple[Suite, str | None
     runs at 2 Hz, and the harness flags every trial for it.
     """
     folder = results / store.SELFTESTS / host_id
-    selftests = store.load([folder]).selftests if folder.exists() else []
+    selftests = [one for _, one in store.load([folder]).selftests] if folder.exists() else []
     newest = max(selftests, key=lambda selftest: selftest.selftest_id, default=None)
     failed = newest and any(c.name == OBSERVER_CHECK and c.answer == "fail" for c in newest.checks)
     if not newest or not failed or suite.protocol.telemetry_hz <= SLOW_HZ:

@@ -2,6 +2,7 @@
 
 One module for each kind of question: ``moments``, ``stopwatch``, ``sums``, ``copies``, ``surroundings``, ``machines``,
 ``works``, ``rules``, ``verdicts``, ``sidecars``, ``plausible``, ``handed_in``. Each has ``doubts(record, known)``.
+``reproductions`` and ``selftests`` ask what was concluded from records.
 """
 
 from framebench.checking.doubt import Finding

@@ -29,6 +29,11 @@ def doubts_of_reproduction(path: Path, reproduction: Reproduction, known: Known)
     yield from _as_handed_in(path, {one.campaign_id for one in trials}, known)
 
 
+def doubts_of_selftest(path: Path, known: Known) -> Iterator[Doubt]:
+    """The same of a self-test, which belongs to no campaign and need not be handed in with one."""
+    yield from _as_handed_in(path, set(), known)
+
+
 def findings(path: Path, manifest: Manifest, known: Known) -> Iterator[Finding]:
     """What speaks against a manifest, held against the folder of results that it lies in."""
     for one in (path, signature_path(path)):

@@ -1,4 +1,4 @@
-"""Every question of every module, put to records; what cannot be read stops nothing."""
+"""Every question of every module, put to records and documents; what cannot be read stops nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from framebench.checking import (
     machines,
     moments,
     plausible,
+    reproductions,
     rules,
+    selftests,
     sidecars,
     stopwatch,
     sums,
@@ -72,7 +74,8 @@ def check(
     digests: Set[str] = frozenset(),
     new: Sequence[Manifest] = (),
 ) -> Checked:
-    """Ask everything about the records and manifests below ``paths``, beside those that are published in ``results``.
+    """Ask everything about the records below ``paths`` and their documents, beside those that are published in
+    ``results``.
 
     ``digests`` are those of images that are known; ``new`` are manifests that are not written yet. What cannot
     be read is a finding like the others and stops nothing. ``UserError`` if a path does not exist.
@@ -96,12 +99,17 @@ def check(
         for module in QUESTIONS:
             found += [Finding(path, doubt) for doubt in module.doubts(record, known)]
     for path, reproduction in loaded.reproductions:
+        of_it = handed_in.doubts_of_reproduction(path, reproduction, known)
         found += [
-            Finding(path, doubt) for doubt in handed_in.doubts_of_reproduction(path, reproduction, known)
+            Finding(path, doubt) for doubt in (*reproductions.doubts(path, reproduction, known), *of_it)
         ]
+    for path, selftest in loaded.selftests:
+        of_it = handed_in.doubts_of_selftest(path, known)
+        found += [Finding(path, doubt) for doubt in (*selftests.doubts(path, selftest, known), *of_it)]
     for path, manifest in loaded.manifests:
         found += handed_in.findings(path, manifest, known)
-    looked_at = [*loaded.every_trial, *loaded.reproductions, *loaded.manifests, *loaded.faults]
+    documents = [*loaded.reproductions, *loaded.selftests, *loaded.manifests]
+    looked_at = [*loaded.every_trial, *documents, *loaded.faults]
     found = waive(found, (path for path, _ in looked_at), results, known.now.date())
     unseen = sum(one.image.config_digest not in {None, *digests} for _, one in asked)
     return Checked(unseen, sorted(dict.fromkeys(found), key=lambda one: (one.path, not one.doubt.refused)))

@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 
 from framebench.checking.history import History
+from framebench.dataset.aa_pairs import host_noise
+from framebench.dataset.paired_rounds import Pair, pairs, timed_trials
 from framebench.records.identity import gate_key
 from framebench.records.manifest_document import Manifest
 from framebench.records.manifests import Listed, listed
@@ -36,6 +38,8 @@ class Known:
     again: set[str] = field(default_factory=set)
     manifests: list[Manifest] = field(default_factory=list)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _pairs: dict[tuple[str, str], list[Pair]] = field(default_factory=dict)
+    _noises: dict[tuple[str, str], float | None] = field(default_factory=dict)
 
     def is_published(self, record: Record) -> bool:
         return self.paths[record.trial_id].resolve().is_relative_to(self.published.resolve())
@@ -106,6 +110,31 @@ class Known:
         """Trials whose machine is not that of the others of their campaign."""
         groups = self.group(lambda one: one.campaign_id if one.hardware else None)
         return odd_ones((group for key, group in groups.items() if key is not None), hardware_of)
+
+    @cached_property
+    def of_results(self) -> list[Record]:
+        """Trials of results, without those that repeat them."""
+        return [one for one in self.records.values() if one.trial_id not in self.again]
+
+    @cached_property
+    def timed(self) -> list[Record]:
+        """Trials that the times of results are made of."""
+        return timed_trials(self.of_results)
+
+    def pairs_before(self, result_id: str, trial_id: str) -> list[Pair]:
+        """A result with each contender that was timed beside it, of the trials that were there when one got its id."""
+        key = result_id, trial_id
+        if key not in self._pairs:
+            self._pairs[key] = pairs([one for one in self.timed if one.trial_id < trial_id], result_id)
+        return self._pairs[key]
+
+    def noise_before(self, host_id: str, trial_id: str) -> float | None:
+        """A/A noise (ln) of a host by the trials that were there when a trial got its id; null without an A/A pair."""
+        key = host_id, trial_id
+        if key not in self._noises:
+            mine = [one for one in self.of_results if one.provenance.host_id == host_id]
+            self._noises[key] = host_noise((one for one in mine if one.trial_id < trial_id), host_id)
+        return self._noises[key]
 
     def _ids(self, key: Fact) -> dict[Hashable, list[str]]:
         return {fact: [one.trial_id for one in group] for fact, group in self.group(key).items()}

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from framebench import dataset
 from framebench.campaign.plan import Planned
-from framebench.campaign.recorded_pair import Pair, find_pair
-from framebench.campaign.reproducing import judge_again, measure_again
+from framebench.campaign.recorded_pair import find_pair
+from framebench.campaign.reproducing import measure_again
 from framebench.campaign.same_image import prepare_as_recorded
 from framebench.commands.phrases import minutes, outcome_line
 from framebench.commands.saying import Sayer
+from framebench.dataset.judged_again import judge_again
+from framebench.dataset.paired_rounds import Pair
 from framebench.dataset.quiet import too_busy
 from framebench.errors import UserError
 from framebench.executors import Executor
@@ -92,6 +95,7 @@ def _reproduce(
         return 1
     judged = judge_again(recorded, new, dataset.host_noise(records, contender.provenance.host_id))
     verdict = judged.verdict
+    figures: dict[str, Any] = judged.figures()
     document = Reproduction(
         reproduction_id=store.new_trial_id(),
         result_id=wanted_id,
@@ -101,19 +105,10 @@ def _reproduce(
         executor=executor.name,
         config_digest=contender.image.config_digest,
         image_source=source,
-        rounds=judged.rounds,
         contender=contender.contender.slug,
         baseline=baseline.contender.slug,
-        recorded_ratio=math.exp(recorded.mean()),
-        new_ratio=math.exp(judged.new_ratio_ln),
-        ratio_of_ratios=verdict.ratio,
-        low=verdict.low,
-        high=verdict.high,
-        bound=verdict.bound,
-        verdict=verdict.verdict,
-        rounds_needed=verdict.rounds_needed,
         trial_ids=trial_ids,
-        busy_rounds=judged.busy,
+        **figures,
     )
     path = store.write_reproduction(document, results)
     if judged.left_out:

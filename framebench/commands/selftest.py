@@ -11,12 +11,12 @@ from typing import Literal
 from rich.console import Console
 
 from framebench.commands.selftest_progress import SelfTestProgress
+from framebench.dataset.selftest_checks import QUIET_SPREAD
 from framebench.executors.alone import alone
 from framebench.records import store
 from framebench.records.selftest_document import Check, Planted, SelfTest
 from framebench.selftest.campaigns import FULL, QUICK, SelfTestCampaigns
 from framebench.selftest.conclusion import conclude
-from framebench.selftest.judging import QUIET_SPREAD
 
 MARKS = {"pass": "pass     ", "fail": "FAIL     ", "undecided": "undecided"}
 

@@ -148,7 +148,7 @@ def load(
     for _, reproduction in sorted(loaded.reproductions, key=lambda pair: pair[1].reproduction_id):
         reproductions[reproduction.result_id].append(reproduction)
     selftests: dict[str, list[SelfTest]] = defaultdict(list)
-    for selftest in sorted(loaded.selftests, key=lambda selftest: selftest.selftest_id):
+    for _, selftest in sorted(loaded.selftests, key=lambda pair: pair[1].selftest_id):
         selftests[selftest.host_id].append(selftest)
     waivers, faults = _waivers(published)
     return Dataset(

@@ -16,11 +16,11 @@ Place = Annotated[
     str,
     Meta(
         pattern=rf"^((reproductions/{_NAME}/trials/)?({_NAME}/){{4}}{_NAME}(\.sidecar\.json\.gz|\.json)"
-        rf"|reproductions/{_NAME}/{_NAME}\.json)$",
+        rf"|(reproductions|selftests)/{_NAME}/{_NAME}\.json)$",
         max_length=2000,
     ),
 ]
-"""Of a record, a sidecar or a reproduction below ``results``, with ``/``: never absolute, never upwards."""
+"""Of a record, a sidecar, a reproduction or a self-test below ``results``, with ``/``, neither absolute nor upwards."""
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 

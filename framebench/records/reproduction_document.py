@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
+
+from framebench.records.ranges import Factor, Id, Interval, Name, ResultId
+from harness.record import Count, Digest, Positive, UtcTime
 
 REPRODUCTION_VERSION = 1
 
@@ -24,27 +28,27 @@ class Reproduction(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     """
 
     reproduction_version: int = REPRODUCTION_VERSION
-    reproduction_id: str
-    result_id: str
-    reproduced_utc: str
-    host_id: str
+    reproduction_id: Id
+    result_id: ResultId
+    reproduced_utc: UtcTime
+    host_id: Name
     same_hardware: bool
-    executor: str
-    config_digest: str | None
+    executor: Name
+    config_digest: Digest | None
     image_source: Literal["local", "pulled", "rebuilt"]
-    rounds: int
-    contender: str
-    baseline: str
-    recorded_ratio: float
-    new_ratio: float
-    ratio_of_ratios: float
-    low: float | None
-    high: float | None
-    bound: float
+    rounds: Positive
+    contender: Name
+    baseline: Name
+    recorded_ratio: Factor
+    new_ratio: Factor
+    ratio_of_ratios: Factor
+    low: Interval | None
+    high: Interval | None
+    bound: Factor
     verdict: Verdict
-    rounds_needed: int | None
-    trial_ids: list[str]
-    busy_rounds: int | None = None
+    rounds_needed: Positive | None
+    trial_ids: Annotated[list[Id], Meta(min_length=1)]
+    busy_rounds: Count | None = None
 
 
 def decode_reproduction(data: bytes) -> Reproduction:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
+
+from framebench.records.ranges import Commit, Factor, Id, Interval, Ln, Name, Rate, Seconds
+from harness.record import Count, Positive, Sha256, Share, UtcTime
 
 SELFTEST_VERSION = 1
 OBSERVER_CHECK = "observer effect"  # the name of the check that decides how often the sampler looks
@@ -19,7 +23,7 @@ class _Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
 class Check(_Strict, frozen=True, kw_only=True):
     """One bound and how it ended. ``found`` says in words what was seen, ``bound`` what was asked."""
 
-    name: str
+    name: Annotated[str, Meta(min_length=1)]
     answer: Answer
     bound: str
     found: str
@@ -28,10 +32,10 @@ class Check(_Strict, frozen=True, kw_only=True):
 class Ratio(_Strict, frozen=True, kw_only=True):
     """A ratio of times with its 95 % interval over ``pairs``; null where one pair has none."""
 
-    value: float
-    low: float | None
-    high: float | None
-    pairs: int
+    value: Factor
+    low: Interval | None
+    high: Interval | None
+    pairs: Positive
 
 
 class FalseWinners(_Strict, frozen=True, kw_only=True):
@@ -41,13 +45,13 @@ class FalseWinners(_Strict, frozen=True, kw_only=True):
     ``spread_ln`` the standard deviation of ln time from trial to trial.
     """
 
-    comparisons: int
-    rounds: int
-    false_winners: int
-    low: float
-    high: float
-    noise_ln: float
-    spread_ln: float
+    comparisons: Positive
+    rounds: Positive
+    false_winners: Count
+    low: Share
+    high: Share
+    noise_ln: Ln
+    spread_ln: Ln
 
 
 class Planted(_Strict, frozen=True, kw_only=True):
@@ -58,16 +62,16 @@ class Planted(_Strict, frozen=True, kw_only=True):
     ``rounds_needed``: rounds from which the simulation expects 95 %; null above its limit.
     """
 
-    percent: int
-    rounds: int
-    campaigns: int
-    found: int
-    called_faster: int
-    low: float
-    high: float
-    predicted: float
-    equal_within_ln: float
-    rounds_needed: int | None
+    percent: Annotated[int, Meta(ge=1, le=100)]
+    rounds: Positive
+    campaigns: Positive
+    found: Count
+    called_faster: Count
+    low: Share
+    high: Share
+    predicted: Share
+    equal_within_ln: Ln
+    rounds_needed: Positive | None
 
 
 class SelfTest(_Strict, frozen=True, kw_only=True):
@@ -80,24 +84,24 @@ class SelfTest(_Strict, frozen=True, kw_only=True):
     """
 
     selftest_version: int = SELFTEST_VERSION
-    selftest_id: str
+    selftest_id: Id
     form: Literal["quick", "full"]
-    tested_utc: str
-    host_id: str
-    git_commit: str | None
+    tested_utc: UtcTime
+    host_id: Name
+    git_commit: Commit | None
     dirty: bool | None
-    harness_tree_sha256: str
-    duration_s: float
-    trials: int
-    disturbed: int | None = None
-    checks: list[Check]
+    harness_tree_sha256: Sha256
+    duration_s: Seconds
+    trials: Positive
+    disturbed: Count | None = None
+    checks: Annotated[list[Check], Meta(min_length=1)]
     false_winners: FalseWinners
     planted: list[Planted]
     observer: Ratio | None
-    sampler_share: float | None
-    matmul_flops_per_s: float | None
-    copy_bytes_per_s: float | None
-    real_contender: str | None
+    sampler_share: Annotated[float, Meta(ge=0.0, le=1e6)] | None
+    matmul_flops_per_s: Rate | None
+    copy_bytes_per_s: Rate | None
+    real_contender: Name | None
     real_pair: Ratio | None
 
 

@@ -13,15 +13,25 @@ CLOCKS = timedelta(hours=1)
 
 def started(record: Record) -> datetime | None:
     """In UTC; null where there is no such day or minute."""
-    try:
-        return datetime.fromisoformat(record.started_utc.replace("Z", "+00:00"))
-    except ValueError:
-        return None
+    return moment(record.started_utc)
 
 
 def identified(record: Record) -> datetime | None:
     """When its id was made; null where the id is none."""
-    told = milliseconds(record.trial_id)
+    return made(record.trial_id)
+
+
+def moment(text: str) -> datetime | None:
+    """A time of the schema's form; null where there is no such day or minute."""
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+
+
+def made(identity: str) -> datetime | None:
+    """When an id of a trial or a document was made; null where it is none of ours."""
+    told = milliseconds(identity)
     try:
         return None if told is None else datetime.fromtimestamp(told / 1000, UTC)
     except (ValueError, OverflowError):  # after the year 9999

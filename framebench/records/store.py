@@ -86,7 +86,7 @@ class Loaded:
     reproductions: list[tuple[Path, Reproduction]] = field(default_factory=list)
     reproduction_trials: list[tuple[Path, Record]] = field(default_factory=list)
     leftovers: list[Broken] = field(default_factory=list)
-    selftests: list[SelfTest] = field(default_factory=list)
+    selftests: list[tuple[Path, SelfTest]] = field(default_factory=list)
     manifests: list[tuple[Path, Manifest]] = field(default_factory=list)
 
     @property
@@ -186,7 +186,7 @@ def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
                     loaded.reproductions.append((path, read_reproduction(path)))
                     continue
                 if path.parent.parent.name == SELFTESTS:
-                    loaded.selftests.append(read_selftest(path))
+                    loaded.selftests.append((path, read_selftest(path)))
                     continue
                 if path.parent.parent.name == MANIFESTS:
                     loaded.manifests.append((path, read_manifest(path)))

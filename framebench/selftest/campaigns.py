@@ -15,15 +15,13 @@ from framebench.campaign.here import this_checkout
 from framebench.campaign.plan import Planned
 from framebench.campaign.runner import Runner
 from framebench.campaign.suites import Suite
+from framebench.dataset.selftest_checks import FAULTS
 from framebench.executors import Executor, StackOn, Unavailable
 from framebench.executors.choose import choose
 from framebench.executors.only_linux import require_linux
 from framebench.executors.system import SystemExecutor
 from harness.frameworks import SELF_TEST
 from harness.record import Contender, ImageRef, Record, TrialKind
-
-FAULTS = {"nowait": "sync", "tf32": "precision", "bf16": "precision", "oversubscribed": "threads"}
-"""Variant of the NumPy stack -> the canary that has to refuse it."""
 
 REAL_CONTENDER = "torch-eager"
 CORES = 1  # of a trial: NumPy's step uses one, and the host keeps the others

@@ -26,7 +26,7 @@ def test_a_small_self_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     text = said.getvalue()
     loaded = store.load([tmp_path])
     assert not loaded.broken and not loaded.records  # its trials are no results
-    (document,) = loaded.selftests
+    ((_, document),) = loaded.selftests
     answers = {check.name: check.answer for check in document.checks}
     for name in (
         "canaries pass a sound stack",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from benchmarks import fuzzed_documents
 from benchmarks.fuzz_records import ROOT, Tally, fuzz
+from framebench import checking
 from framebench.checking import History
 
 
@@ -20,6 +24,20 @@ def test_no_mutant_ends_in_a_traceback(tally: Tally) -> None:
 
 def test_no_mutant_of_what_was_handed_in_passes_its_manifest(tally: Tally) -> None:
     assert tally.past_manifests == 0
+
+
+def test_no_mutant_of_another_document_is_worse_than_unnoticed(tally: Tally) -> None:
+    """Most are refused: what is left are figures that come of trials which nobody keeps."""
+    assert tally.documents.total() == 75
+    assert tally.documents["traceback"] == 0
+    assert tally.documents["refused"] > 50
+
+
+def test_the_reproduction_that_is_changed_is_a_sound_one(tmp_path: Path) -> None:
+    """Else every mutant of it would be refused, and nobody would know why."""
+    path = fuzzed_documents.plant_reproduction(ROOT / "results", tmp_path)
+    found = checking.check([tmp_path], ROOT / "results", History(ROOT)).findings
+    assert [one for one in found if one.path == path] == []
 
 
 def test_most_other_times_of_a_step_are_noticed(tally: Tally) -> None:

@@ -13,10 +13,11 @@ import pytest
 from framebench.campaign import suites
 from framebench.campaign.slower_sampler import slowed
 from framebench.commands.selftest import report, summary
+from framebench.dataset.selftest_checks import FAULTS
 from framebench.records import store
-from framebench.records.selftest_document import Check
+from framebench.records.selftest_document import OBSERVER_CHECK, Check
 from framebench.selftest import judging
-from framebench.selftest.campaigns import FAULTS, Trials
+from framebench.selftest.campaigns import Trials
 from harness.record import Block, Case, Contender, Metric, ObserverEffect, Outcome, Record
 from tests.record_factory import make_failed, make_record, make_trials, telemetry
 from tests.unit.selftest_documents import selftest
@@ -180,7 +181,7 @@ def test_the_document_is_stored_read_and_said(tmp_path: Path) -> None:
     document = selftest()
     path = store.write_selftest(document, tmp_path)
     loaded = store.load([tmp_path])
-    assert loaded.selftests == [document] and not loaded.broken
+    assert loaded.selftests == [(path, document)] and not loaded.broken
     assert not store.load([tmp_path]).faults
     lines = report(document)
     assert "during 7 of 1850 trials" in lines[-1]
@@ -217,8 +218,8 @@ def test_a_host_that_watching_disturbs_is_watched_less_often(tmp_path: Path) -> 
     assert slower_suite.protocol == msgspec.structs.replace(suite.protocol, telemetry_hz=2.0)
     assert why is not None and "2 Hz" in why and "1.001" in why
     assert slowed(suite, tmp_path, "another host") == (suite, None)
-    quiet = [Check(name=judging.OBSERVER_CHECK, answer="undecided", bound="", found="")]
-    store.write_selftest(selftest(host_id="h", selftest_id="z" * 26, checks=quiet), tmp_path)
+    quiet = [Check(name=OBSERVER_CHECK, answer="undecided", bound="", found="")]
+    store.write_selftest(selftest(host_id="h", selftest_id="7" + "z" * 25, checks=quiet), tmp_path)
     assert slowed(suite, tmp_path, "h") == (suite, None)  # the newest decides
 
 
