@@ -2,9 +2,9 @@
 
 Each mutant is a committed record with one change that knows the structure: another type, an impossible or an
 unlikely number, strange text, a field swapped with another record's, something left out, added or repeated, nested
-deeply, or damage to the bytes. ``framebench check`` is asked about it beside the committed records, and what reads
-results (the dataset with its tables) reads it. The last line sums up; the lines before it say which fields may be
-changed unnoticed, and by which kind of change. That is asked of what a record says, as if it had not been
+deeply, or damage to the bytes. ``framebench check`` is asked about it beside the committed records, and what shows
+results (tables, and the source of every page) shows it. The last line sums up; the lines before it say which fields
+may be changed unnoticed, and by which kind of change. That is asked of what a record says, as if it had not been
 handed in; whether the manifests of those that were let a mutant pass is counted by itself. So are mutants of
 manifests, reproductions and self-tests (``fuzzed_documents``), one for eight of records.
 """
@@ -29,6 +29,9 @@ import msgspec
 from benchmarks import fuzzed_documents
 from framebench import checking, dataset
 from framebench.checking import History
+from framebench.pages import result
+from framebench.pages.evidence import gather
+from framebench.pages.site import render
 from framebench.records import store
 from framebench.records.manifests import listed, place
 from framebench.records.step_time import step_ns
@@ -279,7 +282,7 @@ def judge(
         refused = {finding.path for finding in said if finding.doubt.refused}
         warned = {finding.path for finding in said if not finding.doubt.refused}
         stopped = {finding.path for finding in checked.refused}
-        dataset.load([folder]).frames()
+        read(folder)
     except Exception:
         if len(batch) > 1:  # which of them was it?
             halves = list(batch.items())[::2], list(batch.items())[1::2]
@@ -307,6 +310,16 @@ def judge(
             tally.unnoticed[mutant.field, mutant.change] += 1
         if moved(path.read_bytes(), mutant.content):
             tally.moved["unnoticed" if fate == "unnoticed" else "noticed"] += 1
+
+
+def read(folder: Path) -> None:
+    """What shows results: tables, and the source of every page."""
+    data = dataset.load([folder])
+    data.frames()
+    evidence = gather(ROOT, data)
+    render(evidence)
+    for one in data.results:
+        result.page(one, evidence)
 
 
 def moved(original: bytes, mutated: bytes) -> bool:
