@@ -81,9 +81,6 @@ def _twice(key: str, values: Sequence[object]) -> Iterator[tuple[str, str]]:
 
 def _protocol(protocol: Protocol) -> Iterator[tuple[str, str]]:
     values = msgspec.structs.asdict(protocol)
-    for name, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            yield f"protocol.{name}", f"expected a finite number, found {value}"
     for least, most in (
         ("warmup_min_s", "warmup_max_s"),
         ("block_ms", "block_max_ms"),

@@ -134,8 +134,8 @@ def test_a_row_may_follow_learning_for_longer_or_not_at_all(tmp_path: Path) -> N
         ('name = "mine"\n\n', 'name = "mine"\nblock_ms = 0.0\n\n', r"key protocol.block_ms: .*> 0"),
         (
             'name = "mine"\n\n',
-            'name = "mine"\nmeasure_s = inf\n\n',
-            r"key protocol.measure_s: expected a finite",
+            'name = "mine"\nmeasure_s = nan\n\n',
+            r"key protocol.measure_s: Expected `float` >= 0.0",
         ),
         (
             'name = "mine"\n\n',
