@@ -79,13 +79,13 @@ def test_no_engine_is_one_sentence_with_the_mend(results: Path) -> None:
     assert "start it" in done.stderr and "--executor venv" in done.stderr
 
 
-def test_without_an_engine_auto_takes_environments_and_says_so(results: Path) -> None:
+def test_auto_measures_nowhere_else_than_in_the_engine_that_is_named(results: Path) -> None:
     done = framebench(
         *("plan", "--suite", "smoke", "--results", str(results)),
         DOCKER_HOST="unix:///nonexistent/docker.sock",
     )
-    assert done.returncode == 0
-    assert "executor: venv" in done.stdout and "No Docker engine answers" in done.stdout
+    assert done.returncode == 2 and "executor: venv" not in done.stdout
+    assert "No Docker engine answers" in done.stderr and "unsetting DOCKER_HOST" in done.stderr
 
 
 def test_a_folder_that_takes_no_record_is_said_before_a_trial_runs(tmp_path: Path) -> None:
