@@ -15,10 +15,8 @@ from harness.record import Record
 
 
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:
-    """Latencies and the gate's comparisons, one by one; nothing where there is no such list."""
-    if record.sidecar is None or (
-        record.parity is None and (record.timing is None or not record.timing.latency)
-    ):
+    """Latencies and the gate's comparisons, one by one, where there are such lists."""
+    if record.sidecar is None:
         return
     held = series(known.paths[record.trial_id])
     if not held:
