@@ -88,7 +88,7 @@ def _waivers(evidence: Evidence) -> Table:
             Cell(one.rule, code=True),
             Cell(one.why, "fb-reason"),
             Cell(one.by),
-            Cell(f"{one.until}" if in_force(one) else _("{day}, over").format(day=one.until)),
+            Cell(f"{one.until}" if in_force(one) else _("{day}, not in force").format(day=one.until)),
             Cell(one.file, code=True),
         ]
         for one in evidence.dataset.waivers
