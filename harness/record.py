@@ -53,8 +53,7 @@ Rate = Annotated[float, Meta(gt=0.0, le=1e24)]  # per second
 Ratio = Annotated[float, Meta(ge=0.0, le=1e9)]
 Drift = Annotated[float, Meta(ge=-1.0, le=1e9)]  # relative: nothing becomes faster than at once
 Watts = Annotated[float, Meta(ge=0.0, le=1e6)]
-Ms = Annotated[float, Meta(ge=0.0, le=3.6e6)]  # milliseconds, up to an hour
-SomeMs = Annotated[float, Meta(gt=0.0, le=3.6e6)]
+SomeMs = Annotated[float, Meta(gt=0.0, le=3.6e6)]  # milliseconds, up to an hour
 Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]  # up to a day
 SomeSeconds = Annotated[float, Meta(gt=0.0, le=86400.0)]
 Hz = Annotated[float, Meta(gt=0.0, le=1000.0)]
@@ -145,7 +144,7 @@ class Protocol(_Strict, frozen=True, kw_only=True):
     learning_epochs: Count = 0
     observer_blocks: Count = 0
     idle_s: Seconds = 0.0
-    calibration_ms: Ms = 0.0
+    calibration_ms: Annotated[float, Meta(ge=0.0, le=60_000.0)] = 0.0
 
 
 class OwnBuild(_Strict, frozen=True, kw_only=True):
