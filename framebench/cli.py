@@ -279,6 +279,10 @@ def plan(
         raise UserError(
             f"{'--gpus' if gpus is not None else '--price'} goes with --nodes N: give how many machines"
         )
+    if shards is not None and options["shard"] is not None:
+        raise UserError(
+            "--shards says what every part would hold, --shard takes one of them: give one of the two"
+        )
     from framebench.commands import plan as command
 
     command.run(_request(options), console, shards)
