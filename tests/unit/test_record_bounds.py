@@ -10,13 +10,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from framebench import dataset
 from framebench.executors import Failure
 from framebench.executors.ending import LINE_CHARACTERS, REASON_CHARACTERS, Ending, judge
-from framebench.pages import figures, learning
+from framebench.pages import figures, learning, result
+from framebench.pages.evidence import gather
+from framebench.pages.site import beside, render
 from framebench.records import store
 from framebench.records.versions import decode_record
 from harness.record import Learning, Record, TrialSpec, encode
-from tests.record_factory import MLP_CASE, make_failed, make_record
+from tests.record_factory import CASE, MLP_CASE, gpu_telemetry, make_failed, make_record, make_trials
+
+ROOT = Path(__file__).parents[2]
 
 LEARNED = make_record(case=MLP_CASE)
 
@@ -109,3 +114,34 @@ def test_what_a_compiler_says_at_length_is_cut_and_kept(tmp_path: Path) -> None:
     assert [len(line) <= LINE_CHARACTERS for line in kept.outcome.stderr_tail] == [True, True]
     assert msgspec.structs.replace(kept, outcome=failed.outcome) == failed
     assert decode_record(store.write(kept, tmp_path).read_bytes()) == kept
+
+
+def at_its_bound(document: Any, whole: dict[str, Any], candidates: tuple[float, ...]) -> None:
+    """Every float of the document at the first of the candidates that a record may hold there."""
+    places = list(document.items() if isinstance(document, dict) else enumerate(document))
+    for key, value in places:
+        if isinstance(value, dict | list):
+            at_its_bound(value, whole, candidates)
+        elif isinstance(value, float):
+            for document[key] in (*candidates, value):
+                try:
+                    msgspec.convert(whole, Record)
+                    break
+                except msgspec.ValidationError:
+                    continue
+
+
+@pytest.mark.parametrize("sign", [1, -1], ids=["largest", "least"])
+def test_figures_at_their_bounds_are_drawn_and_written(sign: int, tmp_path: Path) -> None:
+    sizes = (1e308, 1e100, 1e24, 1e18, 1e15, 1e9, 1e6, 3.6e6, 86400.0, 6e4, 1e3, 1.0, 1e-300, 0.0)
+    for record in make_trials(cases=[CASE, MLP_CASE], rounds=2):
+        if record.telemetry is not None:
+            watched = msgspec.structs.replace(record.telemetry, gpus=[gpu_telemetry()])
+            record = msgspec.structs.replace(record, telemetry=watched)
+        document = msgspec.to_builtins(record)
+        at_its_bound(document, document, tuple(sign * size for size in sizes))
+        store.write(msgspec.convert(document, Record), tmp_path)
+    evidence = gather(ROOT, dataset.load([tmp_path]))
+    assert not evidence.dataset.broken and evidence.dataset.results
+    assert render(evidence) and [result.page(one, evidence) for one in evidence.dataset.results]
+    assert beside(evidence)
