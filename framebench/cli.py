@@ -832,6 +832,7 @@ def _os_sentence(error: OSError) -> str:
     mends = {
         errno.EACCES: "check its permissions",
         errno.EPERM: "check its permissions",
+        errno.EISDIR: "name a file",
         errno.EROFS: "name a folder on a disk that takes files",
         errno.ELOOP: "it leads to itself: delete it",
     }

@@ -129,9 +129,9 @@ def _fault(host: str) -> str | None:
     """Why an address is none that could be used here, and what would be; null where nothing speaks against it."""
     scheme, _, rest = host.partition("://")
     if scheme == "ssh":
-        there = _destination(without_password(host).removeprefix("ssh://").rstrip("/"))
-        if not there:
+        if re.sub(r"^[^/]*@", "", rest)[:1] in ("", "/", ":"):
             return "has no name of a machine behind ssh://: write ssh://USER@HOST"
+        there = _destination(without_password(host).removeprefix("ssh://"))
         return (
             "is reached by ssh, which framebench does not speak: forward its socket with"
             f" `ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock {there}` and set"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
@@ -18,7 +19,7 @@ from rich.console import Console
 
 from framebench import checking, dataset
 from framebench.checking import History
-from framebench.cli import cli
+from framebench.cli import _os_sentence, cli
 from framebench.commands import against, check
 from framebench.errors import UserError
 from framebench.pages.evidence import gather
@@ -142,3 +143,10 @@ def test_a_sidecar_that_unzips_without_end_is_refused_beside_any_record(tmp_path
         "sidecar: holds nothing: no JSON in one whole gzip of at most 16 MiB" in one
         for one in refused(tmp_path)
     )
+
+
+@pytest.mark.parametrize("code", ["EACCES", "EPERM", "EROFS", "ELOOP", "EISDIR"])
+def test_what_the_system_refuses_has_a_mend(code: str) -> None:
+    number = getattr(errno, code)
+    said = _os_sentence(OSError(number, os.strerror(number), "/some/where"))
+    assert said.startswith(f"{os.strerror(number)}: /some/where; ")

@@ -61,6 +61,8 @@ def test_a_named_engine_that_is_away_is_never_replaced(no_engine: str, tmp_path:
         ("unix:///", "has no path of a socket"),
         ("ssh://", "no name of a machine behind ssh://: write ssh://USER@HOST"),
         ("ssh:///", "no name of a machine"),
+        ("ssh://me@", "no name of a machine"),
+        ("ssh://me@:22/", "no name of a machine"),
         ("ssh://me:hunter2@host:22", "docker.sock -p 22 me@host`"),
         ("tcp://me:hunter2@127.0.0.1:1", "tcp://me:…@127.0.0.1:1.*has a password in it, .* write it without"),
         (
