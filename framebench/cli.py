@@ -17,6 +17,18 @@ ROOT = Path(__file__).resolve().parent.parent
 console = Terminal(soft_wrap=True, highlight=False, emoji=False)
 
 
+class GivenPath(click.Path):
+    """A path; an empty one, as of a variable that is not set, is no word for the folder that one is in."""
+
+    def __init__(self, **options: bool) -> None:
+        super().__init__(path_type=Path, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the path is empty; write . for the folder that you are in", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
@@ -115,7 +127,7 @@ def pull(image: str) -> None:
 @click.argument("image")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=GivenPath(dir_okay=False),
     metavar="FILE",
     help="File to write.  [default: <name>-<start of its digest>.oci.tar]",
 )
@@ -181,7 +193,7 @@ _gpu = click.option(
 _wheel = click.option(
     "--wheel",
     "wheels",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=GivenPath(exists=True, dir_okay=False),
     metavar="FILE",
     multiple=True,
     help="An own build of a package, in place of the locked one in every image that has it (repeatable).",
@@ -196,19 +208,19 @@ OWN_RESULTS = ROOT / "own-results"
 """Where trials with somebody's own builds go, unless told otherwise: git ignores it."""
 _results = click.option(
     "--results",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(file_okay=False),
     default=ROOT / "results",
     help="Folder of the records.  [default: results]",
 )
 _results_of_run = click.option(
     "--results",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(file_okay=False),
     help="Folder of the records.  [default: results, or with --wheel own-results]",
 )
 _results_compared = click.option(
     "--results",
     "folders",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(file_okay=False),
     multiple=True,
     help="Folders of the records (repeatable).  [default: results and own-results]",
 )
@@ -266,6 +278,10 @@ def plan(
     if gpus is not None or price is not None:
         raise UserError(
             f"{'--gpus' if gpus is not None else '--price'} goes with --nodes N: give how many machines"
+        )
+    if shards is not None and options["shard"] is not None:
+        raise UserError(
+            "--shards says what every part would hold, --shard takes one of them: give one of the two"
         )
     from framebench.commands import plan as command
 
@@ -334,7 +350,7 @@ def _parts_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., An
 @click.option(
     "--fleet",
     "fleet_results",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     metavar="FOLDER",
     help="Leave out the nodes that `framebench fleet FOLDER` finds slower than the others.",
 )
@@ -347,7 +363,7 @@ def slurm(at_once: int, fleet_results: Path | None, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=GivenPath())
 @click.option(
     "--apart",
     type=click.FloatRange(0.1, 100),
@@ -399,7 +415,7 @@ def _request(options: dict[str, Any]) -> Any:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=GivenPath(dir_okay=False),
     default=Path("pack.pyz"),
     show_default=True,
     metavar="FILE",
@@ -417,7 +433,7 @@ def pack(**options: Any) -> None:
 
 
 @cli.command()
-@click.argument("archive", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("archive", type=GivenPath(dir_okay=False))
 @_results
 def unpack(archive: Path, results: Path) -> None:
     """Check an archive that a pack left and store its records."""
@@ -571,7 +587,7 @@ def defaults(images: tuple[str, ...], check: bool, executor: str) -> None:
 
 _config = click.option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=GivenPath(dir_okay=False),
     metavar="FILE",
     help="The framebench-site.toml of a site of your own; results/ and build/ are beside it.",
 )
@@ -585,7 +601,7 @@ _site_url = click.option(
 @cli.command()
 @click.option(
     "--results",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(file_okay=False),
     help="Folder of the records.  [default: results]",
 )
 @_config
@@ -617,7 +633,7 @@ def publish_dry(config: Path | None, site_url: str | None) -> None:
 
 
 @cli.command(name="new-site")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=GivenPath())
 @click.option("--title", required=True, help="The title of the site.")
 @click.option("--description", help="What it shows, in a sentence.  [default: made from the title]")
 @click.option(
@@ -639,11 +655,11 @@ def new_site(folder: Path, title: str, description: str | None, licence: str) ->
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
+@click.argument("paths", nargs=-1, type=GivenPath(), metavar="[PATH...]")
 @click.option(
     "--against",
     "edition",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     metavar="EDITION",
     help="Ask instead whether the new records below PATH are slower than those of this folder: exit 0 if all pass, 1 "
     "if one fails, 3 if none fails and not all are decided.",
@@ -668,7 +684,7 @@ def check(paths: tuple[Path, ...], edition: Path | None) -> None:
 )
 @click.option(
     "--key",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=GivenPath(exists=True, dir_okay=False),
     metavar="FILE",
     help="Sign the manifest with this SSH key: a private one, or the public half of one in an agent.",
 )
@@ -813,7 +829,15 @@ def _os_sentence(error: OSError) -> str:
 
     if error.errno == errno.ENOSPC:
         return f"no disk space left for {error.filename or 'build/'}: free some, or run framebench prune"
-    return f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+    mends = {
+        errno.EACCES: "check its permissions",
+        errno.EPERM: "check its permissions",
+        errno.EISDIR: "name a file",
+        errno.EROFS: "name a folder on a disk that takes files",
+        errno.ELOOP: "it leads to itself: delete it",
+    }
+    said = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+    return f"{said}; {mends[error.errno]}" if error.errno in mends else said
 
 
 if __name__ == "__main__":

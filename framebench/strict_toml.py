@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,8 @@ def read_toml(path: Path, form: type[Form], mend: str = NO_CLONE) -> Form:
         when the file is not there (the sentence ends with ``mend``), is no TOML, or has not the form.
     """
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=form)
+        # editors of Windows begin a file with a mark of its encoding
+        return msgspec.toml.decode(path.read_bytes().removeprefix(codecs.BOM_UTF8), type=form)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: {mend}.") from None
     except msgspec.ValidationError as error:

@@ -33,6 +33,7 @@ Status = Literal[
     "invalid",
     "interrupted",
 ]
+SHARES = ("test accuracy", "mAP at IoU 0.5")  # measures of learning that are shares of one
 SteadyClass = Literal["steady", "slowdown", "no-steady-state"]
 
 # Ranges: a record that cannot be true does not decode.
@@ -44,8 +45,20 @@ Ns = Annotated[int, Meta(ge=0, le=LARGEST)]  # nanoseconds
 Flops = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 WallNs = Annotated[int, Meta(ge=1, le=LARGEST)]  # of something that took time
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-NonNegative = Annotated[float, Meta(ge=0.0)]
-AboveZero = Annotated[float, Meta(gt=0.0)]
+# Bounds of floats lie far outside what is real, and far inside what pages can draw and write.
+Gap = Annotated[float, Meta(ge=0.0, le=1e100)]  # from a reference: a float32 that ran away squared is 1e77
+Score = Annotated[float, Meta(ge=0.0, le=1e15)]  # of a measure in SHARES at most 1
+Reading = Annotated[float, Meta(ge=-1e18, le=1e18)]  # of a sensor or a counter, in its own unit
+Rate = Annotated[float, Meta(gt=0.0, le=1e24)]  # per second
+Ratio = Annotated[float, Meta(ge=0.0, le=1e9)]
+Drift = Annotated[float, Meta(ge=-1.0, le=1e9)]  # relative: nothing becomes faster than at once
+Watts = Annotated[float, Meta(ge=0.0, le=1e6)]
+SomeMs = Annotated[float, Meta(gt=0.0, le=3.6e6)]  # milliseconds, up to an hour
+Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]  # up to a day
+SomeSeconds = Annotated[float, Meta(gt=0.0, le=86400.0)]
+Hz = Annotated[float, Meta(gt=0.0, le=1000.0)]
+Name = Annotated[str, Meta(max_length=1000)]
+Text = Annotated[str, Meta(max_length=20_000)]  # sentences and paths
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
 UtcTime = Annotated[str, Meta(pattern=r"^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d(\.\d+)?(Z|\+00:00)$")]
@@ -61,8 +74,8 @@ class _Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
 class Case(_Strict, frozen=True, kw_only=True):
     """What is compared. Everything in one case is the same work, and all of it is in the path."""
 
-    workload: str
-    preset: str
+    workload: Name
+    preset: Name
     task: Task
     batch: Positive
     precision: Precision = "fp32"
@@ -93,9 +106,9 @@ class Contender(_Strict, frozen=True, kw_only=True):
     which an A/A campaign runs the same contender.
     """
 
-    stack: str
+    stack: Name
     mode: Mode
-    variant: str = ""
+    variant: Name = ""
     twin: bool = False
 
     @property
@@ -113,33 +126,33 @@ class Protocol(_Strict, frozen=True, kw_only=True):
     the fixed kernel that is timed before and after a trial. 0 leaves each of them out.
     """
 
-    name: str
-    warmup_block_ms: AboveZero = 25.0
+    name: Name
+    warmup_block_ms: SomeMs = 25.0
     warmup_window: Annotated[int, Meta(ge=2, le=1000)] = 20
-    warmup_tolerance: AboveZero = 0.01
-    warmup_agreements: Positive = 2
-    warmup_min_s: NonNegative = 3.0
-    warmup_max_blocks: Positive = 300
-    warmup_max_s: AboveZero = 120.0
-    block_ms: AboveZero = 100.0
-    block_max_ms: AboveZero = 1000.0
+    warmup_tolerance: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.01
+    warmup_agreements: Annotated[int, Meta(ge=1, le=1000)] = 2
+    warmup_min_s: Seconds = 3.0
+    warmup_max_blocks: Annotated[int, Meta(ge=1, le=100_000)] = 300
+    warmup_max_s: SomeSeconds = 120.0
+    block_ms: SomeMs = 100.0
+    block_max_ms: SomeMs = 1000.0
     measure_blocks: Annotated[int, Meta(ge=1, le=1000)] = 10
-    measure_s: NonNegative = 3.0
-    measure_max_s: AboveZero = 60.0
-    latency_steps: Count = 0
-    telemetry_hz: Annotated[float, Meta(gt=0.0, le=1000.0)] = 10.0
+    measure_s: Seconds = 3.0
+    measure_max_s: SomeSeconds = 60.0
+    latency_steps: Annotated[int, Meta(ge=0, le=50_000)] = 0  # each is in the sidecar
+    telemetry_hz: Hz = 10.0
     learning_epochs: Count = 0
     observer_blocks: Count = 0
-    idle_s: NonNegative = 0.0
-    calibration_ms: NonNegative = 0.0
+    idle_s: Seconds = 0.0
+    calibration_ms: Annotated[float, Meta(ge=0.0, le=60_000.0)] = 0.0
 
 
 class OwnBuild(_Strict, frozen=True, kw_only=True):
     """A wheel of somebody's own, in place of the one that the lock of an image names."""
 
-    distribution: str
-    version: str
-    file: str
+    distribution: Name
+    version: Name
+    file: Text
     sha256: Sha256
 
     def __str__(self) -> str:
@@ -155,13 +168,13 @@ class ImageRef(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     names and versions of what the stack found installed. Trials with ``own_builds`` are marked, and never published.
     """
 
-    name: str | None
+    name: Name | None
     config_digest: Digest | None = None
-    repo_digest: str | None = None
+    repo_digest: Name | None = None
     lock_sha256: Sha256 | None = None
     base_sha256: Sha256 | None = None
     packages_sha256: Sha256 | None = None
-    compiler: str | None = None
+    compiler: Name | None = None
     own_builds: tuple[OwnBuild, ...] = ()
 
 
@@ -173,12 +186,12 @@ class Provenance(_Strict, frozen=True, kw_only=True):
     """
 
     executor: Literal["docker", "venv", "system", "slurm"]
-    host_id: str
-    git_commit: str | None
+    host_id: Name
+    git_commit: Name | None
     dirty: bool | None
-    harness_tree_sha256: str
-    work_hash: str
-    protocol_hash: str = ""
+    harness_tree_sha256: Name
+    work_hash: Name
+    protocol_hash: Name = ""
 
 
 class TrialSpec(_Strict, frozen=True, kw_only=True):
@@ -186,8 +199,8 @@ class TrialSpec(_Strict, frozen=True, kw_only=True):
 
     spec_version: int = SPEC_VERSION
     kind: TrialKind
-    trial_id: str
-    campaign_id: str
+    trial_id: Name
+    campaign_id: Name
     round: int
     seed: int
     case: Case
@@ -195,9 +208,9 @@ class TrialSpec(_Strict, frozen=True, kw_only=True):
     protocol: Protocol
     image: ImageRef
     provenance: Provenance
-    cache_dir: str | None = None
+    cache_dir: Text | None = None
     cache_state: Literal["cold", "warm"] = "warm"
-    timeout_s: float = 600.0
+    timeout_s: SomeSeconds = 600.0
 
 
 # --- what is answered --------------------------------------------------------------------------
@@ -207,11 +220,11 @@ class Outcome(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     """How the trial ended. A failure is a result and is shown. What equals its default is left out of the JSON."""
 
     status: Status
-    reason: str | None = None
-    mend: str | None = None
+    reason: Text | None = None
+    mend: Text | None = None
     exit_code: Whole | None = None
-    signal: str | None = None
-    stderr_tail: list[str] = []
+    signal: Name | None = None
+    stderr_tail: Annotated[list[Text], Meta(max_length=1000)] = []
 
 
 class ParityDiff(_Strict, frozen=True, kw_only=True):
@@ -220,10 +233,10 @@ class ParityDiff(_Strict, frozen=True, kw_only=True):
     ``metric`` is ``rel-l2`` or ``abs``; passes when ``value <= tolerance``.
     """
 
-    what: str
+    what: Name
     metric: Literal["rel-l2", "abs"]
-    value: NonNegative | None
-    tolerance: NonNegative
+    value: Gap | None
+    tolerance: Gap
     passed: bool
 
 
@@ -238,7 +251,7 @@ class GatePart(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     checks: Count
     failed: Count
     worst: ParityDiff | None = None
-    skipped: str | None = None
+    skipped: Text | None = None
     left_out: Count = 0
 
 
@@ -246,8 +259,8 @@ class Parity(_Strict, frozen=True, kw_only=True):
     """The gate's answer. ``diffs`` holds what failed, a dozen at most; all comparisons are in the sidecar
     (``gate``)."""
 
-    reference: str
-    preset: str
+    reference: Name
+    preset: Name
     batch: Positive
     steps: Count
     diffs: list[ParityDiff]
@@ -258,7 +271,7 @@ class Parity(_Strict, frozen=True, kw_only=True):
 class Phase(_Strict, frozen=True, kw_only=True, array_like=True):
     """One named phase: wall time and this process's CPU time; in JSON ``[name, wall_ns, cpu_ns]``."""
 
-    name: str
+    name: Name
     wall_ns: Ns
     cpu_ns: Ns
 
@@ -269,7 +282,7 @@ class WarmUp(_Strict, frozen=True, kw_only=True):
     steps_per_block: Positive
     compile_events: Count | None
     steady: bool
-    reason: str
+    reason: Text
 
 
 class Block(_Strict, frozen=True, kw_only=True, array_like=True):
@@ -330,7 +343,7 @@ class Timing(_Strict, frozen=True, kw_only=True):
     flops_causal_per_step: Flops | None = None
     barrier_ns: Ns
     call_overhead_ns: Ns | None
-    call_overhead_share: NonNegative | None
+    call_overhead_share: Ratio | None
     latency: Latency | None = None
     observer: ObserverEffect | None = None
 
@@ -341,7 +354,7 @@ class LearningPoint(_Strict, frozen=True, kw_only=True, array_like=True):
 
     epoch: Positive
     train_wall_ns: WallNs
-    score: float
+    score: Score
 
 
 class Learning(_Strict, frozen=True, kw_only=True):
@@ -351,12 +364,17 @@ class Learning(_Strict, frozen=True, kw_only=True):
     """
 
     measure: Literal["test accuracy", "validation loss", "mAP at IoU 0.5"]
-    target: float
+    target: Score
     higher: bool
     curve: Annotated[list[LearningPoint], Meta(min_length=1)]
     epochs_to_target: Positive | None
     wall_ns_to_target: WallNs | None
-    final_score: float
+    final_score: Score
+
+    def __post_init__(self) -> None:
+        highest = max(*(one.score for one in self.curve), self.target, self.final_score)
+        if self.measure in SHARES and highest > 1:
+            raise ValueError(f"a {self.measure} is a share of one, and no score of it is above 1")
 
 
 class Memory(_Strict, frozen=True, kw_only=True):
@@ -366,7 +384,7 @@ class Memory(_Strict, frozen=True, kw_only=True):
     device_delta: Count | None
     host_rss_peak: Count | None
     host_rss_after_import: Count | None
-    reasons: dict[str, str] = {}
+    reasons: dict[Name, Text] = {}
 
 
 class Metric(_Strict, frozen=True, kw_only=True, omit_defaults=True):
@@ -380,14 +398,14 @@ class Metric(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     support: Literal["ok", "not supported", "no permission", "function not found", "failed"] = "ok"
-    reason: str | None = None
-    unit: str = ""
+    reason: Text | None = None
+    unit: Name = ""
     samples: Count = 0
     dropped: Count = 0
-    mean: float | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    delta: float | None = None
+    mean: Reading | None = None
+    minimum: Reading | None = None
+    maximum: Reading | None = None
+    delta: Reading | None = None
 
 
 class Energy(_Strict, frozen=True, kw_only=True, omit_defaults=True):
@@ -401,23 +419,23 @@ class Energy(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     source: Literal["counter", "instant power"] | None = None
-    reason: str | None = None
-    total_j: float | None = None
-    above_idle_j: float | None = None
-    j_per_sample: float | None = None
-    counter_j: float | None = None
+    reason: Text | None = None
+    total_j: Reading | None = None
+    above_idle_j: Reading | None = None
+    j_per_sample: Reading | None = None
+    counter_j: Reading | None = None
     counter_ns: Count | None = None
     slack_ns: Whole | None = None
-    idle_before_w: float | None = None
-    idle_after_w: float | None = None
+    idle_before_w: Reading | None = None
+    idle_after_w: Reading | None = None
 
 
 class Refusal(_Strict, frozen=True, kw_only=True):
     """Metrics that could not be read, all for one reason: a GPU without GPM lacks thirteen at once."""
 
     support: Literal["not supported", "no permission", "function not found", "failed"]
-    reason: str
-    metrics: list[str]
+    reason: Text
+    metrics: list[Name]
 
 
 class GpuTelemetry(_Strict, frozen=True, kw_only=True, omit_defaults=True):
@@ -431,16 +449,16 @@ class GpuTelemetry(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     and after, while this trial rested. ``lost``: the driver's words when it went away.
     """
 
-    uuid_sha256: str
-    metrics: dict[str, Metric]
+    uuid_sha256: Name
+    metrics: dict[Name, Metric]
     energy: Energy
-    gpm: dict[str, float] = {}
-    limited_share: dict[str, float] = {}
-    held_back_ns: dict[str, int] = {}
+    gpm: dict[Name, Reading] = {}
+    limited_share: dict[Name, Ratio] = {}
+    held_back_ns: dict[Name, Whole] = {}
     refused: list[Refusal] = []
     processes: Count | None = None
-    rest_utilization: float | None = None
-    lost: str | None = None
+    rest_utilization: Reading | None = None
+    lost: Text | None = None
 
 
 class Telemetry(_Strict, frozen=True, kw_only=True):
@@ -451,15 +469,15 @@ class Telemetry(_Strict, frozen=True, kw_only=True):
     sampler itself used in the window.
     """
 
-    hz: float
+    hz: Hz
     ticks: Count
     missed_ticks: Count
     window_ns: Ns  # 0: the trial ended before its window
-    metrics: dict[str, Metric]
-    reason: str | None = None
+    metrics: dict[Name, Metric]
+    reason: Text | None = None
     dropped_ticks: Count = 0
     gpus: list[GpuTelemetry] = []
-    gpu_reason: str | None = None
+    gpu_reason: Text | None = None
     sampler_cpu_ns: Count | None = None
 
 
@@ -473,24 +491,24 @@ class Calibration(_Strict, frozen=True, kw_only=True):
     matmul_after_ns: WallNs
     copy_before_ns: WallNs
     copy_after_ns: WallNs
-    drift: float
+    drift: Drift
 
 
 class Ceiling(_Strict, frozen=True, kw_only=True):
     """What this very device reaches: the best of large matrix products, by precision, and of large copies."""
 
-    matmul_flops_per_s: dict[str, AboveZero]
-    copy_bytes_per_s: AboveZero | None
-    reasons: dict[str, str] = {}
+    matmul_flops_per_s: dict[Name, Rate]
+    copy_bytes_per_s: Rate | None
+    reasons: dict[Name, Text] = {}
 
 
 class Canary(_Strict, frozen=True, kw_only=True):
     """A check before the clock: does the machine do what was declared?"""
 
-    name: str
+    name: Name
     passed: bool | None
-    expected: str
-    observed: str
+    expected: Text
+    observed: Text
 
 
 class LoadedLibrary(_Strict, frozen=True, kw_only=True, array_like=True):
@@ -500,9 +518,9 @@ class LoadedLibrary(_Strict, frozen=True, kw_only=True, array_like=True):
     One that no installed package owns has its whole path for ``file``, and null for the rest.
     """
 
-    file: str
-    package: str | None
-    version: str | None
+    file: Text
+    package: Name | None
+    version: Name | None
 
 
 class Software(_Strict, frozen=True, kw_only=True):
@@ -511,15 +529,15 @@ class Software(_Strict, frozen=True, kw_only=True):
     ``libraries``: what of CUDA was really loaded, the driver's own left out. Timed trials have them in the sidecar.
     """
 
-    python: str
-    numpy: str
-    framework: str | None
-    backend: str | None
-    packages: dict[str, str]
-    cuda: str | None
-    cudnn: str | None
-    driver: str | None
-    compiler: str | None
+    python: Name
+    numpy: Name
+    framework: Name | None
+    backend: Name | None
+    packages: dict[Name, Name]
+    cuda: Name | None
+    cudnn: Name | None
+    driver: Name | None
+    compiler: Name | None
     libraries: list[LoadedLibrary] = []
 
 
@@ -533,13 +551,13 @@ class Gpu(_Strict, frozen=True, kw_only=True, omit_defaults=True):
     ``capability`` is CUDA's compute capability, ``9.0``.
     """
 
-    name: str | None
+    name: Name | None
     uuid_sha256: Sha256
     pci_device_id: Annotated[str, Meta(pattern="^0x[0-9a-f]{8}$")] | None = None
     memory_bytes: Count | None = None
-    power_limit_w: NonNegative | None = None
-    default_power_limit_w: NonNegative | None = None
-    capability: str | None = None
+    power_limit_w: Watts | None = None
+    default_power_limit_w: Watts | None = None
+    capability: Name | None = None
     persistence: bool | None = None
     ecc: bool | None = None
     max_sm_clock_mhz: Count | None = None
@@ -551,18 +569,18 @@ class Gpu(_Strict, frozen=True, kw_only=True, omit_defaults=True):
 class Hardware(_Strict, frozen=True, kw_only=True):
     """The machine as the trial saw it; null = unknown."""
 
-    cpu_model: str | None
-    architecture: str
+    cpu_model: Name | None
+    architecture: Name
     emulated: bool | None
     cores_allowed: Positive
     cores_online: Positive | None
     ram_bytes: Positive | None
-    governor: str | None
+    governor: Name | None
     turbo: bool | None
     smt: bool | None
-    virtualisation: str | None
-    kernel: str | None
-    cgroup: str | None
+    virtualisation: Name | None
+    kernel: Name | None
+    cgroup: Text | None
     gpus: list[Gpu] = []
 
 
@@ -572,12 +590,12 @@ class Settings(_Strict, frozen=True, kw_only=True):
     ``device`` as the framework names it; ``gpus_visible`` is how many it could see (none in a CPU case).
     """
 
-    layout: str | None
-    device: str | None = None
+    layout: Name | None
+    device: Name | None = None
     gpus_visible: Count | None = None
-    threads: dict[str, Count | None]
-    precision: dict[str, str | bool | None]
-    compile: dict[str, str | bool | int | None]
+    threads: dict[Name, Count | None]
+    precision: dict[Name, Text | bool | None]
+    compile: dict[Name, Text | bool | int | None]
 
 
 class Sidecar(_Strict, frozen=True, kw_only=True):
@@ -587,7 +605,7 @@ class Sidecar(_Strict, frozen=True, kw_only=True):
     ``<trial-id>.sidecar.json.gz`` and keeps only the hash.
     """
 
-    sha256: str
+    sha256: Name
     inline: str | None = None
 
 
@@ -595,9 +613,9 @@ class ClusterJob(_Strict, frozen=True, kw_only=True):
     """The job that a trial was part of, in its scheduler's words; ``restarts`` counts how often it was requeued."""
 
     scheduler: Literal["slurm"]
-    job: str
-    node: str
-    partition: str
+    job: Name
+    node: Name
+    partition: Name
     restarts: Count
 
 
@@ -610,8 +628,8 @@ class Record(_Strict, frozen=True, kw_only=True):
     record_version: int = RECORD_VERSION
     written_by: Literal["harness", "host"]
     kind: TrialKind
-    trial_id: str
-    campaign_id: str
+    trial_id: Name
+    campaign_id: Name
     round: Count
     seed: Count
     started_utc: UtcTime
@@ -632,14 +650,14 @@ class Record(_Strict, frozen=True, kw_only=True):
     phases: list[Phase] = []
     shape_before: GatePart | None = None
     shape_after: GatePart | None = None
-    kernels: dict[str, str] = {}
+    kernels: dict[Name, Text] = {}
     timing: Timing | None = None
     learning: Learning | None = None
     memory: Memory | None = None
     telemetry: Telemetry | None = None
     calibration: Calibration | None = None
     ceiling: Ceiling | None = None
-    flags: list[str] = []
+    flags: list[Name] = []
     sidecar: Sidecar | None = None
     cluster_job: ClusterJob | None = None
     engine: Annotated[str, Meta(max_length=200)] | None = None

@@ -82,7 +82,7 @@ def resolve(request: Request, say: Say) -> Resolved:
     """Suite, cases, contenders and executor of a request; nothing is built or fetched. ``UserError`` with the mend."""
     # what is wrong with the request is said before an engine is asked
     parse_budget(request.budget)
-    shard = shards.parse(request.shard, os.environ) if request.shard else None
+    shard = None if request.shard is None else shards.parse(request.shard, os.environ)
     suite = None if request.suite == "auto" else suites.load(request.root, request.suite)
     load_matrix(request.root).for_device("cpu", request.image_names)
     own_wheels = read_wheels(request.wheels)
@@ -104,11 +104,11 @@ def resolve(request: Request, say: Say) -> Resolved:
     _check_images(request, suite)
     if "gpu" in suite.devices():
         _say_gpus(suite, say)
-    elif request.gpu is not None:
-        raise UserError(f"--gpu {request.gpu}: no case of suite {suite.name} wants a GPU; leave it out")
     if request.rounds is not None:
         suite = msgspec.structs.replace(suite, rounds=request.rounds)
     cases = _cases(suite, request.case_globs, _cores(request.cores, machine))
+    if request.gpu is not None and all(case.device == "cpu" for case in cases):
+        raise _no_gpu_wanted(request.gpu, suite)
     contenders = _contenders(suite, request.contender_globs)
     if shard:
         all_cases, cases = cases, shards.split(suite, cases, contenders, shard.of)[shard.number - 1]
@@ -146,11 +146,21 @@ def for_each_card(request: Request) -> Iterator[Request]:
     if request.gpu is None:
         yield request
         return
+    if request.suite != "auto":
+        suite = suites.load(request.root, request.suite)
+        if "gpu" not in suite.devices():
+            raise _no_gpu_wanted(request.gpu, suite)
     uuids = cards.named(request.gpu)
     budget = parse_budget(request.budget)
     for uuid in uuids:
         with cards.only(uuid):
             yield request if budget is None else request._replace(budget=f"{budget / len(uuids) / 3600:.9f}h")
+
+
+def _no_gpu_wanted(named: str, suite: Suite) -> UserError:
+    return UserError(
+        f"--gpu {named}: no case of suite {suite.name} that was asked for wants a GPU; leave it out"
+    )
 
 
 def _say_gpus(suite: Suite, say: Say) -> None:

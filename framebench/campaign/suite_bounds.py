@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
 import msgspec
 
 from framebench.campaign.suite_form import CaseRow, Suite, parse_contender, select
-from framebench.errors import UserError
+from framebench.errors import UserError, quoted, visible
 from harness import frameworks, workloads
 from harness.record import Protocol
 
@@ -25,13 +26,21 @@ MOST_BLOCKS = 128
 faster after the warm-up there are twice as many."""
 
 
-def check(suite: Suite, where: str) -> None:
+MOST_ROUNDS = 20
+"""As many as ``--rounds`` takes: nobody looks at a case later than that (DESIGN section 5)."""
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+
+def check(suite: Suite, where: str, most_rounds: int = MOST_ROUNDS) -> None:
     """``UserError`` for the first fault."""
-    for key, sentence in _faults(suite):
+    for key, sentence in _faults(suite, most_rounds):
         raise UserError(f"{where}: key {key}: {sentence}.")
 
 
-def _faults(suite: Suite) -> Iterator[tuple[str, str]]:
+def _faults(suite: Suite, most_rounds: int) -> Iterator[tuple[str, str]]:
+    yield from _words(suite)
+    if suite.rounds > most_rounds:
+        yield "rounds", f"expected at most {most_rounds}, found {suite.rounds}"
     yield from _twice("kinds", suite.kinds)
     yield from _contenders(suite)
     yield from _protocol(suite.protocol)
@@ -53,6 +62,16 @@ def _faults(suite: Suite) -> Iterator[tuple[str, str]]:
                     "headline.if_time_allows",
                     f"{slug!r} is not among the headline's contenders; add it there",
                 )
+
+
+def _words(suite: Suite) -> Iterator[tuple[str, str]]:
+    """Names stand in paths and in one line of a table each."""
+    for key, name in (("name", suite.name), ("protocol.name", suite.protocol.name)):
+        if not _NAME.fullmatch(name):
+            yield key, f"expected at most 100 letters, digits, '.', '_' and '-', found {quoted(name)}"
+    title = suite.title
+    if not title.strip() or len(title) > 300 or visible(title) != title or not title.isprintable():
+        yield "title", f"expected one line of at most 300 characters that can be seen, found {quoted(title)}"
 
 
 def _contenders(suite: Suite) -> Iterator[tuple[str, str]]:
@@ -81,9 +100,6 @@ def _twice(key: str, values: Sequence[object]) -> Iterator[tuple[str, str]]:
 
 def _protocol(protocol: Protocol) -> Iterator[tuple[str, str]]:
     values = msgspec.structs.asdict(protocol)
-    for name, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            yield f"protocol.{name}", f"expected a finite number, found {value}"
     for least, most in (
         ("warmup_min_s", "warmup_max_s"),
         ("block_ms", "block_max_ms"),
@@ -94,6 +110,14 @@ def _protocol(protocol: Protocol) -> Iterator[tuple[str, str]]:
                 f"protocol.{most}",
                 f"expected {least} ({values[least]:g}) or more, found {values[most]:g}",
             )
+    window = protocol.warmup_window
+    settled = 2 * window + (protocol.warmup_agreements - 1) * max(1, window // 2)
+    if protocol.warmup_max_blocks < settled:
+        yield (
+            "protocol.warmup_max_blocks",
+            f"{protocol.warmup_agreements} agreement(s) of windows of {window} blocks take {settled} blocks, found"
+            f" {protocol.warmup_max_blocks}",
+        )
     if max(protocol.measure_blocks, protocol.measure_s * 1000 / protocol.block_ms) > MOST_BLOCKS:
         yield (
             "protocol.measure_s",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from framebench.checking.doubt import Doubt, refuse, warn
 from framebench.checking.known import Known, measured, planned
@@ -16,6 +19,8 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
     size = path.stat().st_size if path.is_file() else 0
     if size > MAX_RECORD_BYTES:
         yield refuse("size", f"{size} bytes, a record has at most {MAX_RECORD_BYTES} without its sidecar")
+    if twice := _said_twice(path.read_bytes()) if size else []:
+        yield refuse(twice[0], "it is there twice, and readers differ in which they believe")
     if path.absolute() in known.rewritten:
         yield refuse("file", "it was changed after it had been committed")
     twins = [other for other in known.alike[measured(record)] if other != record.trial_id]
@@ -28,3 +33,14 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
             f"the campaign has this trial already, {times[0]}",
             "keep both only if both were measured, and say why in the pull request",
         )
+
+
+def _said_twice(document: bytes) -> list[str]:
+    """Fields that one object of the document has more than once."""
+    twice: list[str] = []
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        twice.extend(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+
+    json.loads(document, object_pairs_hook=once)
+    return twice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from framebench.errors import one_line
+from framebench.errors import named, one_line
 
 MEND = "records are never edited; restore the file, or delete it and measure again"
 
@@ -28,7 +28,7 @@ class Finding(NamedTuple):
     doubt: Doubt
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.doubt}"
+        return f"{named(self.path)}: {self.doubt}"
 
 
 def refuse(field: str, words: str, mend: str = MEND) -> Doubt:

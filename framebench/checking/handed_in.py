@@ -8,6 +8,7 @@ from pathlib import Path
 
 from framebench.checking.doubt import Doubt, Finding, refuse, warn
 from framebench.checking.known import Known
+from framebench.errors import unreadable
 from framebench.records.manifest_document import Manifest
 from framebench.records.manifests import place, sha256
 from framebench.records.placing import ALLOWED_SIGNERS, signature_path
@@ -93,7 +94,7 @@ def _changed(path: Path, said: Set[str]) -> Iterator[Doubt]:
     try:
         found = sha256(path)
     except OSError as error:
-        yield refuse("file", f"cannot be read ({error.strerror})", "check its permissions")
+        yield refuse("file", unreadable(error), "")
         return
     if said != {found}:
         listed = " and ".join(f"{one[:12]}…" for one in sorted(said))

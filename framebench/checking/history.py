@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -86,7 +87,7 @@ class History:
 
     def _names(self, commit: str, folder: str) -> list[str]:
         told = self._git("ls-tree", "-r", "-z", "--name-only", commit, "--", folder)
-        return [name for name in (told or b"").decode().split("\0") if name]
+        return [name for name in os.fsdecode(told or b"").split("\0") if name]
 
     def _toml(self, commit: str, path: str) -> dict[str, Any]:
         try:
@@ -172,6 +173,6 @@ class History:
         differ = self._git("diff", "-z", "--name-only", "--diff-filter=M", "HEAD", "--", str(folder))
         top = self._git("rev-parse", "--show-toplevel")
         names = {
-            name.strip("\n") for told in (changed, differ) for name in (told or b"").decode().split("\0")
+            name.strip("\n") for told in (changed, differ) for name in os.fsdecode(told or b"").split("\0")
         }
-        return {Path((top or b"").decode().strip()) / name for name in names if name}
+        return {Path(os.fsdecode(top or b"").strip()) / name for name in names if name}

@@ -23,12 +23,11 @@ ROUNDED = 5e-3
 
 
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:
-    """Latencies and the gate's comparisons, one by one; nothing where there is no such list."""
-    evidence = record.parity is not None and record.parity.parts and record.provenance.protocol_hash
-    if not evidence and (record.timing is None or not record.timing.latency):
-        return
+    """Latencies and the gate's comparisons, one by one, where there are such lists."""
+    gate = record.parity is not None and record.parity.parts and record.provenance.protocol_hash
     if record.sidecar is None:
-        yield refuse("sidecar", "is not there, and what it lists cannot be calculated again")
+        if gate or (record.timing is not None and record.timing.latency):
+            yield refuse("sidecar", "is not there, and what it lists cannot be calculated again")
         return
     held = series(known.paths[record.trial_id])
     if not held:

@@ -23,7 +23,7 @@ def waive(found: Sequence[Finding], asked: Iterable[Path], results: Path, today:
     except UserError as error:
         said = str(error).removeprefix(f"{path}: ").removeprefix(f"{path} ").rstrip(".")
         return [*found, Finding(path, refuse("waiver", said, "mend it; until then nothing is waived"))]
-    valid = {(one.file, one.rule): one for one in waivers if one.until >= today}
+    valid = {(one.file, one.rule): one for one in waivers if one.in_force(today)}
     told = [_waived(one, valid.get((_name(one.path, results), one.doubt.field))) for one in found]
     needed = {(_name(one.path, results), one.doubt.field) for one in found if one.doubt.refused}
     names = {_name(one, results) for one in asked}
@@ -42,7 +42,12 @@ def _of_waivers(
     waivers: Sequence[Waiver], needed: Set[tuple[str, str]], names: Set[str], results: Path, today: date
 ) -> Iterator[Doubt]:
     for one in waivers:
-        if (one.file, one.rule) in needed:
+        if one.too_long(today):
+            words = (
+                f"that of {quoted(one.file)} for {quoted(one.rule)} ends on {one.until}, in more than a year"
+            )
+            yield refuse("waiver", words, "write an earlier day; until then it is for nothing")
+        elif (one.file, one.rule) in needed:
             if one.until < today:
                 words = f"that of {quoted(one.file)} for {quoted(one.rule)} ended on {one.until}"
                 yield warn("waiver", words, "mend the file, or agree on a later day and say why")

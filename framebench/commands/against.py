@@ -12,9 +12,8 @@ from framebench.commands.phrases import interval
 from framebench.commands.saying import Sayer
 from framebench.dataset.against_edition import AgainstEdition, against_edition
 from framebench.dataset.new_against_old import Held
-from framebench.errors import UserError
+from framebench.errors import UserError, named
 from framebench.records import store
-from framebench.records.store import Loaded
 
 EXIT = {"pass": 0, "fail": 1, "undecided": 3}
 """2 is bad input, as everywhere."""
@@ -23,7 +22,11 @@ EXIT = {"pass": 0, "fail": 1, "undecided": 3}
 def run(paths: Sequence[Path], edition: Path, console: Console) -> int:
     """Exit code 0 if all passed, 1 if one failed, 3 if none failed and not all are decided."""
     say = Sayer(console)
-    new, recorded = _load(paths), _load([edition])
+    if not edition.exists():
+        raise UserError(
+            f"--against {named(edition)}: no such file or folder; give an edition's folder of records"
+        )
+    new, recorded = store.load(paths), store.load([edition])
     say.skipped([*new.faults, *recorded.faults])
     both = {one.trial_id for _, one in new.records} & {one.trial_id for _, one in recorded.records}
     if both:
@@ -54,13 +57,6 @@ def run(paths: Sequence[Path], edition: Path, console: Console) -> int:
     counts = {word: sum(one.answer == word for one in found.held) for word in EXIT}
     say(f"{answer}: " + ", ".join(f"{count} {word}" for word, count in counts.items()))
     return EXIT[answer]
-
-
-def _load(paths: Sequence[Path]) -> Loaded:
-    for path in paths:
-        if not path.exists():
-            raise UserError(f"{path}: no such file or folder; give a record or a folder of records")
-    return store.load(paths)
 
 
 def _refuse_empty(found: AgainstEdition, paths: Sequence[Path], edition: Path) -> None:

@@ -10,19 +10,17 @@ from rich.console import Console
 from framebench import checking
 from framebench.checking import Finding, History
 from framebench.commands.saying import Sayer
-from framebench.errors import UserError
+from framebench.errors import named
 from framebench.images import known_digests
+from framebench.records import store
 
 
 def run(root: Path, paths: Sequence[Path], console: Console) -> int:
     """Exit code 0 if none is refused; 1 if one is, with a line for each doubt. A warning is for a human."""
     say = Sayer(console)
-    for path in paths:
-        if not path.exists():
-            raise UserError(f"{path}: no such file or folder; give a record or a folder of records")
-    checked = checking.check(
-        list(paths) or [root / "results"], root / "results", History(root), known_digests(root)
-    )
+    paths = paths or [root / "results"]
+    store.refuse_empty(paths)
+    checked = checking.check(paths, root / "results", History(root), known_digests(root))
     for finding in checked.refused:
         say(str(finding))
     for line in _grouped(checked.warnings):
@@ -44,6 +42,6 @@ def _grouped(warnings: Sequence[Finding]) -> list[str]:
     for path, doubt in warnings:
         files.setdefault(str(doubt), []).append(path)
     return [
-        f"warning: {paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {words}"
+        f"warning: {named(paths[0])}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {words}"
         for words, paths in files.items()
     ]

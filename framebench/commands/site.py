@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -10,9 +11,11 @@ from rich.console import Console
 
 from framebench import pages
 from framebench.commands.saying import Sayer
-from framebench.errors import UserError
+from framebench.errors import UserError, named, visible
 from framebench.pages import publisher
 from framebench.pages.publisher import PROJECT, Publisher
+
+_ADDRESS = re.compile(r"https?://[^\s/?#@\\<>\"]+(/[^\s?#\\<>\"]*)?")
 
 
 class Site(NamedTuple):
@@ -65,7 +68,13 @@ def address(site_url: str | None) -> str | None:
     """With the slash at its end; ``UserError`` for what is no address of a site."""
     if site_url is None:
         return None
-    parts = urlsplit(site_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise UserError(f"--site-url {site_url}: expected an address like https://example.org/framebench/")
+    try:
+        whole = _ADDRESS.fullmatch(visible(site_url)) is not None and urlsplit(site_url).port != 0
+    except ValueError:  # a host or a port that is none
+        whole = False
+    if not whole:
+        raise UserError(
+            f"--site-url {re.sub('//.*@', '//…@', named(site_url))}: expected an address like https://example.org/framebench/,"
+            " without a user's name, a password or spaces"
+        )
     return site_url.rstrip("/") + "/"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import docker
 import requests
 from docker.context import ContextAPI
-from docker.context.config import get_current_context_name
 from docker.errors import APIError, DockerException
+from docker.utils.config import find_config_file
 
 from framebench.errors import UserError, one_line
 from framebench.executors import gpu
@@ -21,7 +23,7 @@ DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 
 
 class NamedEngineAway(UserError):
-    """The engine that the user named is elsewhere and cannot be used: nobody may take this machine in its place."""
+    """The engine that the user named cannot be used: nobody may measure without it in its place."""
 
 
 class Named(NamedTuple):
@@ -40,7 +42,7 @@ class Named(NamedTuple):
         return self.by not in (None, "DOCKER_HOST")
 
     def __str__(self) -> str:
-        host = self.host.removeprefix("unix://")
+        host = without_password(self.host.removeprefix("unix://") or self.host)
         return f"{host} (named by {self.by})" if self.by else host
 
 
@@ -48,8 +50,8 @@ def named() -> Named:
     """As docker's own client finds it: ``DOCKER_HOST``, else the context in use, else the default socket."""
     if host := os.environ.get("DOCKER_HOST"):
         return Named(host, "DOCKER_HOST")
-    context = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
-    if context == "default":
+    context = os.environ.get("DOCKER_CONTEXT") or _context_in_use()
+    if context in (None, "default"):
         return Named(DEFAULT_SOCKET, None)
     try:
         known = ContextAPI.get_context(context)
@@ -63,42 +65,85 @@ def named() -> Named:
     return Named(known.Host, f"docker's context {context}")
 
 
+def without_password(words: str) -> str:
+    """An address, or words that quote one, without what stands between the user's name and the host."""
+    return re.sub(r"(://[^\s/@:]*):.*@", r"\1:…@", words)
+
+
+def _context_in_use() -> str | None:
+    """As docker's configuration says; null where it says nothing."""
+    path = find_config_file()
+    if path is None:
+        return None
+    try:
+        config = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise NamedEngineAway(
+            f"Docker's configuration {path} cannot be read ({error}); mend it or delete it."
+        ) from None
+    context = config.get("currentContext") if isinstance(config, dict) else config
+    if isinstance(config, dict) and isinstance(context, str | None):
+        return context or None
+    raise NamedEngineAway(
+        f"Docker's configuration {path}: currentContext is no name of a context; `docker context use default` mends it."
+    )
+
+
 def connect() -> docker.DockerClient:
     """A client of the engine that is ``named``.
 
-    ``UserError`` says why there is none, with the mend; ``NamedEngineAway`` where that engine is elsewhere.
+    ``UserError`` says why there is none, with the mend; ``NamedEngineAway`` where somebody named that engine.
     """
     engine = named()
-    refuse = NamedEngineAway if engine.elsewhere else UserError
-    if engine.host.startswith("ssh://"):
-        there = engine.host.removeprefix("ssh://").rstrip("/")
-        raise refuse(
-            f"The Docker engine at {engine} is reached by ssh, which framebench does not speak: forward its socket with"
-            f" `ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock {_destination(there)}` and set"
-            " DOCKER_HOST=unix:///tmp/engine.sock."
-        )
+    refuse = NamedEngineAway if engine.by else UserError
+    if fault := _fault(engine.host):
+        raise refuse(f"The Docker engine at {engine} {fault}, or choose this machine by {_unnamed(engine)}.")
     try:
         client = docker.from_env()
         client.ping()
     except (DockerException, requests.RequestException, ValueError) as error:  # the last: no address at all
-        causes = [*_causes(error)]
+        causes, said = [*_causes(error)], without_password(str(error))
         if any(isinstance(cause, PermissionError) for cause in causes):
-            raise UserError(
+            raise refuse(
                 f"No permission on the Docker socket {engine}; run `sudo usermod -aG docker $USER` and log in"
                 " again."
             ) from None
         if engine.elsewhere:
             raise refuse(
-                f"The Docker engine at {engine} cannot be used: {error}; start it there, or choose this machine by"
+                f"The Docker engine at {engine} cannot be used: {said}; start it there, or choose this machine by"
                 f" {_unnamed(engine)} or `--executor venv`."
             ) from None
+        other = f"choose this machine's own by {_unnamed(engine)}, " if engine.by else ""
         if any(isinstance(cause, FileNotFoundError | ConnectionRefusedError) for cause in causes):
             how = "" if engine.is_a_context else " (`sudo systemctl start docker`, or `sudo dockerd`)"
-            raise UserError(
-                f"No Docker engine answers at {engine}; start it{how}, or use `--executor venv`."
+            raise refuse(
+                f"No Docker engine answers at {engine}; start it{how}, {other}or use `--executor venv`."
             ) from None
-        raise UserError(f"The Docker engine at {engine} cannot be used: {error}") from None
+        raise refuse(
+            f"The Docker engine at {engine} cannot be used: {said}; mend that, {other}or use `--executor venv`."
+        ) from None
     return client
+
+
+def _fault(host: str) -> str | None:
+    """Why an address is none that could be used here, and what would be; null where nothing speaks against it."""
+    scheme, _, rest = host.partition("://")
+    if scheme == "ssh":
+        if re.sub(r"^[^/]*@", "", rest)[:1] in ("", "/", ":"):
+            return "has no name of a machine behind ssh://: write ssh://USER@HOST"
+        there = _destination(without_password(host).removeprefix("ssh://"))
+        return (
+            "is reached by ssh, which framebench does not speak: forward its socket with"
+            f" `ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock {there}` and set"
+            " DOCKER_HOST=unix:///tmp/engine.sock"
+        )
+    if without_password(host) != host:
+        return "has a password in it, which no engine is asked with: write it without"
+    if scheme == "npipe":
+        return "is a named pipe of Windows, and there are none here: write unix:///PATH or tcp://HOST:PORT"
+    if scheme == "unix" and not rest.strip("/"):
+        return "has no path of a socket: write unix:///PATH, such as unix:///var/run/docker.sock"
+    return None
 
 
 def _unnamed(engine: Named) -> str:
@@ -107,6 +152,7 @@ def _unnamed(engine: Named) -> str:
 
 def _destination(there: str) -> str:
     """``user@host:22`` as the command line of ssh takes it."""
+    there = there.replace(":…@", "@")  # ssh asks for a password itself
     host, _, port = there.partition("/")[0].rpartition(":")
     return f"-p {port} {host}" if host and port.isdigit() else there.partition("/")[0]
 

@@ -20,6 +20,8 @@ STDERR_LINES = 50
 """Lines of standard error that a crash leaves in its record."""
 LINE_CHARACTERS = 400
 """A longer line is cut in the tail, so that a failed trial's record stays small."""
+REASON_CHARACTERS = 4000
+"""Of what a trial itself says went wrong: a compiler's error may hold its whole program."""
 UNBROKEN_BYTES = 64 * 1024
 """Standard error without a line end is handed on in pieces of this size."""
 STDOUT_BYTES = 64 * 1024 * 1024
@@ -101,7 +103,7 @@ def judge(spec: TrialSpec, ending: Ending) -> Record | Failure:
     if not ending.stdout.strip():
         return _failure(ending, "crashed", "exit code 0 without a record on standard output")
     try:
-        record = decode_record(ending.stdout)
+        record = decode_record(_cut(ending.stdout))
     except (
         msgspec.DecodeError,
         UnicodeDecodeError,
@@ -117,6 +119,31 @@ def judge(spec: TrialSpec, ending: Ending) -> Record | Failure:
     if record.kind != "profile" and (unfit := _unfit(record)):  # a profile is shown and never kept
         return _failure(ending, "crashed", unfit)
     return record
+
+
+def _cut(answer: bytes) -> bytes:
+    """The record with the words of its outcome as long as a record keeps them; the rest of it as it stands."""
+    document = msgspec.json.decode(answer, type=dict[str, msgspec.Raw])
+    if "outcome" not in document:
+        return answer
+    outcome: dict[str, object] = {**msgspec.json.decode(document["outcome"], type=dict[str, msgspec.Raw])}
+    for key, most in (
+        ("reason", REASON_CHARACTERS),
+        ("mend", REASON_CHARACTERS),
+        ("stderr_tail", LINE_CHARACTERS),
+    ):
+        if isinstance(raw := outcome.get(key), msgspec.Raw):
+            outcome[key] = _ends(msgspec.json.decode(raw), most)
+    return msgspec.json.encode({**document, "outcome": outcome})
+
+
+def _ends(words: object, most: int) -> object:
+    """Both ends of what is longer, each of a list; anything else as it is."""
+    if isinstance(words, list):
+        return [_ends(one, most) for one in words]
+    if isinstance(words, str) and len(words) > most:
+        return f"{words[: most // 2]} … {words[3 - most // 2 :]}"
+    return words
 
 
 def _unfit(record: Record) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from framebench.dataset.answers_frame import answers_frame
 from framebench.dataset.file_formats import as_files
+from framebench.errors import named
 from framebench.language import N_, _
 from framebench.pages import columns, figures
 from framebench.pages.answer_words import plain
@@ -76,7 +77,7 @@ def problems(evidence: Evidence) -> dict[str, Any]:
         path = fault.path.absolute()
         inside = path.is_relative_to(evidence.root.absolute())
         name = path.relative_to(evidence.root.absolute()).as_posix() if inside else path.name
-        rows.append([Cell(name, code=True), Cell(fault.reason, "fb-reason")])
+        rows.append([Cell(named(name), code=True), Cell(fault.reason, "fb-reason")])
     return {"table": Table([_("File"), _("Why it was skipped")], rows), "waivers": _waivers(evidence)}
 
 
@@ -87,7 +88,7 @@ def _waivers(evidence: Evidence) -> Table:
             Cell(one.rule, code=True),
             Cell(one.why, "fb-reason"),
             Cell(one.by),
-            Cell(f"{one.until}" if in_force(one) else _("{day}, over").format(day=one.until)),
+            Cell(f"{one.until}" if in_force(one) else _("{day}, not in force").format(day=one.until)),
             Cell(one.file, code=True),
         ]
         for one in evidence.dataset.waivers

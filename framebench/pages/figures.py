@@ -9,11 +9,16 @@ NONE = "–"
 
 
 def significant(value: float | None, digits: int = 3) -> str:
-    """``value`` with ``digits`` significant digits and thousands separated by a thin space; – when null."""
+    """``value`` with ``digits`` significant digits and thousands separated by a thin space; – when null.
+
+    What would have more than fifteen digits before or after the point is written as ``1.23e+40``.
+    """
     if value is None or not math.isfinite(value):
         return NONE
     if value == 0:
         return "0"
+    if not 1e-15 <= abs(value) < 1e15:
+        return f"{value:.{digits - 1}e}"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return _grouped(value, decimals)
 

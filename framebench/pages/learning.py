@@ -12,14 +12,13 @@ from framebench.pages.views import Cell, Plot, Table, plot
 from framebench.pages.words import measure_name, result_name
 from framebench.statistics.interval import Estimate
 from harness import record
-from harness.record import Record
+from harness.record import SHARES, Record
 
-SHARES = ("test accuracy", "mAP at IoU 0.5")  # measures that are shares of one, shown in per cent
 Series = tuple[str, list[tuple[float, float]], str | None]
 
 
 def score(value: float | None, measure: str, digits: int = 3) -> str:
-    """``97.2 %`` of an accuracy, ``1.92`` of a loss."""
+    """``97.2 %`` of an accuracy or another share, ``1.92`` of a loss."""
     if measure in SHARES:
         return figures.percent(value, digits)
     return figures.significant(value, digits)

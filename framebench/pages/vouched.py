@@ -41,8 +41,8 @@ def exceptions(result: Result, evidence: Evidence) -> list[str]:
 
 
 def in_force(waiver: Waiver) -> bool:
-    """Whether its last day has not passed when the site is built."""
-    return waiver.until >= datetime.now(UTC).date()
+    """Whether it is when the site is built."""
+    return waiver.in_force(datetime.now(UTC).date())
 
 
 def _of_trials(result: Result, evidence: Evidence) -> str:

@@ -48,4 +48,4 @@ def decode_manifest(data: bytes) -> Manifest:
 
 
 class _Version(msgspec.Struct):
-    manifest_version: int
+    manifest_version: Annotated[int, Meta(ge=0, le=1000)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from framebench.errors import UserError, one_line, quoted
+from framebench.errors import UserError, one_line, quoted, unreadable
 from framebench.records.manifest_document import Manifest, decode_manifest
 from framebench.records.placing import parts, relative_path, sidecar_path
 from framebench.records.reproduction_document import Reproduction, decode_reproduction
@@ -45,12 +45,17 @@ def read(path: Path) -> Record:
         sidecar = sidecar_path(path)
         if not sidecar.exists():
             raise Fault(f"sidecar: {sidecar.name} is missing; restore it, or delete the record too")
-        if not _is_plain(sidecar, ZIPPED_BYTES):
+        try:
+            plain = _is_plain(sidecar, ZIPPED_BYTES)
+            digest = hashlib.sha256(sidecar.read_bytes() if plain else b"").hexdigest()
+        except OSError as error:
+            raise Fault(f"sidecar: {sidecar.name} {unreadable(error)}") from error
+        if not plain:
             raise Fault(
                 f"sidecar: {sidecar.name} is no plain file of at most {ZIPPED_BYTES >> 20} MiB; restore it, or delete"
                 " both"
             )
-        if hashlib.sha256(sidecar.read_bytes()).hexdigest() != record.sidecar.sha256:
+        if digest != record.sidecar.sha256:
             raise Fault(f"sidecar.sha256: {sidecar.name} has another hash; restore it, or delete both")
     return record
 
@@ -101,4 +106,4 @@ def _decode(path: Path, decode: Any) -> Any:
     except RecursionError:
         raise Fault("lists in lists without end; restore the file or delete it") from None
     except OSError as error:
-        raise Fault(f"cannot be read ({error.strerror}); check its permissions") from error
+        raise Fault(unreadable(error)) from error

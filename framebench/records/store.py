@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from framebench.errors import UserError
+from framebench.errors import UserError, named, unreadable
 from framebench.records.lookup import Found, find
 from framebench.records.manifest_document import Manifest
 from framebench.records.placing import (
@@ -63,6 +63,9 @@ __all__ = [
 ]
 
 
+DOCUMENTS = (".json", ".json.gz", ".json.sig", ".tmp")
+
+
 class Broken(NamedTuple):
     """A file that cannot be used: ``reason`` is one clause naming the field and the mend."""
 
@@ -70,7 +73,7 @@ class Broken(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return f"{named(self.path)}: {self.reason}"
 
 
 @dataclass
@@ -171,8 +174,11 @@ def load(paths: Iterable[Path], published: Path | None = None) -> Loaded:
     """
     loaded = Loaded()
     places: dict[str, Path] = {}  # trial id -> first file that has it
-    for path in sorted(_files(paths)):
-        if path.name.endswith(".tmp"):
+    files, loaded.broken = _files(paths)
+    for path in sorted(files):
+        if named(path) != str(path):
+            loaded.broken.append(Broken(path, "its name has bytes or characters that are no text; rename it"))
+        elif path.name.endswith(".tmp"):
             loaded.leftovers.append(Broken(path, "left over from an interrupted write; delete it"))
         elif path.name.endswith(".sidecar.json.gz"):
             if not record_of_sidecar(path).exists():
@@ -248,13 +254,28 @@ def sidecar_of(record_path: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def _files(paths: Iterable[Path]) -> set[Path]:
+def refuse_empty(paths: Iterable[Path]) -> None:
+    """``UserError`` for a path with nothing at or below it that ``load`` would read."""
+    for path in paths:
+        files, broken = _files([path])
+        if not broken and not any(
+            file.name.endswith(DOCUMENTS) or named(file) != str(file) for file in files
+        ):
+            raise UserError(
+                f"{named(path)}: holds no record, and their names end in .json; name a record or a folder of records"
+            )
+
+
+def _files(paths: Iterable[Path]) -> tuple[set[Path], list[Broken]]:
+    """Every file at or below the paths, and the folders that cannot be read."""
     files: set[Path] = set()
+    closed: list[OSError] = []
     for path in paths:
         if path.is_dir():
-            files.update(Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+            walk = os.walk(path, onerror=closed.append)
+            files.update(Path(folder, name) for folder, _, names in walk for name in names)
         elif path.exists():
             files.add(path)
         else:
-            raise UserError(f"{path}: no such file or folder; name a record or a folder of records")
-    return files
+            raise UserError(f"{named(path)}: no such file or folder; name a record or a folder of records")
+    return files, [Broken(Path(error.filename), unreadable(error)) for error in closed]

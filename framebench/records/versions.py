@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from harness.record import RECORD_VERSION, SPEC_VERSION, Record, TrialSpec
+from harness.record import RECORD_VERSION, SPEC_VERSION, Count, Record, TrialSpec
 
 Document = dict[str, Any]
 
@@ -16,7 +16,7 @@ _PROTOCOL_SINCE_2 = ("observer_blocks", "idle_s", "calibration_ms")
 
 
 class _Version(msgspec.Struct):
-    record_version: int
+    record_version: Count
 
 
 def decode_record(data: bytes) -> Record:

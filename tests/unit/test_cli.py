@@ -48,6 +48,16 @@ def results(tmp_path: Path) -> Path:
         (["plan", "--suite", "smoke", "--rounds", "21"], "1<=x<=20"),
         (["check", "no/such/folder"], "no/such/folder"),
         (["site", "--site-url", "framebench.example.org"], "expected an address like https://"),
+        (
+            ["site", "--site-url", "https://me:hunter2@example.org/"],
+            "https://…@example.org/: expected an address",
+        ),
+        (["site", "--site-url", "https://example.org/my site/"], "expected an address like https://"),
+        (["site", "--site-url", "https://example.org:99999/"], "expected an address like https://"),
+        (["site", "--site-url", "http://["], "expected an address like https://"),
+        (["plan", "--suite", "smoke", "--shard", ""], "--shard : write I/N"),
+        (["plan", "--suite", "smoke", "--shard", "1/2", "--shards", "2"], "give one of the two"),
+        (["plan", "--suite", "smoke", "--gpu", "99"], "--gpu 99: no case of suite smoke that was asked for"),
         (["site", "--serve", "70000"], "1<=x<=65535"),
         (["reproduce"], "RESULT"),
     ],
@@ -79,13 +89,13 @@ def test_no_engine_is_one_sentence_with_the_mend(results: Path) -> None:
     assert "start it" in done.stderr and "--executor venv" in done.stderr
 
 
-def test_without_an_engine_auto_takes_environments_and_says_so(results: Path) -> None:
+def test_auto_measures_nowhere_else_than_in_the_engine_that_is_named(results: Path) -> None:
     done = framebench(
         *("plan", "--suite", "smoke", "--results", str(results)),
         DOCKER_HOST="unix:///nonexistent/docker.sock",
     )
-    assert done.returncode == 0
-    assert "executor: venv" in done.stdout and "No Docker engine answers" in done.stdout
+    assert done.returncode == 2 and "executor: venv" not in done.stdout
+    assert "No Docker engine answers" in done.stderr and "unsetting DOCKER_HOST" in done.stderr
 
 
 def test_a_folder_that_takes_no_record_is_said_before_a_trial_runs(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from framebench.errors import UserError
+from framebench.executors import connection
 from framebench.executors.choose import choose
 from framebench.executors.machine import this_machine
 from framebench.executors.stopping import StopRequest
@@ -80,7 +81,7 @@ def test_without_linux_processes_cannot_measure_and_one_sentence_says_so(
     wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "sched_setaffinity")
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/absent.sock")
+    monkeypatch.setattr(connection, "named", lambda: connection.Named(f"unix://{tmp_path}/absent.sock", None))
     with pytest.raises(UserError, match=r"works on Linux only; start a Docker engine") as error:
         choose(tmp_path, wanted, print)
     assert "\n" not in str(error.value) and sys.platform == "linux"

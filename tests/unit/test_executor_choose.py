@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from framebench.errors import UserError
+from framebench.executors import connection
 from framebench.executors.choose import choose
 from framebench.executors.confinement import memory_limit
 from framebench.executors.connection import connect
@@ -35,11 +36,60 @@ def no_engine(sockets: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(path)
 
 
-def test_auto_without_an_engine_is_venv_and_says_why(no_engine: str, tmp_path: Path) -> None:
+def test_auto_without_an_engine_is_venv_and_says_why(
+    no_engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody named an engine: where the default one does not answer, environments take its place."""
+    monkeypatch.setattr(connection, "named", lambda: connection.Named(f"unix://{no_engine}", None))
     said: list[str] = []
     assert choose(tmp_path, "auto", said.append).name == "venv"
     assert len(said) == 1
     assert "No Docker engine answers" in said[0] and no_engine in said[0]
+
+
+def test_a_named_engine_that_is_away_is_never_replaced(no_engine: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"No Docker engine answers at .*named by DOCKER_HOST.*unsetting"):
+        choose(tmp_path, "auto", print)
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("npipe://", "named pipe of Windows, .* write unix:///PATH"),
+        ("npipe:////./pipe/docker_engine", "named pipe of Windows"),
+        ("unix://", "has no path of a socket: write unix:///PATH"),
+        ("unix:///", "has no path of a socket"),
+        ("ssh://", "no name of a machine behind ssh://: write ssh://USER@HOST"),
+        ("ssh:///", "no name of a machine"),
+        ("ssh://me@", "no name of a machine"),
+        ("ssh://me@:22/", "no name of a machine"),
+        ("ssh://me:hunter2@host:22", "docker.sock -p 22 me@host`"),
+        ("tcp://me:hunter2@127.0.0.1:1", "tcp://me:…@127.0.0.1:1.*has a password in it, .* write it without"),
+        (
+            "tcp://me:hunt/e@r2@127.0.0.1:1",
+            "tcp://me:…@127.0.0.1:1.*has a password in it, .* write it without",
+        ),
+    ],
+)
+def test_an_address_that_is_none_is_a_sentence_without_its_password(
+    host: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(UserError, match=says) as refused:
+        choose(tmp_path, "auto", print)
+    assert "hunt" not in str(refused.value)
+
+
+@pytest.mark.parametrize("config", ["{", "[1]", '{"currentContext": 7}', '{"currentContext": ["a"]}'])
+def test_a_configuration_of_docker_that_names_no_engine_is_a_sentence(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(UserError, match=f"configuration {tmp_path}/config.json.*mend"):
+        choose(tmp_path, "auto", print)
 
 
 def test_docker_without_an_engine_is_refused_with_the_mend(no_engine: str, tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ from types import SimpleNamespace
 import msgspec
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from framebench.executors import Failure, process
 from framebench.executors.process import SUPERVISOR, TrialProcess
-from harness.record import Contender, Outcome, Record, TrialSpec, encode
+from harness.record import Outcome, OwnBuild, Record, TrialSpec, encode
 from tests.record_factory import answering, make_record
 
 Run = Callable[..., Record | Failure]
@@ -125,14 +126,15 @@ def test_stderr_is_logged_while_the_trial_runs(run: Run, trials: TrialProcess) -
 
 
 def test_a_spec_of_100_kb_arrives_whole_also_at_a_slow_reader(run: Run) -> None:
-    spec = make_spec(contender=Contender(stack="x" * 100_000, mode="eager"))
+    plain, build = make_spec(), OwnBuild(distribution="x" * 500, version="1", file="x.whl", sha256="0" * 64)
+    spec = replace(plain, image=replace(plain.image, own_builds=(build,) * 200))
     answer = run(
         """
         import json
         print("y" * 200_000, file=sys.stderr, flush=True)  # more than a pipe holds, before reading
         time.sleep(0.2)
         spec = json.load(sys.stdin)
-        assert len(spec["contender"]["stack"]) == 100_000
+        assert len(spec["image"]["own_builds"]) == 200
         print(record)
         """,
         spec,
@@ -347,7 +349,7 @@ def made(data):
         (f"{WITH_SIDECAR}\nprint(made(gzip.compress(os.urandom(2 << 20))))", "at most 1048576 are kept"),
         (f"{WITH_SIDECAR}\nprint(made(None))", "names a sidecar and does not bring it"),
         (
-            "print(record.replace('\"flags\":[]', '\"flags\":[\"' + 'f' * (17 << 20) + '\"]'))",
+            "print(record.replace('\"flags\":[]', '\"flags\":[' + ','.join(['\"f\"'] * (5 << 20)) + ']'))",
             "at most 16777216 can be read",
         ),
     ],

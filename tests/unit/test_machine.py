@@ -230,11 +230,13 @@ def test_a_gpu_suite_without_a_gpu_is_planned_with_the_reason(tmp_path: Path) ->
 
 def test_a_card_for_cases_that_want_none_or_where_there_is_none_is_a_sentence(tmp_path: Path) -> None:
     request = Request(ROOT, "smoke", "none", "venv", (), (), tmp_path, gpu="0")
-    with pytest.raises(UserError, match="--gpu 0: no case of suite smoke wants a GPU; leave it out"):
+    with pytest.raises(
+        UserError, match="--gpu 0: no case of suite smoke that was asked for wants a GPU; leave it out"
+    ):
         resolve(request, lambda line: None)
     if gpu.refusal_of(1) is not None:
         with pytest.raises(UserError, match="--gpu 0: the case wants a GPU, and this machine shows none"):
-            next(for_each_card(request))
+            next(for_each_card(request._replace(suite="gpu-smoke")))
     assert [*for_each_card(request._replace(gpu=None))] == [request._replace(gpu=None)]
 
 

@@ -89,11 +89,21 @@ def test_a_refused_record_stops_it_and_nothing_is_written(results: Path, campaig
     assert not (results / "manifests").exists()
 
 
-def test_a_file_that_cannot_be_read_stops_it(results: Path, campaign: str) -> None:
-    (results / "torn.json").write_text("{")
+def test_a_file_that_cannot_be_read_beside_what_is_handed_in_stops_it(results: Path, campaign: str) -> None:
+    """It may well be of the campaign, and nobody can tell."""
+    mine = next(path for path in campaigns(store.load([results]))[campaign])
+    (mine.parent / "torn.json").write_text("{")
     code, text = said(results, campaign)
     assert code == 1 and "torn.json" in text
     assert not (results / "manifests").exists()
+
+
+def test_a_broken_file_elsewhere_is_said_and_stops_nothing(results: Path, campaign: str) -> None:
+    (results / "elsewhere").mkdir()
+    (results / "elsewhere" / "torn.json").write_text("{")
+    code, text = said(results, campaign)
+    assert code == 0 and f"warning: skipped {results}/elsewhere/torn.json: not a whole JSON" in text
+    assert len(store.load([results]).manifests) == 1
 
 
 def test_a_changed_file_of_an_earlier_manifest_stops_the_next_one(results: Path, campaign: str) -> None:

@@ -124,6 +124,25 @@ def test_a_row_may_follow_learning_for_longer_or_not_at_all(tmp_path: Path) -> N
         ),
         ('"timing"]', '"timing", "parity"]', r"key kinds: 'parity' is listed twice"),
         ("rounds = 2", "rounds = 0", r"key rounds: Expected `int` >= 1"),
+        ("rounds = 2", "rounds = 21", r"key rounds: expected at most 20, found 21"),
+        ('name = "mine"\ntitle', 'name = ""\ntitle', r"key name: expected at most 100 letters, .* found ''"),
+        ('name = "mine"\ntitle', 'name = "a/b"\ntitle', r"key name: expected .* found 'a/b'"),
+        ('name = "mine"\ntitle', 'name = "a\\u202eb"\ntitle', r"key name: expected .*"),
+        ('name = "mine"\ntitle', f'name = "{"a" * 101}"\ntitle', r"key name: expected at most 100"),
+        ('name = "mine"\n\n', 'name = "../mine"\n\n', r"key protocol.name: expected .* found '../mine'"),
+        ('"Mine"', '" "', r"key title: expected one line"),
+        ('"Mine"', '"a\\nb"', r"key title: expected one line"),
+        (
+            'name = "mine"\n\n',
+            'name = "mine"\nlatency_steps = 50001\n\n',
+            r"protocol.latency_steps: .* <= 50000",
+        ),
+        ('name = "mine"\n\n', 'name = "mine"\ncalibration_ms = 1e6\n\n', r"calibration_ms: .* <= 60000"),
+        (
+            'name = "mine"\n\n',
+            'name = "mine"\nwarmup_max_blocks = 49\n\n',
+            r"key protocol.warmup_max_blocks: 2 agreement\(s\) of windows of 20 blocks take 50 blocks, found 49",
+        ),
         ("timeout_s = 60", "timeout_s = -1", r"key timeout_s: Expected `float` > 0"),
         (
             'name = "mine"\n\n',
@@ -134,8 +153,8 @@ def test_a_row_may_follow_learning_for_longer_or_not_at_all(tmp_path: Path) -> N
         ('name = "mine"\n\n', 'name = "mine"\nblock_ms = 0.0\n\n', r"key protocol.block_ms: .*> 0"),
         (
             'name = "mine"\n\n',
-            'name = "mine"\nmeasure_s = inf\n\n',
-            r"key protocol.measure_s: expected a finite",
+            'name = "mine"\nmeasure_s = nan\n\n',
+            r"key protocol.measure_s: Expected `float` >= 0.0",
         ),
         (
             'name = "mine"\n\n',
@@ -211,3 +230,23 @@ def test_a_broken_workload_or_framework_does_not_stop_the_suite(
     sound = {name: info for name, info in frameworks.stacks().items() if info.framework != "keras"}
     monkeypatch.setattr(frameworks, "stacks", lambda: sound)
     assert [entrant.slug for entrant in read(tmp_path).entrants()] == ["torch-eager"]
+
+
+def test_a_protocol_of_ours_is_borrowed_with_all_its_values_or_not_at_all(tmp_path: Path) -> None:
+    """Results of other values would go by the same name."""
+    root, own = Path(__file__).parents[2], tmp_path / "own.toml"
+    ours = (root / "suites" / "smoke.toml").read_text()
+    own.write_text(ours)
+    assert suites.load(root, str(own)).protocol.name == "smoke"
+    own.write_text(ours.replace("calibration_ms = 100.0", "calibration_ms = 50.0"))
+    with pytest.raises(
+        UserError, match=r"own\.toml: key protocol.name: 'smoke' is a protocol of framebench's own"
+    ):
+        suites.load(root, str(own))
+
+
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    read(tmp_path)
+    path = tmp_path / "suites" / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert suites.load(tmp_path, "mine").rounds == 2

@@ -97,11 +97,22 @@ def test_the_last_day_counts_and_the_day_after_refuses_and_says_so(results: Path
     assert f"ended on {EARLIER}" in line
 
 
-@pytest.mark.parametrize("file", ["", "no/such/file/at/all.json", "../../etc/passwd"])
+@pytest.mark.parametrize("file", ["", "no/such/file/at/all.json"])
 def test_a_waiver_for_nothing_is_said(results: Path, file: str) -> None:
     waive(results, "no.such.rule", file=file)
     (line,) = said_of_waivers(asked(results))
     assert "is for nothing that is refused; delete it" in line
+
+
+def test_a_waiver_without_an_end_in_sight_is_refused_and_waives_nothing(results: Path) -> None:
+    rule = min(before := refused_rules(results))
+    waive(results, rule, TODAY + timedelta(days=367))
+    assert refused_rules(results) == before | {"waiver"}
+    (line,) = said_of_waivers(asked(results))
+    assert "in more than a year; write an earlier day" in line
+    (results / WAIVERS).unlink()
+    waive(results, rule, TODAY + timedelta(days=366))
+    assert refused_rules(results) == before - {rule}
 
 
 def test_nothing_is_said_of_the_waivers_of_files_that_nobody_asked_about(results: Path) -> None:
@@ -125,6 +136,11 @@ def test_another_file_is_not_waived(results: Path) -> None:
     [
         b"[[waiver]]\n",
         b'[[waiver]]\nfile = "a"\nrule = "b"\nwhy = ""\nby = "c"\nuntil = 2027-01-01\n',
+        b'[[waiver]]\nfile = "a"\nrule = "b"\nwhy = "\\t "\nby = "c"\nuntil = 2027-01-01\n',
+        b'[[waiver]]\nfile = "../x/a"\nrule = "b"\nwhy = "w"\nby = "c"\nuntil = 2027-01-01\n',
+        b'[[waiver]]\nfile = "/a"\nrule = "b"\nwhy = "w"\nby = "c"\nuntil = 2027-01-01\n',
+        b'[[waiver]]\nfile = "a"\nrule = "file"\nwhy = "w"\nby = "c"\nuntil = 2027-01-01\n',
+        b'[[waiver]]\nfile = "a"\nrule = "manifest"\nwhy = "w"\nby = "c"\nuntil = 2027-01-01\n',
         b'[[waiver]]\nfile = "a"\nrule = "b"\nwhy = "w"\nby = "c"\nuntil = "soon"\n',
         b'[[waiver]]\nfile = "a"\nrule = "b"\nwhy = "w"\nby = "c"\nuntil = 2027-13-01\n',
         b'[[waiver]]\nfile = "a"\nrule = "b"\nwhy = "w"\nby = "c"\n',
@@ -155,7 +171,7 @@ def test_pages_show_what_is_waived_by_whom_and_until_when(results: Path) -> None
     evidence = gather(ROOT, loaded)
     rows = [[cell.text for cell in row] for row in data.problems(evidence)["waivers"].rows]
     assert rows[0] == [rule, WHY, "grace", str(LATER), place(record_of(results))]
-    assert rows[1][-2] == f"{EARLIER}, over"
+    assert rows[1][-2] == f"{EARLIER}, not in force"
     notes = result.view(loaded.results[0], evidence)["notes"]
     assert [note for note in notes if rule in note and WHY in note and str(LATER) in note]
     page = str(render(evidence)["problems.md"])
