@@ -15,6 +15,7 @@ from harness.record import Protocol, Record, Timing, WarmUp
 CLOCK_GRAIN = 0.99
 # A warm-up block below half its length doubles the steps of the next one: seldom below 0.56 on average.
 SHORTEST, FINDING_ITS_LENGTH = 0.25, 20
+LEAST_SHARE = 0.5  # of a time of blocks, what the blocks themselves fill
 # Steps that became faster or slower after the size of a block was found: down to 0.72 of its least, in 586 trials.
 SMALLER, LARGER = 0.5, 2.2
 LOOK = "look at the trial's telemetry, and measure again where nothing explains it"
@@ -111,7 +112,8 @@ def _beside(record: Record, timing: Timing, protocol: Protocol) -> Iterator[Doub
         yield refuse("timing.observer", f"the protocol asks for {protocol.observer_blocks} blocks of it")
     elif observer is not None:
         for field, blocks in (("on", observer.on), ("off", observer.off)):
-            long = sum(block.wall_ns for block in blocks) >= protocol.measure_max_s * 1e9 * CLOCK_GRAIN
+            # garbage is collected between blocks, outside their clock
+            long = sum(block.wall_ns for block in blocks) >= protocol.measure_max_s * 1e9 * LEAST_SHARE
             if len(blocks) != protocol.observer_blocks and not long:
                 yield refuse(
                     f"timing.observer.{field}",

@@ -92,7 +92,7 @@ def _settings(record: Record) -> Iterator[Doubt]:
             "settings.threads.affinity", f"{settings.threads['affinity']} cores, the case has {case.cores}"
         )
     cores = case.cores // max(1, settings.threads.get("processes") or 1)
-    for team in TEAMS:
+    for team in TEAMS if record.canaries else ():  # one of which demands it
         threads = settings.threads.get(team)
         if threads is not None and threads != cores:
             yield refuse(f"settings.threads.{team}", f"{threads} threads, the case has {cores} cores for it")

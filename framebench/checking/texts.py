@@ -11,12 +11,16 @@ from framebench.checking.doubt import Doubt, refuse
 from framebench.checking.known import Known
 from harness.record import Record
 
+OF_OTHERS = ("reason", "skipped")  # may be a framework's words, of several lines
+
 
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:
     """No name is empty, or has characters that are not seen; how a trial ended is in its framework's words."""
     said = msgspec.to_builtins(record)
     del said["outcome"]
     for field, text in _texts("", said):
+        if field.rpartition(".")[2] in OF_OTHERS or ".reasons." in field:
+            text = text.replace("\n", "").replace("\t", "")
         if not text.isprintable():
             yield refuse(field, f"{ascii(text)[:80]} has characters that nobody can see")
     for field, name in (("engine", record.engine), ("cluster_job", record.cluster_job)):

@@ -17,7 +17,8 @@ CANARIES = {"precision", "sync", "threads"}
 FASTEST_CLOCK_HZ = 1e10  # of any core: what the least time of a product on a CPU may be made of
 CUT_SHORT = {"crashed", "oom", "timeout", "interrupted"}
 NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)"
-# As harness/gate/tolerances.py has it, whose module needs PyTorch.
+# As harness/gate/tolerances.py and reference.py have them, which need PyTorch.
+STEPS = 3
 TOO_WIDE = {"fp32": 1e-2, "tf32": 0.1, "bf16": 0.5}
 # Of losses, which are compared absolutely: up to 0.031 in fp32, of 132 gates.
 TOO_WIDE_FOR_A_LOSS = 10.0
@@ -185,6 +186,9 @@ def _gate(record: Record) -> Iterator[Doubt]:
     failed = any(part.failed for part in parity.parts) or any(not one.passed for one in parity.diffs)
     if parity.passed == failed:
         yield refuse("parity.passed", f"{str(parity.passed).lower()}, its comparisons say otherwise")
+    steps = STEPS if record.case.task == "train" else 1
+    if record.provenance.protocol_hash and parity.steps != steps:
+        yield refuse("parity.steps", f"{parity.steps}, the gate takes {steps}")
     if not sum(part.checks for part in parity.parts):
         yield refuse("parity.parts", "nothing was compared")
     if parity.passed != (record.outcome.status == "ok") and record.outcome.status in ("ok", "not_comparable"):
@@ -194,7 +198,8 @@ def _gate(record: Record) -> Iterator[Doubt]:
 def _whole(names: list[str], parity: Parity, record: Record) -> Iterator[Doubt]:
     """Each part took place. The plain form's first loss is a part of the logic that some workloads have more."""
     wanted = list(PARTS.get(record.case.task, COMPUTING))
-    if names not in (wanted, [*wanted, "logic"]):
+    devices = ["state"] if record.case.device_count > 1 else []  # are alike to the last bit
+    if names not in ([*wanted, *devices], [*wanted, "logic", *devices]):
         yield refuse("parity.parts", f"{', '.join(names)}; the gate asks for {', '.join(wanted)}")
     for part in parity.parts:
         if part.skipped is not None and (part.name not in MAY_BE_SKIPPED or part.checks):
