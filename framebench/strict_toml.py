@@ -31,7 +31,10 @@ def read_toml(path: Path, form: type[Form], mend: str = NO_CLONE) -> Form:
     except msgspec.ValidationError as error:
         what, _, key = str(error).partition(" - at ")
         raise UserError(f"{path}: {f'key {name}: ' if (name := key.strip('`$.')) else ''}{what}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (
+        msgspec.DecodeError,
+        ValueError,
+    ) as error:  # the latter: no UTF-8, or a number of thousands of digits
         raise UserError(f"{path} is not valid TOML: {error}.") from None
     except RecursionError:
         raise UserError(f"{path} is not valid TOML: lists in lists without end.") from None

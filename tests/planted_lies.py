@@ -249,6 +249,67 @@ LIES = {
     "steps counted four times, blocks' and observer's": Lie(
         more_steps(4), "timing.blocks", long_step, refused=False
     ),
+    "steps counted nine times, the warm-up's too": Lie(
+        lambda record: (
+            more_steps(9)(record),
+            record["timing"]["warmup"].update(
+                steps_per_block=record["timing"]["warmup"]["steps_per_block"] * 9
+            ),
+        ),
+        "timing.warmup.steps_per_block",
+        lambda record: (
+            long_step(record)
+            and record["timing"]["warmup"]["wall_ns"] > 2e8 * record["timing"]["warmup"]["blocks"]
+        ),
+        refused=False,
+    ),
+    "fast and slow blocks in turn": Lie(
+        lambda record: record["timing"].update(
+            blocks=[
+                [one[0], one[1] * (7 if place % 2 else 1), *one[2:]]
+                for place, one in enumerate(record["timing"]["blocks"])
+            ]
+        ),
+        "timing.blocks",
+        has("observer"),
+    ),
+    "no hash of its protocol": Lie(
+        set_at("provenance.protocol_hash", ""), "provenance.protocol_hash", has("observer")
+    ),
+    "a date that nothing can be added to": Lie(
+        set_at("started_utc", "9999-12-31T23:59:59Z"), "started_utc", of_version_3
+    ),
+    "a date that nothing can be taken from": Lie(
+        set_at("started_utc", "0001-01-01T00:00:00Z"), "started_utc", of_version_3
+    ),
+    "a canary with a number of a thousand digits": Lie(
+        set_at("canaries.2.observed", f"read back {'9' * 900}; 1.50 threads"), "canaries", of_version_3
+    ),
+    "a counter that goes back": Lie(
+        set_at("telemetry.metrics.cpu_time.delta", -1e18), "telemetry.metrics.cpu_time", of_version_3
+    ),
+    "a busier host": Lie(
+        set_at("telemetry.metrics.host_busy.delta", lambda old: 3 * old + 5e10),
+        "telemetry.metrics.host_busy.delta",
+        of_version_3,
+    ),
+    "stolen time that nobody stole": Lie(
+        set_at("telemetry.metrics.steal.delta", lambda old: old + 2e10),
+        "telemetry.metrics.steal.delta",
+        has("observer"),
+    ),
+    "no samples of the sampler": Lie(
+        drop("sidecar"), "sidecar", lambda record: of_version_3(record) and record["case"]["task"] == "train"
+    ),
+    "an eighth of the memory": Lie(
+        lambda record: record["memory"].update(
+            host_rss_peak=record["memory"]["host_rss_peak"] // 8, host_rss_after_import=30_000_000
+        ),
+        "memory.host_rss_peak",
+        lambda record: memory(record) and record["record_version"] == 3,
+        refused=False,
+    ),
+    "more steps of the gate": Lie(set_at("parity.steps", 30), "parity.steps", new_gate),
     "blocks after the end of the window": Lie(
         lambda record: record["timing"]["blocks"].extend([list(record["timing"]["blocks"][-1])] * 40),
         "timing.blocks",

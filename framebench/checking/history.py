@@ -46,7 +46,20 @@ class Answer(NamedTuple):
     unit: str | None
 
 
-Tolerances = Mapping[tuple[str, str, str], Sequence[float]]
+class Reference(NamedTuple):
+    """What one preset, task and size is compared in, and how far each may be off; ``part`` is ``entries`` for the
+    gate's own sizes and ``shapes`` for those that are timed."""
+
+    part: str
+    task: str
+    precision: str
+    tolerances: Mapping[str, float]
+
+
+def _is_loss_after(what: str, step: int) -> bool:
+    """Of a timed shape only the first losses are sure."""
+    kind, _, number = what.partition(" ")
+    return kind == "loss" and number.isdigit() and int(number) > step
 
 
 class History:
@@ -61,7 +74,7 @@ class History:
         self.images = cache(self._images)
         self.base_sha256 = cache(self._base_sha256)
         self.harness_tree = cache(self._harness_tree)
-        self.tolerances = cache(self._tolerances)
+        self.references = cache(self._references)
         self._answers: dict[tuple[str, Question], Answer] = {}
 
     def _git(self, *arguments: str) -> bytes | None:
@@ -124,19 +137,19 @@ class History:
             files = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
             return tree_sha256({name: file.read() for name, file in sorted(files.items()) if file})
 
-    def _tolerances(self, commit: str, workload: str) -> Tolerances:
-        """What the gate's reference of a known commit allows, by its part (``entries``, ``shapes``), precision, and
-        what is compared: one of a preset, task and batch each. Empty where that commit had another form of it."""
-        found: dict[tuple[str, str, str], list[float]] = {}
+    def _references(self, commit: str, workload: str) -> list[Reference]:
+        """What the gate of a known commit compared with; none where that commit had another form of it."""
+        found = []
         try:
             document = json.loads(self.blob(commit, f"harness/workloads/{workload}/reference.json") or b"{}")
             for part in ("entries", "shapes"):
-                for stored in document.get(part, {}).values():
+                for key, stored in document.get(part, {}).items():
                     for precision, allowed in stored["tolerances"].items():
-                        for what, tolerance in allowed.items():
-                            found.setdefault((part, precision, what), []).append(float(tolerance))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return {}
+                        unsure = stored.get("sure", {}).get(precision, len(allowed))
+                        kept = {what: allowed[what] for what in allowed if not _is_loss_after(what, unsure)}
+                        found.append(Reference(part, key.split("/")[1], precision, kept))
+        except (ValueError, TypeError, LookupError, AttributeError):
+            return []
         return found
 
     def ask(self, commit: str, questions: Sequence[Question]) -> None:

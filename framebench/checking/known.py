@@ -19,6 +19,7 @@ from framebench.records.identity import gate_key
 from framebench.records.manifest_document import Manifest
 from framebench.records.manifests import Listed, listed
 from framebench.records.step_time import step_ns
+from framebench.records.versions import version_of
 from harness.record import Record
 
 Fact = Callable[[Record], Hashable]
@@ -43,6 +44,11 @@ class Known:
 
     def is_published(self, record: Record) -> bool:
         return self.paths[record.trial_id].resolve().is_relative_to(self.published.resolve())
+
+    def version(self, record: Record) -> int:
+        """Of the schema that its file is written in: records are brought to today's when they are read."""
+        path = self.paths[record.trial_id]
+        return version_of(path.read_bytes()) if path.is_file() else record.record_version
 
     @cached_property
     def rewritten(self) -> set[Path]:
@@ -85,6 +91,23 @@ class Known:
     def same_trial(self) -> dict[Hashable, list[str]]:
         """Trials by which of their campaign's they are."""
         return self._ids(planned)
+
+    @cached_property
+    def rounds(self) -> dict[Hashable, set[int]]:
+        """By campaign, case and contender: the rounds that it was timed in, however that ended."""
+        groups = self.group(lambda one: one_contender(one) if one.kind == "timing" else None)
+        return {key: {one.round for one in group} for key, group in groups.items() if key is not None}
+
+    @cached_property
+    def rss_peaks(self) -> dict[Hashable, float]:
+        """By campaign, case and contender: the most memory (bytes) that the sampler saw of a timed trial."""
+        peaks: dict[Hashable, float] = {}
+        for record in self.records.values():
+            metric = record.telemetry.metrics.get("rss_peak") if record.telemetry else None
+            if metric is not None and metric.maximum is not None:
+                key = one_contender(record)
+                peaks[key] = max(metric.maximum, peaks.get(key, 0.0))
+        return peaks
 
     @cached_property
     def gates(self) -> dict[Hashable, list[Record]]:
@@ -140,13 +163,13 @@ class Known:
         return {fact: [one.trial_id for one in group] for fact, group in self.group(key).items()}
 
     @cached_property
-    def ceilings(self) -> dict[tuple[str, str], float]:
-        """FLOP/s of the best product by host and precision, of those whose trial ended well."""
-        best: dict[tuple[str, str], float] = {}
+    def ceilings(self) -> dict[tuple[str, str, int], float]:
+        """FLOP/s of the best product by host, precision and cores, of those whose trial ended well."""
+        best: dict[tuple[str, str, int], float] = {}
         for record in self.records.values():
             if record.ceiling is not None and record.outcome.status == "ok":
                 for precision, rate in record.ceiling.matmul_flops_per_s.items():
-                    place = record.provenance.host_id, precision
+                    place = record.provenance.host_id, precision, record.case.cores
                     best[place] = max(rate, best.get(place, 0.0))
         return best
 
@@ -203,12 +226,19 @@ def same_image(record: Record) -> Hashable:
     return image.name, image.lock_sha256, image.base_sha256, record.provenance.harness_tree_sha256
 
 
+def one_contender(record: Record) -> Hashable:
+    """Equal for all that a campaign measured of a contender in a case."""
+    return record.campaign_id, record.case.path, record.contender.slug
+
+
 def hardware_of(record: Record) -> Hashable:
     """What stays the same of a machine, or of another of its type: they share an id on purpose."""
     hardware = record.hardware
     if hardware is None:
         return None
-    gpus = ", ".join(sorted(gpu.name or "unknown" for gpu in hardware.gpus))
+    # one of several may go away in mid-campaign
+    names = sorted({gpu.name or "unknown" for gpu in hardware.gpus})
+    gpus = ", ".join(names) if record.case.device == "gpu" else "any GPU"
     return f"{hardware.cpu_model}, {hardware.architecture}, {hardware.virtualisation}, {gpus or 'no GPU'}"
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from framebench.checking.doubt import Doubt, refuse, warn
-from framebench.checking.known import Known
+from framebench.checking.known import Known, one_contender
 from framebench.records.identity import protocol_hash
 from harness import frameworks
 from harness.record import Protocol, Record
 
+HASHED_SINCE = 3  # records have the hash of their protocol
 MOST_ROUNDS = 100  # of any suite
 
 
@@ -24,6 +25,13 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
     last = record.round if record.trial_id in known.again else MOST_ROUNDS
     if record.kind == "timing" and not 1 <= record.round <= last:
         yield refuse("round", f"{record.round}, rounds are counted from 1 to {last} at most")
+    measured = known.rounds.get(one_contender(record), set())
+    if record.kind == "timing" and record.round > 1 and record.round - 1 not in measured:
+        yield warn(
+            "round",
+            f"{record.round}, and there is no round {record.round - 1} of it, not even one that failed",
+            "add what was measured, however it ended",
+        )
     if record.kind != "timing" and record.round != 0:
         yield refuse("round", f"{record.round}, a {record.kind} trial belongs to round 0")
     if (record.kind == "cold-start") != (record.cache_state == "cold"):
@@ -36,11 +44,26 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         yield warn(
             "contender", f"{record.contender.slug} is none of today's ({unknown})", "see whether it ever was"
         )
+    yield from _version(record, known)
     told = record.provenance.protocol_hash
     if told and record.kind != "parity" and told != protocol_hash(record.protocol):
         yield refuse("provenance.protocol_hash", "is not the hash of the protocol that the record holds")
     if record.trial_id not in known.again:
         yield from _of_the_suite(record, known)
+
+
+def _version(record: Record, known: Known) -> Iterator[Doubt]:
+    """The version is that of the commit's harness, and what a version has is there."""
+    provenance, written = record.provenance, known.version(record)
+    if written >= HASHED_SINCE and provenance.work_hash and not provenance.protocol_hash:
+        yield refuse("provenance.protocol_hash", f"empty, in a record of version {written}")
+    commit = provenance.git_commit
+    if commit is None or provenance.dirty is not False or not known.history.known(commit):
+        return
+    code = known.history.blob(commit, "harness/record.py") or b""
+    told = re.search(rb"^RECORD_VERSION = (\d{1,4})$", code, re.MULTILINE)
+    if told is not None and int(told[1]) != written:
+        yield refuse("record_version", f"{written}, commit {commit[:8]} writes {int(told[1])}")
 
 
 def _of_the_suite(record: Record, known: Known) -> Iterator[Doubt]:

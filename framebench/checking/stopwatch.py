@@ -17,6 +17,7 @@ TICK_NS = 10_000_000  # CPU time may be counted in ticks, one for each core
 SLACK_NS = 100_000_000  # starting and ending
 LEAST_SHARE = 0.5  # of the phase of the blocks, what they fill: garbage is collected between them
 USUAL_SHARE, USUAL_SLACK_NS = 0.97, 20_000_000
+EDGES_OF_A_GPU_NS = 300_000_000
 CPU_MORE = 1.1  # CPU time of the window over that of its blocks
 # How far steps of one trial seldom differ. It is no more than a warning: on a shared machine of two cores, threads that
 # spin made one honest step of a single small product 1,900 times as slow as another.
@@ -25,6 +26,9 @@ UNLIKE = 5.0
 # the second step of an eager contender longer than 20 ms up to 3.3 times, in 128.
 LONG_NS, UNLIKE_LONG = 5_000_000, 2.5
 LONG_ALONE_NS = 20_000_000
+# A warm-up block of several steps: up to 5.3 times the length that it is made for, in 230 trials that load nothing.
+UNLIKE_WARM_UP = 6.0
+UNLIKE_MEAN = 2.0  # of the blocks, over their median: from 0.77 to 1.69
 TICKS_SHARE = 0.5  # of the sampler's ticks, what it manages on a very busy machine
 PHASES = {
     "parity": ("parity",),
@@ -74,9 +78,12 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
     if walls > wall.get("blocks", walls):
         yield refuse("timing.blocks", f"{_s(walls)} of blocks in a phase of {_s(wall['blocks'])}")
     fill = f"{_s(walls)} of blocks in a phase of {_s(wall.get('blocks', 0))}"
-    if walls < LEAST_SHARE * wall.get("blocks", 0) - SLACK_NS:
+    # a sampler that does not answer is waited for in the phase; a GPU's counter of energy ticks at its edges
+    answered = record.telemetry is not None and record.telemetry.reason is None
+    slack = USUAL_SLACK_NS if record.case.device == "cpu" else EDGES_OF_A_GPU_NS
+    if answered and walls < LEAST_SHARE * wall.get("blocks", 0) - SLACK_NS:
         yield refuse("timing.blocks", fill)
-    elif walls < USUAL_SHARE * wall.get("blocks", 0) - USUAL_SLACK_NS:
+    elif walls < USUAL_SHARE * wall.get("blocks", 0) - slack:
         yield warn("timing.blocks", fill, LOOK)
     if abs(timing.warmup.wall_ns - wall.get("warm_up", timing.warmup.wall_ns)) > SLACK_NS:
         yield refuse(
@@ -151,6 +158,20 @@ def _alike(record: Record, timing: Timing) -> Iterator[Doubt]:
     second = next((phase.wall_ns for phase in record.phases if phase.name == "second_step"), None)
     if second is not None and record.contender.mode == "eager" and step > LONG_ALONE_NS:
         others["second_step"], unlike["second_step"] = second, UNLIKE
+    mean, warmup = timing.warmup.wall_ns / timing.warmup.blocks / 1e6, record.protocol.warmup_block_ms
+    if timing.warmup.steps_per_block > 1 and mean > UNLIKE_WARM_UP * warmup and record.case.task != "load":
+        yield warn(
+            "timing.warmup.steps_per_block",
+            f"{timing.warmup.steps_per_block} steps in {mean:.0f} ms; below {warmup / 2:g} ms a block gets more",
+            LOOK,
+        )
+    walls = [block.wall_ns for block in timing.blocks]
+    if sum(walls) / len(walls) > UNLIKE_MEAN * median(walls):
+        yield warn(
+            "timing.blocks",
+            f"their mean is {sum(walls) / len(walls) / median(walls):.1f} times their median",
+            LOOK,
+        )
     for field, other in others.items():
         if not other / unlike[field] <= step <= other * unlike[field]:
             words = f"a step of {step / 1e6:,.4f} ms, in {field} one of {other / 1e6:,.4f} ms"
@@ -171,6 +192,9 @@ def _latency(record: Record, timing: Timing, wall: dict[str, int]) -> Iterator[D
     # half of the steps took the median or longer
     if latency.p50_ns * (latency.steps // 2) > wall.get("latencies", float("inf")):
         yield refuse("timing.latency", "half of its steps are longer than its phase")
+    if latency.p50_ns > UNLIKE_LONG * step and step > LONG_NS:
+        words = f"{latency.p50_ns / step:.1f} times a step in a block"
+        yield warn("timing.latency.p50_ns", words, LOOK)
     if latency.p50_ns < step / UNLIKE:
         words = f"{latency.p50_ns / step:.3f} of the time of a step in a block"
         yield warn("timing.latency.p50_ns", words, LOOK)
@@ -190,8 +214,11 @@ def _window(record: Record, walls: int, cpus: int, phase: int) -> Iterator[Doubt
         yield refuse("telemetry.ticks", f"{seen.ticks} in {_s(seen.window_ns)} at {seen.hz:g} Hz")
     used = seen.metrics.get("cpu_time")
     between = max(0, seen.window_ns - walls) * record.case.cores
-    # a loader's workers are in the blocks' CPU time, and not in what the sampler saw of the process
-    if used is not None and used.delta is not None and used.delta > CPU_MORE * cpus + between + SLACK_NS:
+    # a loader's workers are in the blocks' CPU time, and not in what the sampler saw of the process; of several
+    # processes that share the work the blocks' is the first one's
+    processes = (record.settings.threads.get("processes") or 1) if record.settings else 1
+    most = CPU_MORE * cpus * processes + between + SLACK_NS
+    if used is not None and used.delta is not None and used.delta > most:
         yield refuse("telemetry.metrics.cpu_time", f"{_s(used.delta)}, the blocks used {_s(cpus)}")
 
 

@@ -53,6 +53,8 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
             if energy is not None and energy < 0:
                 yield refuse(f"telemetry.gpus.energy.{field}", f"{energy:g} J")
     for name, metric in (record.telemetry.metrics if record.telemetry else {}).items():
+        if metric.delta is not None and metric.delta < 0:
+            yield refuse(f"telemetry.metrics.{name}.delta", f"{metric.delta:g}: a counter never goes back")
         gauge = [metric.minimum, metric.mean, metric.maximum]
         told = [value for value in gauge if value is not None]
         if any(b < a and not math.isclose(a, b, rel_tol=1e-6) for a, b in pairwise(told)):

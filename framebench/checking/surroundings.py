@@ -64,6 +64,12 @@ def _commit(record: Record, known: Known) -> Iterator[Doubt]:
             yield refuse(
                 "provenance.dirty", words, "commit first, then measure; or keep it in another folder"
             )
+        else:
+            yield warn(
+                "provenance.dirty",
+                f"{words}: nothing of its code can be looked up",
+                "commit first, then measure",
+            )
         return
     if not known.history.known(commit):
         yield warn("provenance.git_commit", f"{commit[:12]} is not in this history", FETCH)

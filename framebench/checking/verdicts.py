@@ -16,6 +16,7 @@ ROUNDED = 0.95
 CANARIES = {"precision", "sync", "threads"}
 FASTEST_CLOCK_HZ = 1e10  # of any core: what the least time of a product on a CPU may be made of
 CUT_SHORT = {"crashed", "oom", "timeout", "interrupted"}
+TILES = 16  # times as many products, of a core with a unit for matrices
 NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)"
 # As harness/gate/tolerances.py and reference.py have them, which need PyTorch.
 STEPS = 3
@@ -149,6 +150,8 @@ def _waited(canary: Canary, record: Record) -> bool:
         return False
     cores = max(case.cores, record.hardware.cores_allowed if record.hardware else 0)
     most = cores * canaries.FLOPS_PER_CYCLE * FASTEST_CLOCK_HZ
+    if case.precision == "bf16":
+        most *= TILES
     if case.device == "gpu":
         most = case.device_count * canaries.HEADROOM * roofline.fastest()
     least = max(float(asked[1]), 2e3 * large**3 / most)
@@ -159,7 +162,7 @@ def _parallel(canary: Canary, record: Record) -> bool:
     """Null where the kernel counts no waiting."""
     case = record.case
     asked = re.fullmatch(
-        rf"(?:every team )?read back (\d+); between {NUMBER} and (\d+) threads that want to run",
+        rf"(?:every team )?read back (\d{{1,6}}); between {NUMBER} and (\d{{1,6}}) threads that want to run",
         canary.expected,
     )
     if canary.passed is None:
@@ -170,7 +173,7 @@ def _parallel(canary: Canary, record: Record) -> bool:
     cores = int(asked[1])
     least = 0.0 if cores == 1 or case.device == "gpu" else canaries.PARALLEL
     right = 1 <= cores <= case.cores and float(asked[2]) == least and int(asked[3]) == cores + 2
-    teams = {int(count) for count in re.findall(r"(\d+)(?:,|$)", told[1])}
+    teams = {int(count) for count in re.findall(r"(\d{1,6})(?:,|$)", told[1])}
     return right and teams <= {cores} and least * ROUNDED <= float(told[2]) <= (cores + 2) / ROUNDED
 
 

@@ -38,13 +38,14 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
     if (timing.flops_causal_per_step or 0) > timing.flops_per_step:
         yield refuse("timing.flops_causal_per_step", "more work with a mask than without")
     rate = timing.flops_per_step / step * 1e9
-    ceiling = known.ceilings.get((record.provenance.host_id, record.case.precision))
+    ceiling = known.ceilings.get((record.provenance.host_id, record.case.precision, record.case.cores))
+    most = FEWER_PRODUCTS * FLOPS_PER_CORE * TILES[record.case.precision] * record.case.cores
     if ceiling is not None and rate > FEWER_PRODUCTS * ceiling:
         yield refuse(
             "timing.blocks",
             f"{rate / 1e9:,.0f} GFLOP/s, this host's best product is {ceiling / 1e9:,.0f} GFLOP/s",
         )
-    elif record.case.device == "cpu" and rate > FEWER_PRODUCTS * FLOPS_PER_CORE * record.case.cores:
+    elif record.case.device == "cpu" and rate > most:
         yield refuse(
             "timing.blocks", f"{rate / 1e9:,.0f} GFLOP/s on {record.case.cores} cores: no such machine"
         )

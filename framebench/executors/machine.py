@@ -14,6 +14,7 @@ import psutil
 from harness import cores
 
 GIBIBYTE = 2**30
+MODEL_FIELDS = ("model name", "Model", "Hardware")
 
 
 class Machine(NamedTuple):
@@ -97,9 +98,9 @@ def cpu_model() -> str:
 
 
 def model_in(cpuinfo: str) -> str | None:
-    """The processor's name in the text of ``/proc/cpuinfo``."""
-    name = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
-    return name.group(1).strip() if name else None
+    """The processor's name in the text of ``/proc/cpuinfo``, or the board's on ARM: as a trial finds it."""
+    told = (re.search(rf"^{field}[ \t]*:[ \t]*(\S.*)$", cpuinfo, re.MULTILINE) for field in MODEL_FIELDS)
+    return next((name.group(1).strip() for name in told if name), None)
 
 
 def host_id() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 
 from framebench.records.trial_ids import milliseconds
 from harness.record import Record
@@ -22,17 +22,19 @@ def identified(record: Record) -> datetime | None:
 
 
 def moment(text: str) -> datetime | None:
-    """A time of the schema's form; null where there is no such day or minute."""
+    """A time of the schema's form; null where there is no such day or minute, or none that can be calculated with."""
     try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+        told = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         return None
+    return told if MINYEAR < told.year < MAXYEAR else None
 
 
 def made(identity: str) -> datetime | None:
     """When an id of a trial or a document was made; null where it is none of ours."""
     told = milliseconds(identity)
     try:
-        return None if told is None else datetime.fromtimestamp(told / 1000, UTC)
+        when = None if told is None else datetime.fromtimestamp(told / 1000, UTC)
     except (ValueError, OverflowError):  # after the year 9999
         return None
+    return when if when is None or when.year < MAXYEAR else None

@@ -19,9 +19,14 @@ class _Version(msgspec.Struct):
     record_version: Count
 
 
+def version_of(data: bytes) -> int:
+    """Of a record, without reading the rest."""
+    return msgspec.json.decode(data, type=_Version).record_version
+
+
 def decode_record(data: bytes) -> Record:
     """Strict decoding of any record version ever published (one ``vN -> vN+1`` function each)."""
-    version = msgspec.json.decode(data, type=_Version).record_version
+    version = version_of(data)
     if version == RECORD_VERSION:
         return msgspec.json.decode(data, type=Record)
     if not 1 <= version < RECORD_VERSION:

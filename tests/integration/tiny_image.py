@@ -1,4 +1,5 @@
-"""An image of this interpreter alone, whose harness runs a text that comes in the spec as the contender's variant."""
+"""An image of this interpreter alone, whose harness runs a text that comes in the spec, in the one place that no record
+has to tell again: the protocol's name."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ import msgspec
 from framebench.errors import UserError
 from framebench.executors.connection import connect
 from framebench.executors.docker import CUDA_LABEL
-from harness.record import Contender, TrialSpec, encode
+from harness.record import Contender, TrialSpec
 from tests.record_factory import make_record
 from tests.requirement import require
 
@@ -26,8 +27,9 @@ HARNESS = """
 import json, os, signal, sys, time
 spec = json.load(sys.stdin)
 told = ("kind", "campaign_id", "round", "seed", "case", "contender", "image", "provenance")
-record = json.dumps(json.loads(spec["campaign_id"]) | {name: spec[name] for name in told}, separators=(",", ":"))
-exec(spec["contender"]["variant"])
+given = json.loads(spec["protocol"]["name"])
+record = json.dumps(given["record"] | {name: spec[name] for name in told}, separators=(",", ":"))
+exec(given["script"])
 """
 
 
@@ -94,15 +96,16 @@ def make_spec(engine: docker.DockerClient, name: str, script: str = "", **change
     """A trial in the image ``name`` that runs ``script``, which has ``spec`` and a ``record`` to print."""
     record = make_record()
     image = msgspec.structs.replace(record.image, config_digest=engine.images.get(name).id)
+    given = json.dumps({"record": msgspec.to_builtins(record), "script": script})
     spec = TrialSpec(
         kind="timing",
         trial_id=record.trial_id,
-        campaign_id=encode(record).decode(),
+        campaign_id=record.campaign_id,
         round=1,
         seed=1,
         case=msgspec.structs.replace(record.case, cores=1),
-        contender=Contender(stack="test", mode="eager", variant=script),
-        protocol=record.protocol,
+        contender=Contender(stack="test", mode="eager"),
+        protocol=msgspec.structs.replace(record.protocol, name=given),
         image=image,
         provenance=record.provenance,
         timeout_s=60.0,
