@@ -19,9 +19,10 @@ from framebench.errors import UserError
 from framebench.executors import Failure, StackOn, Unavailable, gpu
 from framebench.executors import docker as docker_executor
 from framebench.executors.docker import DockerExecutor
-from framebench.executors.machine import Card, Machine, on_cards, this_machine
+from framebench.executors.machine import Card, Machine, model_in, on_cards, this_machine
 from framebench.executors.process import TrialProcess
 from framebench.executors.rows import Rows
+from harness import environment
 from harness.record import Gpu, ImageRef
 from tests.record_factory import CASE, gpu_telemetry, make_record, sha, telemetry
 from tests.unit.test_executor_process import make_spec
@@ -299,3 +300,13 @@ def test_a_case_for_the_cpu_sees_no_gpu(tmp_path: Path, monkeypatch: pytest.Monk
             Path(sys.executable), make_spec(case=case), tmp_path, {"PYTHONPATH": str(tmp_path)}, lines.append
         )
     assert lines == ["''", "'GPU-a1'"]
+
+
+@pytest.mark.parametrize(
+    "last", ["Model\t\t: Raspberry Pi 5 Model B Rev 1.0", "Hardware\t: BCM2835", "Revision\t: 1"]
+)
+def test_a_board_is_called_as_its_trials_call_it(last: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"processor\t: 0\nBogoMIPS\t: 108.00\nmodel name\t:\nCPU part\t: 0xd0b\n\n{last}\n"
+    monkeypatch.setattr(environment, "read", lambda path: text)
+    assert model_in(text) == environment.cpu_model()
+    assert (model_in(text) is None) == last.startswith("Revision")
