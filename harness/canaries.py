@@ -37,6 +37,8 @@ SIZES: dict[Device, Sizes] = {"cpu": Sizes(384, 768, 1536), "gpu": Sizes(1024, 4
 
 # fp32 operations per cycle and core that no CPU exceeds: two fused multiply-add units of 32 lanes
 FLOPS_PER_CYCLE = 128
+# Times as many of a unit for matrices: Intel's AMX does 1024 on bf16, and 2048 if it is counted generously.
+TILES: dict[str, int] = {"fp32": 1, "tf32": 1, "bf16": 16}
 FALLBACK_CLOCK_HZ = 6.5e9
 # Cards run above the boost clock of their data sheet (an RTX 4090 reaches 2.8 GHz, its sheet says 2.52).
 HEADROOM = 1.25
@@ -87,14 +89,14 @@ def precision(stack: Stack, declared: Precision, device: Device) -> Canary:
 def flops_bound(settings: Settings, device: Device) -> float:
     """FLOP/s that this machine does not exceed; generous, as an honest stack must never be refused.
 
-    A CPU: the widest units there are, at its highest clock. A GPU: its peak in the precision that was read back,
-    with headroom; the fastest of the table's where it, or the precision, is unknown.
+    A CPU: the widest units there are for the precision that was read back, at its highest clock. A GPU: its peak in
+    that precision, with headroom; the fastest of the table's where it, or the precision, is unknown.
     """
+    ran, _ = roofline.precision_ran(settings.precision, device)
     if device == "cpu":
         clock = environment.max_clock_hz() or FALLBACK_CLOCK_HZ
         processes = settings.threads.get("processes") or 1  # of which each may use as many cores
-        return processes * cores_allowed() * FLOPS_PER_CYCLE * clock
-    ran, _ = roofline.precision_ran(settings.precision, device)
+        return processes * cores_allowed() * FLOPS_PER_CYCLE * TILES[ran or "bf16"] * clock
     rows = [roofline.find(gpu) for gpu in environment.gpus()]
     peaks = [row.peak(ran) if row is not None and ran is not None else None for row in rows]
     known = [peak for peak in peaks if peak is not None]

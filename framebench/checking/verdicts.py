@@ -16,7 +16,6 @@ ROUNDED = 0.95
 CANARIES = {"precision", "sync", "threads"}
 FASTEST_CLOCK_HZ = 1e10  # of any core: what the least time of a product on a CPU may be made of
 CUT_SHORT = {"crashed", "oom", "timeout", "interrupted"}
-TILES = 16  # times as many products, of a core with a unit for matrices
 NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)"
 # As harness/gate/tolerances.py and reference.py have them, which need PyTorch.
 STEPS = 3
@@ -149,9 +148,7 @@ def _waited(canary: Canary, record: Record) -> bool:
     if asked is None or took is None:
         return False
     cores = max(case.cores, record.hardware.cores_allowed if record.hardware else 0)
-    most = cores * canaries.FLOPS_PER_CYCLE * FASTEST_CLOCK_HZ
-    if case.precision == "bf16":
-        most *= TILES
+    most = cores * canaries.FLOPS_PER_CYCLE * canaries.TILES[case.precision] * FASTEST_CLOCK_HZ
     if case.device == "gpu":
         most = case.device_count * canaries.HEADROOM * roofline.fastest()
     least = max(float(asked[1]), 2e3 * large**3 / most)

@@ -15,7 +15,6 @@ from harness.record import Ceiling, Record
 # multiply-add units of 32 lanes at 6.5 GHz are more than any core has.
 FEWER_PRODUCTS = 4.0
 FLOPS_PER_CORE = 128 * 6.5e9
-TILES = {"fp32": 1, "tf32": 1, "bf16": 16}  # times as many, where a core has a unit for matrices
 COPIED_MOST = {"cpu": 1e13, "gpu": 1e14}  # bytes/s: ten times what the fastest memory of 2026 does
 
 
@@ -39,7 +38,7 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
         yield refuse("timing.flops_causal_per_step", "more work with a mask than without")
     rate = timing.flops_per_step / step * 1e9
     ceiling = known.ceilings.get((record.provenance.host_id, record.case.precision, record.case.cores))
-    most = FEWER_PRODUCTS * FLOPS_PER_CORE * TILES[record.case.precision] * record.case.cores
+    most = FEWER_PRODUCTS * FLOPS_PER_CORE * canaries.TILES[record.case.precision] * record.case.cores
     if ceiling is not None and rate > FEWER_PRODUCTS * ceiling:
         yield refuse(
             "timing.blocks",
@@ -59,7 +58,7 @@ def _ceiling(record: Record, ceiling: Ceiling) -> Iterator[Doubt]:
             most = canaries.HEADROOM * roofline.fastest()
         else:
             cores = max(case.cores, record.hardware.cores_allowed if record.hardware else 0)
-            most = cores * FLOPS_PER_CORE * TILES.get(precision, 0)
+            most = cores * FLOPS_PER_CORE * canaries.TILES.get(precision, 0)
         if rate > most:
             yield refuse(
                 f"ceiling.matmul_flops_per_s.{precision[:20]}",

@@ -22,6 +22,7 @@ SETTINGS = Settings(layout=None, threads={"intra": 1}, precision={}, compile={})
 FP32 = Settings(layout=None, threads={}, precision={"float32_matmul": "highest"}, compile={})
 TF32 = Settings(layout=None, threads={}, precision={"float32_matmul": "high"}, compile={})
 BOUND = canaries.flops_bound(SETTINGS, "cpu")
+BF16 = Settings(layout=None, threads={}, precision={"compute": "bfloat16"}, compile={})
 
 Rounding = Callable[[np.ndarray], np.ndarray]
 
@@ -318,3 +319,11 @@ def test_without_telemetry_the_noise_is_unknown() -> None:
     assert flags.noise(None, 2) == [flags.NOISE_UNKNOWN]
     ended_before = msgspec.structs.replace(counters(steal=0.12e9), window_ns=0)
     assert flags.noise(ended_before, 2) == [flags.NOISE_UNKNOWN]
+
+
+def test_a_core_with_a_unit_for_matrices_may_do_more_in_bf16() -> None:
+    """AMX does eight times the products of the widest vectors: that is no broken barrier."""
+    fp32, bf16 = canaries.flops_bound(FP32, "cpu"), canaries.flops_bound(BF16, "cpu")
+    assert bf16 >= 8 * fp32
+    unknown = Settings(layout=None, threads={}, precision={"compute": "float8"}, compile={})
+    assert canaries.flops_bound(unknown, "cpu") == bf16
