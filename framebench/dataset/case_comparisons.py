@@ -102,12 +102,14 @@ def comparisons(
 
 
 def group_results(results: Sequence[Result]) -> list[list[Result]]:
-    """Results that may share a table, sorted; superseded and retired ones take no part."""
+    """Results that may share a table, sorted; superseded and retired ones take no part, and where there is none but a
+    twin, it stands beside nobody."""
     groups: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
         if result.current:
             groups[group_key(result)].append(result)
-    return [groups[key] for key in sorted(groups, key=lambda key: (key[1], key[0], *key[2:]))]
+    order = sorted(groups, key=lambda key: (key[1], key[0], *key[2:]))
+    return [groups[key] for key in order if not all(one.contender.twin for one in groups[key])]
 
 
 def comparable(result: Result) -> bool:

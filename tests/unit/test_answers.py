@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -16,8 +17,9 @@ from framebench import dataset
 from framebench.commands import answers as command
 from framebench.dataset import aa_pairs, case_comparisons
 from framebench.dataset.answers import Answer
-from framebench.pages import compare, data, home
+from framebench.pages import compare, data, home, result
 from framebench.pages.evidence import Evidence, gather
+from framebench.pages.site import render
 from framebench.records import store
 from harness.record import Record
 from tests.record_factory import CONTENDERS, make_trials
@@ -112,3 +114,14 @@ def test_every_baseline_of_a_case_is_computed_once(tmp_path: Path, monkeypatch: 
     assert set(group.against) == {EAGER, TORCH, TENSORFLOW, KERAS}
     assert sorted(baseline for _, baseline in judged) == [0, 1, 2, 3]
     assert len(noises) <= 1
+
+
+def test_a_twin_that_is_alone_stands_beside_nobody(tmp_path: Path) -> None:
+    """As where a campaign was cut, or its other files cannot be read."""
+    twin = msgspec.structs.replace(CONTENDERS[0], twin=True)
+    found = evidence(tmp_path, make_trials(contenders=[twin], kinds=("parity", "timing")))
+    assert found.dataset.comparisons == []
+    assert [one.best for one in found.dataset.answers] == []
+    assert render(found)
+    (alone,) = found.dataset.results
+    assert result.page(alone, found)
