@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from framebench import checking
-from framebench.checking import Checked, History
+from framebench.checking import Checked, History, rules
+from framebench.checking.known import Known
+from framebench.records import store
 from framebench.records.store import MANIFESTS
 from tests.planted_lies import LIES, Document, plant
 
@@ -168,3 +170,20 @@ def test_a_round_that_is_left_out_and_a_dirty_tree_elsewhere_are_warnings(tmp_pa
     said = [str(one.doubt) for one in checking.check([tmp_path], tmp_path / "none", HISTORY).warnings]
     assert any(one.startswith("round: 3, and there is no round 2 of it") for one in said), said
     assert any(one.startswith("provenance.dirty: ") for one in said), said
+
+
+def test_a_result_of_the_first_days_is_repeated_in_todays_words() -> None:
+    """Its trials had no hash of their protocol, and the host that repeats them writes today's version."""
+    record = next(
+        record
+        for _, record in store.load([ROOT / "results"]).every_trial
+        if record.kind == "timing" and not record.provenance.protocol_hash
+    )
+    absent = ROOT / "build" / "no-such-file.json"
+    known = [
+        Known(HISTORY, {record.trial_id: record}, {record.trial_id: absent}, ROOT / "results", again=ids)
+        for ids in (set(), {record.trial_id})
+    ]
+    fields = [[doubt.field for doubt in rules.doubts(record, one) if doubt.refused] for one in known]
+    assert "record_version" in fields[0] and "provenance.protocol_hash" in fields[0]
+    assert fields[1] == []
