@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
-from framebench.checking.doubt import Doubt, refuse, warn
+from framebench.checking.doubt import LOOK, Doubt, refuse, warn
 from framebench.checking.known import Known
 from harness.record import Protocol, Record, Timing, WarmUp
 
@@ -18,7 +18,6 @@ SHORTEST, FINDING_ITS_LENGTH = 0.25, 20
 LEAST_SHARE = 0.5  # of a time of blocks, what the blocks themselves fill
 # Steps that became faster or slower after the size of a block was found: down to 0.72 of its least, in 586 trials.
 SMALLER, LARGER = 0.5, 2.2
-LOOK = "look at the trial's telemetry, and measure again where nothing explains it"
 
 
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:

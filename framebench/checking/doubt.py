@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from framebench.errors import named, one_line
 
+LOOK = "look at the trial's telemetry, and measure again where nothing explains it"
 MEND = "records are never edited; restore the file, or delete it and measure again"
 
 

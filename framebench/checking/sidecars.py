@@ -29,7 +29,8 @@ def doubts(record: Record, known: Known) -> Iterator[Doubt]:
     """Latencies and the gate's comparisons, one by one, where there are such lists."""
     gate = record.parity is not None and record.parity.parts and record.provenance.protocol_hash
     timing, seen = record.timing, record.telemetry
-    watched = timing is not None and seen is not None and seen.reason is None
+    # in a window shorter than a tick there is nothing to see
+    watched = timing is not None and seen is not None and seen.reason is None and seen.ticks > 0
     if record.sidecar is None:
         if gate or (watched and record.provenance.protocol_hash) or (timing is not None and timing.latency):
             yield refuse("sidecar", "is not there, and what it lists cannot be calculated again")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from framebench.checking.doubt import Doubt, refuse, warn
+from framebench.checking.doubt import LOOK, Doubt, refuse, warn
 from framebench.checking.known import Known
 from framebench.records.step_time import step_ns
 from harness.record import Block, Record, Timing
@@ -54,12 +54,17 @@ OTHER_PHASES = {
     "rest_before",
     "rest_after",
     "observer",
+    "latencies",
+    "learning",
+    "canaries",
+    "matmul",
+    "copy",
+    "steps",
+    "parity",
 }
-OTHER_PHASES |= {"latencies", "learning", "canaries", "matmul", "copy", "steps", "parity"}
 OUTSIDE_NS = (
     10_000_000_000  # of a trial, what is in no phase: up to 5 s in 542, half of one that compiled anew
 )
-LOOK = "look at the trial's telemetry, and measure again where nothing explains it"
 
 
 def doubts(record: Record, known: Known) -> Iterator[Doubt]:

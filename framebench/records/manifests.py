@@ -21,7 +21,7 @@ def place(path: Path) -> str:
     parts = path.absolute().parts
     if parts[-8:-5:2] == (REPRODUCTIONS, "trials"):
         return "/".join(parts[-8:])
-    return "/".join(parts[-3:] if parts[-3] in (REPRODUCTIONS, SELFTESTS) else parts[-5:])
+    return "/".join(parts[-3:] if parts[-3:-2] in ((REPRODUCTIONS,), (SELFTESTS,)) else parts[-5:])
 
 
 def sha256(path: Path) -> str:

@@ -187,3 +187,16 @@ def test_a_result_of_the_first_days_is_repeated_in_todays_words() -> None:
     fields = [[doubt.field for doubt in rules.doubts(record, one) if doubt.refused] for one in known]
     assert "record_version" in fields[0] and "provenance.protocol_hash" in fields[0]
     assert fields[1] == []
+
+
+def test_a_window_in_which_nothing_was_sampled_is_no_fault(tmp_path: Path) -> None:
+    """What is shorter than the sampler's first tick has no samples; that a long one had no tick is said elsewhere."""
+
+    def unseen(document: Document, held: Document) -> None:
+        document["telemetry"]["ticks"] = 0
+        del held["telemetry"]
+        held["libraries"] = []
+
+    said = planted(tmp_path / "results", "timing", "telemetry", unseen)
+    assert [one for one in said if one.startswith("sidecar")] == []
+    assert any(one.startswith("telemetry.ticks: ") for one in said)
